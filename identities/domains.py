@@ -1,0 +1,63 @@
+"""Domains: what values an argument may take, and how to draw them at random.
+
+A domain is a projection: it sends any real array onto a member. One projection serves every purpose,
+since members inherit the character of the array that they come from: Gaussian noise gives generic
+members, small integers give simple ones.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A set of admissible argument values.
+
+    **Fields:**
+
+    - `requires`: the condition in words, as in "every entry positive"; empty for the domain `real`.
+    - `project`: sends a real NumPy array of shape (batch, ...) to members, one an entry of the batch.
+    - `contains`: whether one array is a member, as a boolean JAX scalar; rounding is forgiven.
+    """
+
+    requires: str
+    project: Callable[[np.ndarray], np.ndarray]
+    contains: Callable[[Array], Bool[Array, ""]]
+
+
+def _distribution(z: np.ndarray) -> np.ndarray:
+    # Multiples of 1/64 add up to one without rounding in every float type, bfloat16 included.
+    weights = np.exp2(z - z.max(axis=-1, keepdims=True))
+    counts = np.floor(64 * weights / weights.sum(axis=-1, keepdims=True))
+    largest = np.expand_dims(counts.argmax(axis=-1), -1)
+    missing = 64 - counts.sum(axis=-1, keepdims=True)
+    np.put_along_axis(counts, largest, np.take_along_axis(counts, largest, -1) + missing, -1)
+    return counts / 64
+
+
+def _is_distribution(x: Array) -> Bool[Array, ""]:
+    forgiven = 4 * x.shape[-1] * jnp.finfo(x.dtype).eps
+    return jnp.all(x >= 0) & (jnp.abs(x.sum(axis=-1) - 1) <= forgiven).all()
+
+
+real = Domain("", lambda z: z, lambda x: jnp.array(True))
+
+positive = Domain("every entry positive", np.exp2, lambda x: jnp.all(x > 0))
+
+nonzero = Domain("no entry zero", lambda z: z + np.where(z < 0, -0.25, 0.25), lambda x: jnp.all(x != 0))
+
+above_minus_one = Domain("every entry above minus one", lambda z: np.exp2(z) - 0.75, lambda x: jnp.all(x > -1))
+
+inside_unit_interval = Domain(
+    "every entry strictly between minus one and one",
+    lambda z: 0.9 * z / (1 + np.abs(z)),
+    lambda x: jnp.all(jnp.abs(x) < 1),
+)
+
+distribution = Domain(
+    "non-negative entries that sum to one (a probability distribution)", _distribution, _is_distribution
+)

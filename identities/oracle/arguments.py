@@ -1,0 +1,154 @@
+"""Random arguments: shapes by Hypothesis, values by NumPy, both from the annotations alone."""
+
+import functools
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import hypothesis
+import hypothesis.strategies as st
+import jax.numpy as jnp
+import numpy as np
+
+from identities.catalog import Identity
+from identities.signature import Argument, names, shape_of
+
+LARGEST = 6
+"""The largest size that a dimension takes by default: enough to tell every index from every other."""
+
+Batch = dict[str, np.ndarray]
+"""Many instances side by side: each argument's values along a leading axis."""
+
+REGIMES = ("simple", "small", "ordinary", "large")
+"""The characters that values come in; every regime is judged by itself, with scales of its own."""
+
+
+@dataclass(frozen=True, order=True)
+class Shape:
+    """A size for every dimension name, and which of its forms an argument with several takes."""
+
+    sizes: tuple[tuple[str, int], ...]
+    form: int = 0
+
+    def of(self, argument: Argument) -> tuple[int, ...]:
+        return shape_of(argument.dims(self.form), dict(self.sizes))
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} = {size}" for name, size in self.sizes) or "scalars"
+
+
+def forms(identity: Identity) -> int:
+    return max((len(a.forms) for a in identity.arguments), default=1)
+
+
+def any_shape(identity: Identity, largest: int = LARGEST) -> st.SearchStrategy[Shape]:
+    """A Hypothesis strategy for shapes, which shrinks towards ones."""
+    return _shapes(names(identity.arguments), forms(identity), largest)
+
+
+def _shapes(dims: tuple[str, ...], forms: int, largest: int) -> st.SearchStrategy[Shape]:
+    sizes = st.tuples(*[st.integers(1, largest)] * len(dims))
+    return st.builds(
+        lambda sizes, form: Shape(tuple(zip(dims, sizes, strict=True)), form), sizes, st.integers(0, forms - 1)
+    )
+
+
+def draw_shapes(identity: Identity, count: int, seed: int) -> list[Shape]:
+    """That many different random shapes, or as many as there are.
+
+    With four and more, tall, wide, square and single-entry ones are among them.
+    """
+    return _draw_shapes(names(identity.arguments), forms(identity), count, seed)
+
+
+@functools.cache
+def _draw_shapes(dims: tuple[str, ...], forms: int, count: int, seed: int) -> list[Shape]:
+    # Identities whose dimensions have the same names share their shapes, and so their witnesses.
+    if not dims:
+        return [Shape((), form) for form in range(forms)][:count]
+    largest = LARGEST
+    while forms * largest ** len(dims) < count and largest < 2 * LARGEST:
+        largest += 1
+    some = st.lists(st.integers(2, LARGEST), min_size=len(dims), max_size=len(dims), unique=True)
+    corners = (
+        some.map(lambda sizes: sorted(sizes, reverse=True)),  # tall
+        some.map(sorted),  # wide
+        st.integers(2, LARGEST).map(lambda size: [size] * len(dims)),  # square
+        st.just([1] * len(dims)),
+    )
+    rest = st.lists(
+        _shapes(dims, forms, largest), min_size=min(count, forms * largest ** len(dims)), max_size=count, unique=True
+    )
+    drawn: list[Shape] = []
+
+    @hypothesis.seed(seed)
+    @hypothesis.settings(
+        max_examples=2,
+        database=None,
+        deadline=None,
+        phases=[hypothesis.Phase.generate],
+        suppress_health_check=[*hypothesis.HealthCheck],  # pyright: ignore[reportArgumentType]
+    )
+    @hypothesis.given(st.tuples(*corners), rest)
+    def draw(corners: Sequence[list[int]], rest: list[Shape]) -> None:
+        # Hypothesis tries the simplest example first; the one after it is random, and is kept.
+        cornered = [Shape(tuple(zip(dims, sizes, strict=True)), i % forms) for i, sizes in enumerate(corners)]
+        drawn[:] = dict.fromkeys([*cornered, *rest])
+
+    draw()
+    return drawn[:count]
+
+
+def regimes(identity: Identity) -> tuple[str, ...]:
+    """Exact identities meet integers only, since those are what they are exact on."""
+    return ("integers",) if identity.exact else REGIMES
+
+
+def draw_values(identity: Identity, shape: Shape, dtype: str, regime: str, batch: int, seed: int) -> Batch:
+    """A batch of random values in one dtype and one regime; the same for the same arguments."""
+    key = zlib.crc32(f"{identity} {shape} {dtype} {regime}".encode())
+    rng = np.random.default_rng([seed, key])
+    return {
+        a.name: a.domain.project(_noise(rng, (batch, *shape.of(a)), regime, dtype)).astype(jnp.dtype(dtype))
+        for a in identity.arguments
+    }
+
+
+def _noise(rng: np.random.Generator, shape: tuple[int, ...], regime: str, dtype: str) -> np.ndarray:
+    if regime == "integers":
+        width = exact_half_width(dtype)
+        return rng.integers(-width, width + 1, shape).astype(float)
+    if regime == "simple":  # zeros, ties, and numbers that a person can check by head
+        return rng.integers(-2, 3, shape).astype(float)
+    return rng.standard_normal(shape) * {"small": 0.125, "ordinary": 1.0, "large": 3.0}[regime]
+
+
+def exact_half_width(dtype: str) -> int:
+    """The largest integer that an exact identity is put to the test with, in a dtype.
+
+    A quarter of the significand, less a bit: a product of four such integers, summed over sixteen
+    terms, is still an integer that the dtype holds.
+    """
+    return 2 ** ((jnp.finfo(dtype).nmant + 1) // 4 - 1)
+
+
+def perturbed(batch: Batch, relative: float, seed: int) -> list[Batch]:
+    """Four copies of the batch, in which every entry has moved by that relative amount, up or down.
+
+    The signs are random but for this: over the four copies, the signs of an entry are orthogonal to
+    those of its neighbours. So what the root mean square over the copies measures is the sum of
+    squares of the entries' effects, and hardly ever a cancellation among them.
+    """
+    rng = np.random.default_rng(seed)
+    copies: list[Batch] = [{}, {}, {}, {}]
+    entries = 0
+    for name, values in batch.items():
+        random = rng.choice((-relative, relative), values.shape)
+        columns = (entries + np.arange(values[0].size)) % 4
+        entries += values[0].size
+        for copy, row in zip(copies, _HADAMARD, strict=True):
+            copy[name] = values * (1 + random * row[columns].reshape(values.shape[1:]))
+    return copies
+
+
+_HADAMARD = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]])

@@ -1,0 +1,100 @@
+"""Compiling the oracle's own programs: quickly, in full precision, and without touching any setting."""
+
+import contextlib
+import functools
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+Device: TypeAlias = jax.Device  # pyright: ignore[reportInvalidTypeForm]
+
+# Each program runs a handful of times, so that its compilation is the cost. Left to themselves, the
+# optimisations of XLA and LLVM take two thirds of that time. The scheduler is named because the
+# default one can deadlock, on machines with few cores, over two independent triangular solves.
+_CPU_OPTIONS = {
+    "xla_backend_optimization_level": 0,
+    "xla_llvm_disable_expensive_passes": True,
+    "xla_cpu_parallel_codegen_split_count": 1,
+    "xla_cpu_use_fusion_emitters": False,
+    "xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED",
+}
+
+# Compilations profit from running side by side; executions are short, and safer one at a time.
+_executing = threading.Lock()
+
+
+@contextlib.contextmanager
+def full_precision() -> Iterator[None]:
+    """64-bit types, and matrix products in the precision of their operands, within this context."""
+    with jax.enable_x64(True), jax.default_matmul_precision("highest"):
+        yield
+
+
+@functools.cache
+def cpu() -> Device:
+    return jax.devices("cpu")[0]
+
+
+@functools.cache
+def _options(platform: str) -> dict[str, Any]:
+    """Those options that this version of XLA knows, on the CPU; elsewhere none."""
+    if platform != "cpu":
+        return {}
+    options = dict(_CPU_OPTIONS)
+    while options:
+        try:
+            jax.jit(jnp.negative, compiler_options=options).lower(np.float32(1)).compile()
+            break
+        except jax.errors.JaxRuntimeError as error:
+            unknown = [name for name in options if f"'{name}'" in str(error)]
+            if not unknown:
+                raise
+            del options[unknown[0]]
+    return options
+
+
+def compiled(function: Callable[..., Any], shapes: Sequence[Any], device: Device) -> Callable[..., Any]:
+    """The function compiled for one device and one pytree of arrays or shapes for each argument.
+
+    The result takes NumPy arrays of those shapes, and returns NumPy arrays.
+    """
+    sharding = jax.sharding.SingleDeviceSharding(device)
+
+    def placed(leaf):
+        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+
+    with full_precision():
+        program = (
+            jax.jit(function, compiler_options=_options(device.platform))
+            .lower(*jax.tree.map(placed, tuple(shapes)))
+            .compile()
+        )
+
+    def run(*arguments):
+        with full_precision(), _executing:
+            return jax.device_get(program(*jax.device_put(arguments, device)))
+
+    return run
+
+
+def find_device(device: str | Device | None) -> Device:
+    """The JAX device that is meant: the first of its platform, or JAX's default."""
+    if isinstance(device, Device):
+        return device
+    try:
+        return jax.devices(device)[0]
+    except RuntimeError:
+        present = sorted({d.platform for d in jax.devices()})
+        raise ValueError(
+            f"there is no {device!r} device here; JAX sees {', '.join(present)}. "
+            "For an NVIDIA GPU, install the extra: pip install 'identities[cuda]'"
+        ) from None
+
+
+def describe_device(device: Device) -> str:
+    """`cpu` for the CPU, and the platform with the kind for any other."""
+    return "cpu" if device.platform == "cpu" else f"{device.platform} ({device.device_kind})"

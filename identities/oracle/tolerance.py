@@ -1,0 +1,55 @@
+"""When two results agree: one constant, in units of rounding, for every identity, dtype and device.
+
+The unit is not guessed but measured: the largest, over a batch of instances of one character, of an
+entry's own rounding plus how far that entry moves when the inputs move by theirs. The largest of the
+batch, since terms that cancel in one entry or one instance leave their rounding behind.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+
+from identities.oracle.witness import Reference
+
+TOLERANCE = 8
+"""The most units of rounding by which a right result may differ from a witness.
+
+Over ten million instances of all identities in float64, float32 and bfloat16 the worst was under 5.
+"""
+
+
+def rounding_unit(dtype: str) -> float:
+    """The largest relative error of rounding a real number to the dtype."""
+    return float(jnp.finfo(dtype).eps) / 2
+
+
+def rounding_errors(got: np.ndarray, reference: Reference, dtype: str) -> dict[str, np.ndarray]:
+    """How far each entry of a result is from each witness, in units of rounding.
+
+    **Arguments:**
+
+    - `got`: the results for a batch of instances, of the same shape as the reference.
+    - `dtype`: the dtype of the computation, which sets the unit.
+
+    **Returns:**
+
+    By the name of the witness, an array of the same shape; infinite where `got` is not finite and the
+    witness is within the range of the dtype.
+    """
+    return {
+        witness: _rounding_errors(got, values, reference.movement, dtype)
+        for witness, values in reference.values.items()
+    }
+
+
+def exact_errors(got: np.ndarray, reference: Reference) -> dict[str, np.ndarray]:
+    """Zero for each entry that equals the witness to the last bit, infinite for the others."""
+    return {witness: np.where(got == values, 0.0, np.inf) for witness, values in reference.values.items()}
+
+
+def _rounding_errors(got: np.ndarray, expected: np.ndarray, movement: np.ndarray, dtype: str) -> np.ndarray:
+    unit = (rounding_unit(dtype) * np.abs(expected) + movement).max(initial=0)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        units = np.abs(got.astype(np.float64) - expected) / unit
+        # Equal zeros have no scale, and equal infinities, beyond the dtype's range, no difference.
+        units[got == expected.astype(got.dtype)] = 0
+    return np.where(np.isnan(units), np.inf, units)

@@ -1,0 +1,124 @@
+"""Witnesses: independent ways to the derivative that a claim is about.
+
+There are two, JAX's forward and its reverse mode. Each gives the dense derivative, in float64, on the
+CPU; a vjp or jvp is that tensor contracted, so that one compilation serves all kinds of identity that a
+function has, in all dtypes.
+"""
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from identities.catalog import Identity
+from identities.oracle.arguments import Batch, Shape, perturbed
+from identities.oracle.programs import compiled, cpu
+from identities.signature import arguments, result
+
+WITNESSES = ("jacfwd", "jacrev")
+
+Mode = Callable[[Callable[..., Any], int], Callable[..., Any]]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What is held to be true for a batch of instances.
+
+    **Fields:**
+
+    - `values`: by the name of the witness, the derivative in the layout of the identity.
+    - `movement`: how far each entry moves, in root mean square, when every input moves up or down by
+      the spacing of the dtype under test; measured.
+    """
+
+    values: dict[str, np.ndarray]
+    movement: np.ndarray
+
+
+def reference(
+    identity: Identity, shape: Shape, batch: Batch, eps: float, seed: int, then: str | None = None
+) -> Reference:
+    """The witnesses' word on a batch of arguments, which are taken as exact float64 numbers.
+
+    **Arguments:**
+
+    - `eps`: how far, relatively, to move the inputs for measuring the movement: the spacing of the
+      dtype under test. At that of float64, the movement includes the witnesses' own rounding.
+    - `then`: an argument to differentiate by once more, for the derivative of the identity itself.
+    """
+    given = {name: values.astype(np.float64) for name, values in batch.items()}
+    copies = [given, *perturbed(given, eps, seed)]
+    together = {name: np.concatenate([copy[name] for copy in copies]) for name in given}
+    witnessed = {
+        witness: values.reshape(len(copies), -1, *values.shape[1:])
+        for witness, values in _witnessed(identity, shape, together, then).items()
+    }
+    moved = [values[1:] - values[0] for values in witnessed.values()]
+    return Reference(
+        {witness: values[0] for witness, values in witnessed.items()},
+        0.5 * np.sqrt(np.mean(np.square(moved), axis=(0, 1))),
+    )
+
+
+def _witnessed(identity: Identity, shape: Shape, batch: Batch, then: str | None) -> dict[str, np.ndarray]:
+    primals = {a.name: batch[a.name] for a in arguments(identity.function)}
+    orders = [(name, name) if identity.kind == "hessian" else (name,) for name in identity.along]
+    dense = [_dense(identity.function, (*o, then) if then else o, primals) for o in orders]
+    return {
+        witness: _in_layout(identity, shape, batch, [tensors[witness] for tensors in dense]) for witness in WITNESSES
+    }
+
+
+def _in_layout(identity: Identity, shape: Shape, batch: Batch, dense: list[np.ndarray]) -> np.ndarray:
+    """Dense derivatives, one for each argument in `wrt`, as the kind of identity has them."""
+    if identity.kind == "vjp":
+        cotangent = batch[identity.arguments[0].name]
+        return _contract(cotangent, dense[0], 1)
+    if identity.kind == "jvp":
+        outputs = len(result(identity.function).dims(shape.form))
+        tangents = [batch[a.name] for a in identity.arguments[-len(dense) :]]
+        return sum((_contract(t, d, 1 + outputs) for t, d in zip(tangents, dense, strict=True)), np.array(0.0))
+    # The axes of fixed size 1 are those of row vectors, and a row vector counts as a vector.
+    (argument,) = [a for a in arguments(identity.function) if a.name == identity.wrt]
+    dims = result(identity.function).dims(shape.form)
+    dims += argument.dims(shape.form) * (2 if identity.kind == "hessian" else 1)
+    return dense[0].squeeze(tuple(i for i, dim in enumerate(dims, start=1) if dim == "1"))
+
+
+def _contract(vectors: np.ndarray, dense: np.ndarray, axis: int) -> np.ndarray:
+    """Sum a batch of tensors against a batch of arrays, over the tensors' axes from `axis` on."""
+    batch, before = dense.shape[0], dense.shape[1:axis]
+    after = dense.shape[axis + vectors.ndim - 1 :]
+    flat = dense.reshape(batch, math.prod(before), vectors[0].size, math.prod(after))
+    return np.einsum("bv,bpva->bpa", vectors.reshape(batch, -1), flat).reshape(batch, *before, *after)
+
+
+def _dense(function: Callable[..., Any], wrt: tuple[str, ...], primals: Batch) -> dict[str, np.ndarray]:
+    """The derivative by one argument after the other, of shape (batch, output, input, ...)."""
+    names = tuple(primals)
+    shapes = tuple(values.shape for values in primals.values())
+    program = _program(function, tuple(names.index(name) for name in wrt), shapes)
+    return program(*primals.values())
+
+
+@functools.cache
+def _program(
+    function: Callable[..., Any], argnums: tuple[int, ...], shapes: tuple[tuple[int, ...], ...]
+) -> Callable[..., dict[str, np.ndarray]]:
+    def derivative(outer: Mode, inner: Mode) -> Callable[..., Any]:
+        # A higher derivative takes its last step in its own mode and the others in the other one.
+        modes = [inner] * (len(argnums) - 1) + [outer]
+        return functools.reduce(lambda f, step: step[0](f, step[1]), zip(modes, argnums, strict=True), function)
+
+    forward = derivative(jax.jacfwd, jax.jacrev)
+    backward = derivative(jax.jacrev, jax.jacfwd)
+
+    def both(*primals):
+        return dict(zip(WITNESSES, (forward(*primals), backward(*primals)), strict=True))
+
+    structures = [jax.ShapeDtypeStruct(shape, np.float64) for shape in shapes]
+    return compiled(jax.vmap(both), structures, cpu())

@@ -1,0 +1,188 @@
+"""What a function's annotations say of its arguments, and whether given arguments obey them.
+
+The shapes of an argument are written once, as a jaxtyping annotation; its domain rides along as
+`Annotated` metadata. Everything that needs either reads them here.
+"""
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+import jax.numpy as jnp
+from jax.core import Tracer
+
+from identities.domains import Domain, real
+
+Dims = tuple[str, ...]
+"""The dimensions of an array as its annotation spells them: names, sizes, or expressions of both."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One array argument: its name, its dimensions, and the values that it may take.
+
+    `forms` holds more than one `Dims` where the argument may come in several shapes, as a vector and
+    as a row vector do; arguments with several forms take the same one together.
+    """
+
+    name: str
+    forms: tuple[Dims, ...]
+    domain: Domain = real
+
+    def dims(self, form: int) -> Dims:
+        return self.forms[form if len(self.forms) > 1 else 0]
+
+    def __str__(self) -> str:
+        shapes = " or ".join(describe(dims) for dims in self.forms)
+        return f"{self.name} {shapes}" + (f", {self.domain.requires}" * bool(self.domain.requires))
+
+
+def describe(dims: Sequence[object]) -> str:
+    """`("n", "m")` as it is printed everywhere: `(n, m)`; one dimension as `(n,)`."""
+    return f"({', '.join(map(str, dims))}{',' * (len(dims) == 1)})"
+
+
+def shape_of(dims: Dims, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    """The shape that dimensions have once their names have sizes; `("n*p", "1")` may be asked too."""
+    return tuple(int(eval(dim, {"__builtins__": {}}, dict(sizes))) for dim in dims)
+
+
+def _names_in(dim: str) -> list[str]:
+    return re.findall(r"[A-Za-z_]\w*", dim)
+
+
+def argument(name: str, annotation: Any) -> Argument:
+    """The argument that a jaxtyping annotation describes."""
+    domain = real
+    if get_origin(annotation) is Annotated:
+        annotation, domain = get_args(annotation)
+    union = get_origin(annotation) in (Union, UnionType)
+    alternatives = get_args(annotation) if union else (annotation,)
+    if not all(hasattr(alternative, "dim_str") for alternative in alternatives):
+        raise TypeError(f"argument {name}: annotate it with its shape, as in Float[Array, 'n m']; got {annotation!r}")
+    return Argument(name, tuple(tuple(a.dim_str.split()) for a in alternatives), domain)
+
+
+@functools.cache
+def arguments(function: Callable[..., Any]) -> tuple[Argument, ...]:
+    """The arguments of an annotated function, in order."""
+    parameters = inspect.signature(function).parameters.values()
+    return tuple(argument(p.name, p.annotation) for p in parameters)
+
+
+@functools.cache
+def result(function: Callable[..., Any]) -> Argument:
+    """The result of an annotated function, as if it were an argument."""
+    return argument("result", inspect.signature(function).return_annotation)
+
+
+def names(arguments: Sequence[Argument]) -> tuple[str, ...]:
+    """The dimension names in their order of appearance."""
+    dims = (dim for a in arguments for form in a.forms for dim in form)
+    return tuple(dict.fromkeys(name for dim in dims for name in _names_in(dim)))
+
+
+def restrict(arguments: Sequence[Argument], closed_form: Callable[..., Any]) -> tuple[Argument, ...]:
+    """The arguments with the annotations of `closed_form` put in place wherever it has any.
+
+    A closed form that holds only on a part of its function's domain says so by annotating the argument.
+    """
+    parameters = list(inspect.signature(closed_form).parameters.values())
+    if len(parameters) != len(arguments) or any(
+        a.name not in ("", p.name) for a, p in zip(arguments, parameters, strict=True)
+    ):
+        expected = ", ".join(a.name or "<any name>" for a in arguments)
+        raise TypeError(f"{closed_form.__name__} must take the arguments ({expected})")
+    return tuple(
+        replace(a, name=p.name) if p.annotation is inspect.Parameter.empty else argument(p.name, p.annotation)
+        for a, p in zip(arguments, parameters, strict=True)
+    )
+
+
+def checked(function: F, arguments_: tuple[Argument, ...] | None = None) -> F:
+    """The same function, which first checks its arguments and says in words what is wrong.
+
+    Shapes and dtypes are checked whenever they are known, which is always: under `jit` that happens
+    once, while tracing. Conditions on values are checked where values exist, outside `jit`.
+
+    **Raises:** `TypeError` for what is not a real floating-point array, `ValueError` for a shape that
+    does not fit or a value outside the domain.
+    """
+    specification = arguments_ or arguments(function)
+
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        given = dict(zip((a.name for a in specification), args, strict=False)) | kwargs
+        if len(given) == len(specification) == len(args) + len(kwargs):
+            check(function.__name__, specification, given)
+        return function(*args, **kwargs)  # which names missing and superfluous arguments itself
+
+    return call  # pyright: ignore[reportReturnType]
+
+
+def check(owner: str, specification: Sequence[Argument], given: Mapping[str, Any]) -> None:
+    """Raise the error that `checked` promises, or return."""
+    for a in specification:
+        _check_dtype(owner, a, given[a.name])
+    shapes = {a.name: jnp.shape(given[a.name]) for a in specification}
+    forms = range(max(len(a.forms) for a in specification))
+    complaints = [_shape_complaint(specification, shapes, form) for form in forms]
+    if all(complaints):
+        # Among several forms, the ranks tell which one was meant.
+        meant = min(forms, key=lambda form: sum(len(a.dims(form)) != len(shapes[a.name]) for a in specification))
+        raise ValueError(f"{owner}: {complaints[meant]}")
+    for a in specification:
+        value = given[a.name]
+        concrete = a.domain.requires and not isinstance(value, Tracer)
+        if concrete and not a.domain.contains(jnp.asarray(value)):
+            raise ValueError(f"{owner}: argument {a.name} needs {a.domain.requires}; got {value}")
+
+
+def _check_dtype(owner: str, a: Argument, value: Any) -> None:
+    if isinstance(value, float):
+        return
+    dtype = getattr(value, "dtype", None)
+    if dtype is None or not hasattr(value, "shape"):
+        raise TypeError(
+            f"{owner}: argument {a.name} must be an array of shape {describe(a.forms[0])}, "
+            f"got {type(value).__name__}; convert it with jnp.asarray"
+        )
+    if not jnp.issubdtype(dtype, jnp.floating):
+        raise TypeError(
+            f"{owner}: argument {a.name} must be a real floating-point array, got {dtype}; "
+            f"convert it if that is meant, as in {a.name}.astype(float)"
+        )
+
+
+def _shape_complaint(specification: Sequence[Argument], shapes: Mapping[str, tuple[int, ...]], form: int) -> str | None:
+    """What is wrong with the shapes, if the arguments are taken to come in this form."""
+    sizes: dict[str, int] = {}
+    fixed_by: dict[str, str] = {}
+    for a in specification:
+        dims, shape = a.dims(form), shapes[a.name]
+        if len(dims) != len(shape):
+            axes = f"{len(dims)} {'axis' if len(dims) == 1 else 'axes'}, " if dims else "a scalar: "
+            return f"argument {a.name} has shape {shape}, expected {axes}{describe(dims)}"
+        if 0 in shape:
+            return f"argument {a.name} is empty: shape {shape} for {describe(dims)}; every dimension must be at least 1"
+        for dim, size in zip(dims, shape, strict=True):
+            if dim.isidentifier() and dim not in sizes:
+                sizes[dim], fixed_by[dim] = size, a.name
+        expected = shape_of(dims, sizes)
+        if expected != shape:
+            because = "; ".join(
+                f"{name} = {sizes[name]} was fixed by {fixed_by[name]} of shape {shapes[fixed_by[name]]}"
+                for name in dict.fromkeys(name for dim in dims for name in _names_in(dim))
+                if fixed_by[name] != a.name
+            )
+            return (
+                f"argument {a.name} has shape {shape}, expected {describe(dims)} = {expected}"
+                + f" ({because})" * bool(because)
+            )
+    return None

@@ -1,0 +1,131 @@
+"""Softmax, the logarithm of its denominator, and the cross entropy of its output.
+
+All of it stays right for logits of any size: exponentials are only taken of differences from the
+largest logit, and logarithms never of a softmax.
+"""
+
+from typing import Annotated
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from identities.catalog import hessian, jacobian, jvp, vjp
+from identities.domains import distribution
+from identities.signature import checked
+from identities.sources import notes
+
+Vector = Float[Array, "n"]
+Distribution = Annotated[Float[Array, "n"], distribution]
+
+
+@checked
+def softmax(x: Vector) -> Vector:
+    """z = e^x / sum(e^x)."""
+    return jax.nn.softmax(x)
+
+
+@jacobian(softmax, states=r"\frac{\partial z}{\partial x} = \operatorname{diag}(z) - z z^\top", source=notes(7))
+def softmax_jacobian(x):
+    """With z the softmax of x, shape (n, n): symmetric, each row sums to zero."""
+    z = jax.nn.softmax(x)
+    # z_i - z_i^2 loses all digits as z_i nears one; as what the rest of the row sums to, it keeps them.
+    rest = jnp.where(jnp.eye(x.shape[0], dtype=bool), 0, jnp.outer(z, z))
+    return jnp.diag(rest.sum(axis=1)) - rest
+
+
+@vjp(softmax, states=r"\frac{\partial J}{\partial x} = z \circ (\delta - \langle \delta, z \rangle)", source=notes(7))
+def softmax_vjp(delta, x):
+    """The Jacobian applied to a cotangent in O(n), shape (n,)."""
+    z = jax.nn.softmax(x)
+    # Rows of the Jacobian sum to zero, so delta may be shifted: to zero where z may be near one, so
+    # that nothing cancels there.
+    delta = delta - delta[jnp.argmax(x)]
+    return z * (delta - delta @ z)
+
+
+@jvp(softmax, states=r"dz = z \circ (dx - \langle z, dx \rangle)", source=notes(7))
+def softmax_jvp(x, v):
+    """The Jacobian applied to a tangent in O(n), shape (n,)."""
+    return softmax_vjp(v, x)
+
+
+@checked
+def logsumexp(x: Vector) -> Float[Array, ""]:
+    """z = ln sum(e^x)."""
+    return jax.nn.logsumexp(x)
+
+
+@jacobian(
+    logsumexp,
+    states=r"\frac{\partial}{\partial x} \ln \textstyle\sum_i e^{x_i} = \operatorname{softmax}(x)^\top",
+    source=notes(7),
+)
+def logsumexp_jacobian(x):
+    """The softmax, shape (n,)."""
+    return jax.nn.softmax(x)
+
+
+@hessian(
+    logsumexp,
+    states=r"\frac{\partial^2}{\partial x^2} \ln \textstyle\sum_i e^{x_i}"
+    r" = \operatorname{diag}(z) - z z^\top",
+    source=notes(7),
+)
+def logsumexp_hessian(x):
+    """The Jacobian of the softmax z, shape (n, n)."""
+    return softmax_jacobian(x)
+
+
+@checked
+def softmax_cross_entropy(theta: Vector, y: Vector) -> Float[Array, ""]:
+    """J = -sum(y ln yhat), where yhat is the softmax of the logits theta and y the target.
+
+    The target is usually a probability distribution, often one-hot, but need not be.
+    """
+    return -(y @ jax.nn.log_softmax(theta))
+
+
+@jacobian(
+    softmax_cross_entropy,
+    wrt="theta",
+    states=r"\frac{\partial J}{\partial \theta} = (\hat{y} - y)^\top",
+    source=notes(7),
+)
+def softmax_cross_entropy_jacobian_theta(theta, y: Distribution):
+    """Prediction minus target, shape (n,); only for a target that sums to one.
+
+    The derivative is (sum(y) yhat - y)^T, which `softmax_cross_entropy_jacobian_theta_any_y` gives
+    for every target. Under `jit`, where the sum cannot be checked, a target of another sum gets yhat - y.
+    """
+    return jax.nn.softmax(theta) - y
+
+
+@jacobian(
+    softmax_cross_entropy,
+    wrt="theta",
+    states=r"\frac{\partial J}{\partial \theta} = \left(\textstyle\sum_i y_i \hat{y} - y\right)^\top",
+    source=notes(7),
+)
+def softmax_cross_entropy_jacobian_theta_any_y(theta, y):
+    """Prediction, weighted with the sum of the target, minus target, shape (n,)."""
+    return y.sum() * jax.nn.softmax(theta) - y
+
+
+@jacobian(
+    softmax_cross_entropy, wrt="y", states=r"\frac{\partial J}{\partial y} = -(\ln \hat{y})^\top", source=notes(7)
+)
+def softmax_cross_entropy_jacobian_y(theta, y):
+    """Minus the log-probabilities, shape (n,)."""
+    return -jax.nn.log_softmax(theta)
+
+
+@hessian(
+    softmax_cross_entropy,
+    wrt="theta",
+    states=r"\frac{\partial^2 J}{\partial \theta^2} = \operatorname{diag}(\hat{y}) - \hat{y} \hat{y}^\top",
+    source=notes(7),
+)
+def softmax_cross_entropy_hessian_theta(theta, y: Distribution):
+    """The Jacobian of the softmax, shape (n, n), whatever the target; for one that sums to one."""
+    return softmax_jacobian(theta)
