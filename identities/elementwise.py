@@ -5,6 +5,7 @@ arrays of any shape. Declaring it puts three identities into the catalog: `<func
 the cheaper `<function>_vjp` and `<function>_jvp`, which never form the diagonal matrix.
 """
 
+import re
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
@@ -53,6 +54,7 @@ def elementwise(function: Callable[[Array], Array], states: str, exact: bool = F
     - `states`: the formula for f'(x), in LaTeX.
     """
     name = function.__name__
+    factor = rf"\left({states}\right)" if re.search("[+-]", states) else states
 
     def declare(derivative: D) -> D:
         def diagonal(x):
@@ -74,10 +76,10 @@ def elementwise(function: Callable[[Array], Array], states: str, exact: bool = F
             (
                 vjp,
                 pull_back,
-                rf"\frac{{\partial J}}{{\partial x}} = \delta \circ {states}",
+                rf"\frac{{\partial J}}{{\partial x}} = \delta \circ {factor}",
                 f"delta * f'(x) of f = {name}, shape (n,).",
             ),
-            (jvp, push_forward, rf"dz = {states} \circ dx", f"f'(x) * v of f = {name}, shape (n,)."),
+            (jvp, push_forward, rf"dz = {factor} \circ dx", f"f'(x) * v of f = {name}, shape (n,)."),
         ):
             closed_form.__name__ = closed_form.__qualname__ = f"{name}_{kind.__name__}"
             closed_form.__doc__ = f"{doc}\n\n{derivative.__doc__}"

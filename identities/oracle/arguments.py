@@ -104,14 +104,18 @@ def regimes(identity: Identity) -> tuple[str, ...]:
     return ("integers",) if identity.exact else REGIMES
 
 
-def draw_values(identity: Identity, shape: Shape, dtype: str, regime: str, batch: int, seed: int) -> Batch:
-    """A batch of random values in one dtype and one regime; the same for the same arguments."""
-    key = zlib.crc32(f"{identity} {shape} {dtype} {regime}".encode())
-    rng = np.random.default_rng([seed, key])
-    return {
-        a.name: a.domain.project(_noise(rng, (batch, *shape.of(a)), regime, dtype)).astype(jnp.dtype(dtype))
-        for a in identity.arguments
-    }
+def draw_values(identity: Identity, shape: Shape, dtype: str, each: int, seed: int) -> Batch:
+    """So many random instances of each regime, one regime after the other, in one dtype.
+
+    The same identity, shape, dtype and seed give the same values.
+    """
+    rng = np.random.default_rng([seed, zlib.crc32(f"{identity} {shape} {dtype}".encode())])
+
+    def draw(a: Argument) -> np.ndarray:
+        noise = [_noise(rng, (each, *shape.of(a)), regime, dtype) for regime in regimes(identity)]
+        return a.domain.project(np.concatenate(noise)).astype(jnp.dtype(dtype))
+
+    return {a.name: draw(a) for a in identity.arguments}
 
 
 def _noise(rng: np.random.Generator, shape: tuple[int, ...], regime: str, dtype: str) -> np.ndarray:

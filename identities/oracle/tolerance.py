@@ -22,13 +22,14 @@ def rounding_unit(dtype: str) -> float:
     return float(jnp.finfo(dtype).eps) / 2
 
 
-def rounding_errors(got: np.ndarray, reference: Reference, dtype: str) -> dict[str, np.ndarray]:
+def rounding_errors(got: np.ndarray, reference: Reference, dtype: str, groups: int) -> dict[str, np.ndarray]:
     """How far each entry of a result is from each witness, in units of rounding.
 
     **Arguments:**
 
     - `got`: the results for a batch of instances, of the same shape as the reference.
     - `dtype`: the dtype of the computation, which sets the unit.
+    - `groups`: how many groups of equal size and different character the batch consists of.
 
     **Returns:**
 
@@ -36,7 +37,7 @@ def rounding_errors(got: np.ndarray, reference: Reference, dtype: str) -> dict[s
     witness is within the range of the dtype.
     """
     return {
-        witness: _rounding_errors(got, values, reference.movement, dtype)
+        witness: _rounding_errors(got, values, reference.movement, dtype, groups)
         for witness, values in reference.values.items()
     }
 
@@ -46,8 +47,12 @@ def exact_errors(got: np.ndarray, reference: Reference) -> dict[str, np.ndarray]
     return {witness: np.where(got == values, 0.0, np.inf) for witness, values in reference.values.items()}
 
 
-def _rounding_errors(got: np.ndarray, expected: np.ndarray, movement: np.ndarray, dtype: str) -> np.ndarray:
-    unit = (rounding_unit(dtype) * np.abs(expected) + movement).max(initial=0)
+def _rounding_errors(
+    got: np.ndarray, expected: np.ndarray, movement: np.ndarray, dtype: str, groups: int
+) -> np.ndarray:
+    rounding = rounding_unit(dtype) * np.abs(expected) + movement
+    of_group = rounding.reshape(groups, -1).max(axis=1, initial=0)
+    unit = np.repeat(of_group, len(rounding) // groups).reshape(-1, *[1] * (rounding.ndim - 1))
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         units = np.abs(got.astype(np.float64) - expected) / unit
         # Equal zeros have no scale, and equal infinities, beyond the dtype's range, no difference.

@@ -18,29 +18,31 @@ from identities.oracle.witness import Reference, reference
 
 @dataclass(frozen=True)
 class Plan:
-    """What to try at every shape.
+    """What to try, as `verify` is asked for it.
 
     **Fields:**
 
     - `dtypes`: by name.
-    - `instances`: how many for each dtype, rounded up to whole batches.
+    - `shapes`: how many.
+    - `instances`: how many for each shape and dtype, rounded up to whole batches.
     - `seed`: of all random values.
     - `device`: where the closed form runs.
     """
 
     dtypes: tuple[str, ...]
+    shapes: int
     instances: int
     seed: int
     device: Device
 
-    def batch(self, identity: Identity) -> int:
-        """How many instances stand side by side in one regime."""
+    def each(self, identity: Identity) -> int:
+        """How many instances there are of each regime."""
         return math.ceil(self.instances / len(regimes(identity)))
 
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """One batch of instances, of one shape, dtype and regime, with what came of it."""
+    """A batch of instances of one shape and dtype, all regimes among them, with what came of it."""
 
     identity: Identity
     dtype: str
@@ -57,7 +59,7 @@ class Trial:
         """The errors that another result for the same arguments would have."""
         if self.identity.exact:
             return exact_errors(got, self.reference)
-        return rounding_errors(got, self.reference, self.dtype)
+        return rounding_errors(got, self.reference, self.dtype, len(regimes(self.identity)))
 
     @property
     def passed(self) -> bool:
@@ -70,35 +72,39 @@ def accepted(errors: Mapping[str, np.ndarray]) -> bool:
 
 
 def trials(identity: Identity, shape: Shape, plan: Plan) -> Iterator[Trial]:
-    """The closed form beside its witnesses at one shape: a batch for each regime and dtype."""
-    size = plan.batch(identity)
-    program = closed_form_program(identity, shape, plan.dtypes, size, plan.device)
-    for regime in regimes(identity):
-        batches = [draw_values(identity, shape, d, regime, size, plan.seed) for d in plan.dtypes]
-        results = program(*[tuple(batch.values()) for batch in batches])
-        for dtype, batch, got in zip(plan.dtypes, batches, results, strict=True):
-            eps = float(jnp.finfo(dtype).eps)
-            expected = reference(identity, shape, batch, eps, plan.seed)
-            yield Trial(identity, dtype, batch, got, expected)
+    """The closed form beside its witnesses at one shape: a batch for each dtype."""
+    batches = [draw_batch(identity, shape, dtype, plan) for dtype in plan.dtypes]
+    program = closed_form_program(identity, shape, plan)
+    for dtype, batch, got in zip(plan.dtypes, batches, program(*map(_values, batches)), strict=True):
+        eps = float(jnp.finfo(dtype).eps)
+        yield Trial(identity, dtype, batch, got, reference(identity, shape, batch, eps, plan.seed))
+
+
+def draw_batch(identity: Identity, shape: Shape, dtype: str, plan: Plan) -> Batch:
+    """The arguments that the plan has for a shape and dtype."""
+    return draw_values(identity, shape, dtype, plan.each(identity), plan.seed)
+
+
+def _values(batch: Batch) -> tuple[np.ndarray, ...]:
+    return tuple(batch.values())
 
 
 @functools.cache
-def closed_form_program(
-    identity: Identity, shape: Shape, dtypes: tuple[str, ...], batch: int, device: Device
-) -> Callable[..., tuple[np.ndarray, ...]]:
+def closed_form_program(identity: Identity, shape: Shape, plan: Plan) -> Callable[..., tuple[np.ndarray, ...]]:
     """The closed form over a batch, for all dtypes in one compilation.
 
     It takes a tuple of arguments for each dtype, and returns as many results.
     """
+    batch = plan.each(identity) * len(regimes(identity))
     structures = [
         tuple(jax.ShapeDtypeStruct((batch, *shape.of(a)), jnp.dtype(dtype)) for a in identity.arguments)
-        for dtype in dtypes
+        for dtype in plan.dtypes
     ]
 
     def evaluate(*by_dtype):
         return tuple(jax.vmap(identity.closed_form)(*arguments) for arguments in by_dtype)
 
-    return compiled(evaluate, structures, device)
+    return compiled(evaluate, structures, plan.device)
 
 
 def schwartz_zippel_log10(identity: Identity, shape: Shape, plan: Plan) -> float:
@@ -106,26 +112,23 @@ def schwartz_zippel_log10(identity: Identity, shape: Shape, plan: Plan) -> float
 
     By the lemma, one of degree d passes one draw from a set S with probability at most d/|S|.
     """
-    batch = plan.batch(identity)
     degree = max(_degree(identity, shape, plan), 1)
     draws_from = [2 * exact_half_width(dtype) + 1 for dtype in plan.dtypes]
-    return sum(min(0, batch * math.log10(degree / size)) for size in draws_from)
+    return sum(min(0, plan.each(identity) * math.log10(degree / size)) for size in draws_from)
 
 
 def _degree(identity: Identity, shape: Shape, plan: Plan) -> int:
     """The degree of a polynomial identity: the power of t with which P(tv) grows, measured."""
-    size = plan.batch(identity)
-    dtype = max(plan.dtypes, key=lambda dtype: jnp.finfo(dtype).nmant)
-    batch = draw_values(identity, shape, dtype, "integers", size, plan.seed)
-    program = closed_form_program(identity, shape, plan.dtypes, size, plan.device)
+    widest = max(plan.dtypes, key=lambda dtype: jnp.finfo(dtype).nmant)
+    batch = draw_batch(identity, shape, widest, plan)
+    program = closed_form_program(identity, shape, plan)
 
     def magnitudes(t: float) -> np.ndarray:
         scaled = {name: (values * t).astype(values.dtype) for name, values in batch.items()}
-        arguments = tuple(scaled.values())
-        got = program(*[tuple(a.astype(jnp.dtype(d)) for a in arguments) for d in plan.dtypes])
+        got = program(*[tuple(v.astype(jnp.dtype(dtype)) for v in scaled.values()) for dtype in plan.dtypes])
         expected = reference(identity, shape, scaled, 0.0, plan.seed).values
-        results = [got[plan.dtypes.index(dtype)], *expected.values()]
-        return np.array([np.abs(r.astype(float)).reshape(size, -1).max(1) for r in results])
+        results = [got[plan.dtypes.index(widest)], *expected.values()]
+        return np.array([np.abs(r.astype(float)).reshape(len(r), -1).max(1) for r in results])
 
     with np.errstate(over="ignore"):  # in the narrower dtypes, whose results are not used
         once, twice = magnitudes(2.0**20), magnitudes(2.0**21)

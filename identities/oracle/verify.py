@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from identities.catalog import Identity, find
 from identities.oracle.arguments import draw_shapes
 from identities.oracle.counterexample import Counterexample, smallest
-from identities.oracle.programs import Device, describe_device, find_device
+from identities.oracle.programs import Device, find_device
+from identities.oracle.tolerance import TOLERANCE
 from identities.oracle.trial import Plan, schwartz_zippel_log10, trials
 from identities.oracle.witness import WITNESSES
 
@@ -30,7 +31,7 @@ class Verification:
     - `bound_log10`: for an exact identity that passed, the decimal logarithm of the probability, at
       most, that a wrong polynomial would have passed (Schwartz-Zippel); None for the others.
     - `counterexample`: the smallest one, if it did not pass.
-    - `seed`, `device`: what to repeat it with.
+    - `plan`: the options that it came of.
     """
 
     identity: str
@@ -40,8 +41,11 @@ class Verification:
     errors: Mapping[str, Mapping[str, float]]
     bound_log10: float | None
     counterexample: Counterexample | None
-    seed: int
-    device: str
+    plan: Plan
+
+    def agrees(self, witness: str) -> bool:
+        """Whether it held against this witness."""
+        return all(error <= TOLERANCE for error in self.errors[witness].values())
 
 
 def verify(
@@ -69,7 +73,7 @@ def verify(
     """
     identity = find(identity)
     _check_options(dtypes, shapes, instances)
-    plan = Plan(tuple(dtypes), instances, seed, find_device(device))
+    plan = Plan(tuple(dtypes), shapes, instances, seed, find_device(device))
     drawn = draw_shapes(identity, shapes, seed)
     errors = {witness: dict.fromkeys(dtypes, 0.0) for witness in WITNESSES}
     tried, bound_log10, failed = 0, 0.0, None
@@ -91,8 +95,7 @@ def verify(
         errors,
         bound_log10 if identity.exact and not failed else None,
         smallest(identity, failed, plan) if failed else None,
-        seed,
-        describe_device(plan.device),
+        plan,
     )
 
 

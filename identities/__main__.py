@@ -1,0 +1,160 @@
+"""The command line: `identities verify`, `identities list`, `identities show`."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from identities.catalog import Identity, catalog, find
+from identities.oracle import report
+from identities.oracle.programs import describe_device
+from identities.oracle.tolerance import TOLERANCE
+from identities.oracle.verify import DTYPES, Verification, verify_each
+
+_CACHE_HELP = (
+    "Compiled programs are kept in JAX_COMPILATION_CACHE_DIR, or in identities/ under XDG_CACHE_HOME "
+    "(~/.cache), so that a second run is faster; JAX_ENABLE_COMPILATION_CACHE=false keeps nothing."
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0, or 1 if a claim failed, or 2 for misuse."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        return options.run(options)
+    except (LookupError, ValueError, OSError) as error:
+        parser.exit(2, f"identities: {error.args[0] if isinstance(error, LookupError) else error}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="identities", description="The reference oracle for derivatives.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    verify = commands.add_parser(
+        "verify", help="put claims to the test, here and now", description="Put claims to the test.", epilog=_CACHE_HELP
+    )
+    verify.add_argument("names", nargs="*", metavar="NAME", help="identities to verify (default: all)")
+    verify.add_argument("--dtypes", nargs="+", choices=DTYPES, default=["float64", "float32"], metavar="DTYPE")
+    verify.add_argument("--shapes", type=int, default=4, help="random shapes an identity (default: 4)")
+    verify.add_argument("--instances", type=int, default=512, help="instances a shape and dtype (default: 512)")
+    verify.add_argument("--seed", type=int, default=0, help="the same seed gives the same verdict (default: 0)")
+    verify.add_argument("--device", help="cpu or gpu (default: JAX's default)")
+    verify.add_argument("--json", type=Path, metavar="FILE", help="write the verdicts to a file too")
+    verify.set_defaults(run=_verify)
+
+    list_ = commands.add_parser("list", help="list the catalog")
+    list_.add_argument("--source", default="", metavar="TEXT", help="only those with this text in a source")
+    list_.add_argument("--json", action="store_true", help="print JSON")
+    list_.set_defaults(run=_list)
+
+    show = commands.add_parser("show", help="show all that is known of an identity")
+    show.add_argument("name", metavar="NAME")
+    show.set_defaults(run=_show)
+    return parser
+
+
+def _console() -> Console:
+    # Into a file or a pipe, rows are better long than broken.
+    return Console() if sys.stdout.isatty() else Console(width=200)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    identities = [find(name) for name in options.names] or list(catalog.values())
+    _keep_compilations()
+    started = time.perf_counter()
+    verdicts = _with_progress(
+        identities,
+        dtypes=options.dtypes,
+        shapes=options.shapes,
+        instances=options.instances,
+        seed=options.seed,
+        device=options.device,
+    )
+    seconds = time.perf_counter() - started
+    if options.json:
+        records = [report.verification_record(verdicts[identity.name]) for identity in identities]
+        options.json.write_text(json.dumps(records, indent=1))
+    console = _console()
+    console.print(_table(identities, verdicts, options.dtypes))
+    failed = [v for v in verdicts.values() if not v.passed]
+    for verdict in failed:
+        console.print(f"\n{report.explain(verdict)}", highlight=False, markup=False)
+    instances = sum(v.instances for v in verdicts.values())
+    device = describe_device(next(iter(verdicts.values())).plan.device)
+    console.print(
+        f"\n{len(verdicts) - len(failed)} of {len(verdicts)} identities passed: {instances:,} instances "
+        f"on {device}, seed {options.seed}, jax {jax.__version__}, {seconds:.1f} s",
+        style="bold red" if failed else "bold green",
+        highlight=False,
+    )
+    return 1 if failed else 0
+
+
+def _with_progress(identities: Sequence[Identity], **options) -> dict[str, Verification]:
+    verdicts = {}
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("verifying", total=len(identities))
+        for verdict in verify_each(identities, **options):
+            verdicts[verdict.identity] = verdict
+            progress.advance(task)
+    return verdicts
+
+
+def _table(identities: Sequence[Identity], verdicts: dict[str, Verification], dtypes: Sequence[str]) -> Table:
+    caption = f"errors: the worst, in units of rounding; up to {TOLERANCE} pass; exact: equal to the last bit"
+    table = Table(caption=caption, caption_justify="left", header_style="bold")
+    for title in ("source", "identity"):
+        table.add_column(title, no_wrap=title == "identity")
+    table.add_column("statement", ratio=1)
+    for title in ("shapes", "instances", *dtypes):
+        table.add_column(title, justify="right")
+    for title in ("jacfwd", "jacrev", "verdict"):
+        table.add_column(title, justify="center")
+    for identity in identities:
+        verdict = verdicts[identity.name]
+        table.add_row(*report.cells(identity, verdict, dtypes), style=None if verdict.passed else "red")
+    return table
+
+
+def _keep_compilations() -> None:
+    # This process is the command's own, so that settings of JAX may be changed here.
+    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        jax.config.update("jax_compilation_cache_dir", str(cache / "identities"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def _list(options: argparse.Namespace) -> int:
+    wanted = options.source.lower()
+    identities = [i for i in catalog.values() if any(wanted in str(s).lower() for s in i.sources)]
+    if options.json:
+        print(json.dumps([report.identity_record(identity) for identity in identities], indent=1))
+        return 0
+    table = Table(header_style="bold")
+    for title in ("source", "identity", "kind", "statement"):
+        table.add_column(title, no_wrap=title == "identity")
+    for i in identities:
+        table.add_row(", ".join(map(str, i.sources)), i.name, i.kind, report.plain(i.statement))
+    _console().print(table)
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    print(report.show(options.name))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,29 @@
+"""Whether a closed form composes: outside `jit` and `vmap`, and with differentiation."""
+
+import jax
+import jax.numpy as jnp
+
+from identities.catalog import Identity
+from identities.oracle.arguments import Shape
+from identities.oracle.programs import compiled, full_precision
+from identities.oracle.trial import Plan, Trial, draw_batch
+from identities.oracle.witness import reference
+
+
+def by_itself(trial: Trial) -> Trial:
+    """The trial with one of its results computed anew: eagerly, by itself, in no batch."""
+    got = trial.got.copy()
+    with full_precision():
+        got[-1] = trial.identity.closed_form(*[jnp.asarray(values[-1]) for values in trial.batch.values()])
+    return Trial(trial.identity, trial.dtype, trial.batch, got, trial.reference)
+
+
+def differentiated(identity: Identity, shape: Shape, plan: Plan, by: str) -> Trial:
+    """The derivative of the closed form by one of the function's arguments, beside the witnesses', in float64."""
+    position = [a.name for a in identity.arguments].index(by)
+    batch = draw_batch(identity, shape, "float64", plan)
+    program = compiled(jax.vmap(jax.jacfwd(identity.closed_form, position)), tuple(batch.values()), plan.device)
+    eps = float(jnp.finfo("float64").eps)
+    return Trial(
+        identity, "float64", batch, program(*batch.values()), reference(identity, shape, batch, eps, plan.seed, then=by)
+    )

@@ -1,0 +1,26 @@
+"""Every identity of the catalog, against both witnesses and in composition."""
+
+import pytest
+
+from identities import Identity, catalog, verify
+from identities.oracle.arguments import draw_shapes
+from identities.oracle.composition import by_itself, differentiated
+from identities.oracle.report import explain
+from identities.oracle.trial import Plan, trials
+
+every_identity = pytest.mark.parametrize("identity", catalog.values(), ids=str)
+
+
+@every_identity
+def test_identity(identity: Identity, plan: Plan) -> None:
+    verdict = verify(
+        identity, dtypes=plan.dtypes, shapes=plan.shapes, instances=plan.instances, seed=plan.seed, device=plan.device
+    )
+    assert verdict.passed, explain(verdict)
+
+    shape = draw_shapes(identity, plan.shapes, plan.seed)[0]
+    for trial in trials(identity, shape, plan):
+        assert trial.got.dtype == trial.dtype, f"the result of {trial.dtype} arguments is {trial.got.dtype}"
+        assert by_itself(trial).passed, f"differs outside jit and vmap, in {trial.dtype}"
+    for argument in identity.along:
+        assert differentiated(identity, shape, plan, argument).passed, f"its own derivative by {argument} is wrong"
