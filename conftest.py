@@ -46,5 +46,5 @@ def plan(request: pytest.FixtureRequest) -> Plan:
     profile = hypothesis.settings()
     given = request.config.getoption("--hypothesis-seed")
     seed = 0 if profile.derandomize else int(given) if given else random.randrange(2**32)
-    dtypes = tuple(request.config.getoption("--dtypes"))
+    dtypes = tuple(request.config.getoption("--dtypes") or ())
     return Plan(dtypes, profile.max_examples, 512, seed, find_device(request.config.getoption("--device")))

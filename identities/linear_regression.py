@@ -116,6 +116,6 @@ def _descend(X: Design, Y: Targets, tol: Float[Array, ""], max_steps: Int[Array,
         # On the Hessian, a step costs O(p^2) where on X it would cost O(np).
         return theta, at_zero + hessian @ theta, steps + 1
 
-    theta, gradient, steps = jax.lax.while_loop(unfinished, descend, (jnp.zeros_like(X[0]), at_zero, 0))
+    theta, gradient, steps = jax.lax.while_loop(unfinished, descend, (jnp.zeros_like(X[0]), at_zero, jnp.int32(0)))
     norm = jnp.linalg.norm(gradient)
     return Descent(theta, steps, norm, norm <= enough)

@@ -116,10 +116,12 @@ def checked(function: F, arguments_: tuple[Argument, ...] | None = None) -> F:
     """
     specification = arguments_ or arguments(function)
 
+    names = {a.name for a in specification}
+
     @functools.wraps(function)
     def call(*args, **kwargs):
         given = dict(zip((a.name for a in specification), args, strict=False)) | kwargs
-        if len(given) == len(specification) == len(args) + len(kwargs):
+        if given.keys() == names and len(args) + len(kwargs) == len(names):
             check(function.__name__, specification, given)
         return function(*args, **kwargs)  # which names missing and superfluous arguments itself
 

@@ -1,0 +1,70 @@
+"""The catalog: what it promises of every entry, and what an entry says of itself."""
+
+import inspect
+
+import jax.numpy as jnp
+import pytest
+
+from identities import catalog
+from identities.catalog import find, jacobian, jvp
+from identities.linear import matvec
+from identities.sources import notes
+
+
+def test_the_catalog_is_read_only():
+    with pytest.raises(TypeError):
+        catalog["matvec_jacobian_x"] = catalog["matvec_vjp_W"]  # pyright: ignore[reportIndexIssue]
+
+
+def test_names_follow_from_function_kind_and_argument():
+    for name, identity in catalog.items():
+        assert name == identity.name == identity.closed_form.__name__
+        one = len(inspect.signature(identity.function).parameters) == 1
+        expected = f"{identity.function.__name__}_{identity.kind}" + ("" if one else f"_{identity.wrt}")
+        assert name.startswith(expected), f"{name} should begin with {expected}"
+
+
+def test_every_entry_is_documented_and_has_its_source():
+    for identity in catalog.values():
+        assert identity.closed_form.__doc__
+        assert identity.function.__doc__
+        assert identity.statement
+        assert all(source.document and source.equation for source in identity.sources)
+
+
+def test_every_equation_of_the_notes_is_there():
+    cited = {source.equation for identity in catalog.values() for source in identity.sources}
+    assert cited >= {*map(str, range(1, 9)), "definition", "chain rule", "regression"}
+
+
+def test_elementwise_functions_come_in_three_kinds():
+    jacobians = [i for i in catalog.values() if i.sources[0].equation == "4" and i.kind == "jacobian"]
+    assert len(jacobians) >= 18
+    for identity in jacobians:
+        assert {f"{identity.function.__name__}_{kind}" for kind in ("vjp", "jvp")} <= set(catalog)
+
+
+def test_a_notebook_shows_the_formula():
+    latex = catalog["matvec_jacobian_x"]._repr_latex_()
+    assert latex == r"$\displaystyle \frac{\partial Wx}{\partial x} = W$"
+
+
+def test_an_unknown_name_is_answered_with_near_ones():
+    with pytest.raises(LookupError, match="did you mean matvec_jacobian_x"):
+        find("matvec_jacobian")
+
+
+def test_declarations_that_cannot_hold_are_refused():
+    with pytest.raises(ValueError, match="matvec has no argument 'y'"):
+        jacobian(matvec, wrt="y", states="", source=notes(1))
+    with pytest.raises(TypeError, match=r"must take the arguments \(W, x, <any name>\)"):
+
+        @jvp(matvec, wrt="x", states="", source=notes(1))
+        def matvec_jvp_x(W, x):
+            return W @ x
+
+    with pytest.raises(ValueError, match="the catalog has an identity matvec_jacobian_x already"):
+
+        @jacobian(matvec, wrt="x", states="", source=notes(1))
+        def matvec_jacobian_x(W, x):
+            return jnp.zeros_like(W)

@@ -1,0 +1,98 @@
+"""The command line, from the outside."""
+
+import dataclasses
+import json
+
+import jax
+import pytest
+
+from identities import catalog
+from identities.__main__ import main
+
+
+@pytest.fixture(autouse=True)
+def _leave_the_cache_alone(monkeypatch):
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(jax.config.jax_compilation_cache_dir))  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_verify_prints_a_table_and_a_summary(capsys, tmp_path):
+    file = tmp_path / "verdicts.json"
+    arguments = ["verify", "matvec_jacobian_x", "softmax_vjp", "--shapes", "1", "--instances", "8", "--json", str(file)]
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    assert "∂Wx/∂x = W" in out
+    assert "exact" in out
+    assert "2 of 2 identities passed: 32 instances on" in out
+    assert "seed 0" in out
+    records = json.loads(file.read_text())
+    assert [record["identity"] for record in records] == ["matvec_jacobian_x", "softmax_vjp"]
+    assert all(record["passed"] for record in records)
+
+
+def test_a_failed_claim_is_explained_and_exits_with_one(capsys, monkeypatch):
+    wrong = dataclasses.replace(catalog["exp_vjp"], closed_form=lambda delta, x: delta * x)
+    monkeypatch.setattr("identities.__main__.find", lambda name: wrong)
+    assert main(["verify", "exp_vjp", "--shapes", "1", "--instances", "8"]) == 1
+    out = capsys.readouterr().out
+    assert "FAILED" in out
+    assert "exp_vjp is not what jacfwd says" in out
+    assert "repeat with: identities verify exp_vjp --dtypes float64 float32 --shapes 1" in out
+    assert "0 of 1 identities passed" in out
+
+
+def test_list_prints_what_a_source_has(capsys):
+    assert main(["list", "--source", "notes (7)"]) == 0
+    out = capsys.readouterr().out
+    assert "softmax_cross_entropy_jacobian_theta" in out
+    assert "matvec" not in out
+
+
+def test_list_as_json(capsys):
+    assert main(["list", "--json"]) == 0
+    records = {record["name"]: record for record in json.loads(capsys.readouterr().out)}
+    assert set(records) == set(catalog)
+    assert records["mean_squared_error_jacobian_theta"] == {
+        "name": "mean_squared_error_jacobian_theta",
+        "kind": "jacobian",
+        "function": "identities.linear_regression.mean_squared_error",
+        "closed_form": "identities.linear_regression.mean_squared_error_jacobian_theta",
+        "wrt": "theta",
+        "statement": catalog["mean_squared_error_jacobian_theta"].statement,
+        "sources": [
+            {
+                "document": "Notes",
+                "equation": "regression",
+                "erratum": catalog["mean_squared_error_jacobian_theta"].sources[0].erratum,
+            }
+        ],
+        "exact": False,
+    }
+
+
+def test_show_says_all(capsys):
+    assert main(["show", "softmax_cross_entropy_jacobian_theta"]) == 0
+    out = capsys.readouterr().out
+    assert "∂J/∂θ = (ŷ - y)ᵀ" in out
+    assert "theta (n,), y (n,)" in out
+    assert "Notes (7)" in out
+    assert "y: non-negative entries that sum to one" in out
+    assert "Prediction minus target" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["show", "softmax_jacobean"], "did you mean softmax_jacobian"),
+        (["verify", "zzz"], "no identity 'zzz'; `identities list` prints the names"),
+        (["verify", "exp_vjp", "--device", "abacus"], "there is no 'abacus' device here"),
+        (["verify", "exp_vjp", "--shapes", "0"], "shapes must be at least 1"),
+        (["verify", "exp_vjp", "--dtypes", "float63"], "invalid choice: 'float63'"),
+        (["verify", "exp_vjp", "--instances", "many"], "invalid int value: 'many'"),
+        ([], "required: COMMAND"),
+    ],
+)
+def test_misuse_is_answered_in_words(capsys, arguments, said):
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == 2
+    assert said in capsys.readouterr().err

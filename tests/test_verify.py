@@ -1,0 +1,156 @@
+"""The oracle: what it draws, what it reports, and how it fails."""
+
+import dataclasses
+import subprocess
+import sys
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from identities import catalog, verify
+from identities.oracle.arguments import draw_shapes, draw_values, exact_half_width
+from identities.oracle.report import command, explain, plain
+from identities.oracle.verify import verify_each
+
+cheaply: dict[str, Any] = {"shapes": 2, "instances": 32}
+
+
+def broken(name, closed_form):
+    return dataclasses.replace(catalog[name], closed_form=closed_form)
+
+
+def test_shapes_are_tall_wide_square_and_single():
+    drawn = draw_shapes(catalog["matvec_jacobian_x"], 4, seed=3)
+    shapes = [tuple(dict(shape.sizes).values()) for shape in drawn]
+    assert shapes[0][0] > shapes[0][1]
+    assert shapes[1][0] < shapes[1][1]
+    assert shapes[2][0] == shapes[2][1] > 1
+    assert shapes[3] == (1, 1)
+
+
+def test_more_shapes_are_all_different_and_depend_on_the_seed():
+    drawn = draw_shapes(catalog["composition_jacobian_x"], 20, seed=0)
+    assert len(set(drawn)) == 20
+    assert drawn == draw_shapes(catalog["composition_jacobian_x"], 20, seed=0)
+    assert drawn != draw_shapes(catalog["composition_jacobian_x"], 20, seed=1)
+
+
+def test_rows_come_in_both_forms():
+    assert {shape.form for shape in draw_shapes(catalog["vecmat_jacobian_x"], 4, 0)} == {0, 1}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
+def test_drawn_values_lie_in_their_domains(dtype):
+    for identity in catalog.values():
+        shape = draw_shapes(identity, 1, 0)[0]
+        batch = draw_values(identity, shape, dtype, 20, seed=0)
+        for a in identity.arguments:
+            assert batch[a.name].shape[1:] == shape.of(a)
+            assert a.domain.contains(jnp.asarray(batch[a.name].astype(np.float32))), (identity.name, a.name)
+
+
+def test_the_verdict_counts_what_was_tried():
+    verdict = verify("softmax_jacobian", dtypes=["float64", "float32"], shapes=3, instances=40)
+    assert verdict.passed
+    assert verdict.counterexample is None
+    assert (verdict.shapes, verdict.instances) == (3, 3 * 2 * 40)
+    assert set(verdict.errors) == {"jacfwd", "jacrev"}
+    assert 0 < verdict.errors["jacfwd"]["float32"] < 8
+    assert verdict.bound_log10 is None
+
+
+def test_an_exact_identity_comes_with_its_bound():
+    verdict = verify("matvec_vjp_W", dtypes=["float64"], shapes=1, instances=10)
+    # A product of two draws is of degree two.
+    assert verdict.bound_log10 == pytest.approx(10 * np.log10(2 / (2 * exact_half_width("float64") + 1)))
+    assert verdict.errors["jacrev"]["float64"] == 0
+
+
+def test_the_same_seed_gives_the_same_verdict():
+    one, two, other = (verify("gelu_jacobian", seed=seed, **cheaply) for seed in (5, 5, 6))
+    assert one.errors == two.errors != other.errors
+
+
+def test_verify_leaves_jax_as_it_was():
+    verify("exp_jvp", **cheaply)
+    assert jnp.ones(1).dtype == jnp.float32
+    assert jax.config.jax_default_matmul_precision is None  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_a_wrong_claim_fails_with_the_smallest_counterexample():
+    verdict = verify(broken("matvec_jacobian_x", lambda W, x: W + (W.shape[0] > 1) * jnp.outer(W[:, 0], x)), **cheaply)
+    assert not verdict.passed
+    assert not verdict.agrees("jacfwd")
+    failure = verdict.counterexample
+    assert failure is not None
+    assert failure.arguments["W"].shape == (2, 1)  # at n = 1 the claim is right
+    np.testing.assert_array_equal(failure.expected, failure.arguments["W"])
+    assert np.abs(failure.got - failure.expected).max() > 0
+    text = explain(verdict)
+    assert "matvec_jacobian_x is not what jacfwd says: ∂Wx/∂x = W" in text
+    assert command(verdict) in text
+
+
+def test_the_simplest_values_are_shown():
+    verdict = verify(broken("squared_norm_jacobian", lambda x: 3 * x), **cheaply)
+    assert verdict.counterexample is not None
+    assert abs(verdict.counterexample.arguments["x"]) == [1.0]
+
+
+@pytest.mark.parametrize("wrong", [jnp.nan, jnp.inf])
+def test_what_is_not_finite_fails(wrong):
+    verdict = verify(broken("exp_jacobian", lambda x: jnp.diag(jnp.exp(x)) * wrong), **cheaply)
+    assert verdict.errors["jacfwd"]["float64"] == np.inf
+
+
+def test_the_order_of_many_is_kept():
+    names = ["softmax_vjp", "matvec_jacobian_x", "softmax_jvp"]
+    verdicts = list(verify_each([catalog[name] for name in names], **cheaply))
+    assert sorted(v.identity for v in verdicts) == sorted(names)
+    assert all(v.passed for v in verdicts)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"dtypes": ["float63"]}, "dtypes must be some of .*float64.* got .*float63"),
+        ({"dtypes": "float64"}, "dtypes must be some of"),
+        ({"dtypes": []}, "dtypes must be some of"),
+        ({"shapes": 0}, "shapes must be at least 1, got 0"),
+        ({"instances": -1}, "instances must be at least 1, got -1"),
+        ({"device": "abacus"}, "there is no 'abacus' device here; JAX sees"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options, said):
+    with pytest.raises(ValueError, match=said):
+        verify("exp_jvp", **options)
+
+
+def test_an_unknown_name_is_refused():
+    with pytest.raises(LookupError, match="did you mean exp_jacobian"):
+        verify("exp_jacobean")
+
+
+@pytest.mark.parametrize(
+    ("latex", "text"),
+    [
+        (r"\frac{\partial Wx}{\partial x} = W", "∂Wx/∂x = W"),
+        (r"\frac{1}{2 \sqrt{x}}", "1/(2 √x)"),
+        (r"(\hat{y} - y)^\top", "(ŷ - y)ᵀ"),
+        (r"\frac{\partial}{\partial x} \lVert x \rVert^2 = 2 x^\top", "∂/∂x ‖x‖² = 2 xᵀ"),
+    ],
+)
+def test_formulas_read_in_plain_text(latex, text):
+    assert plain(latex) == text
+
+
+def test_importing_the_package_is_light():
+    program = (
+        "import sys, identities; assert not {'hypothesis', 'pytest', 'rich'} & set(sys.modules); "
+        "import jax; assert not jax.config.jax_enable_x64; "
+        "from jax._src import xla_bridge; assert not xla_bridge._backends"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
