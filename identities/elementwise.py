@@ -253,9 +253,9 @@ def tanh(x: Real) -> Real:
 
 @elementwise(tanh, r"1 - \tanh^2 x")
 def tanh_derivative(x):
-    """One minus the square of the function, in a form that keeps all digits in the tails."""
-    e = jnp.exp(-2 * jnp.abs(x))
-    return 4 * e / jnp.square(1 + e)
+    """One minus the square of the function."""
+    z = jnp.tanh(x)
+    return 1 - z * z
 
 
 @checked
@@ -266,9 +266,9 @@ def sigmoid(x: Real) -> Real:
 
 @elementwise(sigmoid, r"\sigma(x) (1 - \sigma(x))")
 def sigmoid_derivative(x):
-    """The function times one minus the function, in a form that keeps all digits in the tails."""
-    e = jnp.exp(-jnp.abs(x))
-    return e / jnp.square(1 + e)
+    """The function times one minus the function."""
+    z = jax.nn.sigmoid(x)
+    return z * (1 - z)
 
 
 @checked
@@ -291,8 +291,10 @@ def silu(x: Real) -> Real:
 
 @elementwise(silu, r"\sigma(x) (1 + x (1 - \sigma(x)))")
 def silu_derivative(x):
-    """The product rule on x times the logistic sigmoid, sigma(-x) in place of 1 - sigma(x)."""
-    return jax.nn.sigmoid(x) * (1 + x * jax.nn.sigmoid(-x))
+    """The product rule on x times the logistic sigmoid, with sigma (1 - sigma) free of cancellation."""
+    e = jnp.exp(-jnp.abs(x))
+    larger = 1 / (1 + e)  # of sigma(x) and 1 - sigma(x)
+    return jnp.where(x > 0, larger, e * larger) + x * (e * larger * larger)
 
 
 @checked
@@ -316,8 +318,9 @@ def gelu(x: Real) -> Real:
 @elementwise(gelu, r"\Phi(x) + x \varphi(x)")
 def gelu_derivative(x):
     """The product rule on x Phi(x), where phi = Phi' is the standard normal density."""
-    density = jnp.exp(-0.5 * x * x) * 0.3989422804014327  # 1 / sqrt(2 pi)
-    distribution = 0.5 * jax.lax.erfc(-0.7071067811865476 * x)  # 1 / sqrt(2)
+    s = -0.7071067811865476 * x  # 1 / sqrt(2)
+    density = 0.3989422804014327 * jnp.exp(-(s * s))  # 1 / sqrt(2 pi)
+    distribution = 0.5 * jax.lax.erfc(s)
     return distribution + x * density
 
 

@@ -29,19 +29,15 @@ def softmax(x: Vector) -> Vector:
 def softmax_jacobian(x):
     """With z the softmax of x, shape (n, n): symmetric, each row sums to zero."""
     z = jax.nn.softmax(x)
-    # z_i - z_i^2 loses all digits as z_i nears one; as what the rest of the row sums to, it keeps them.
-    rest = jnp.where(jnp.eye(x.shape[0], dtype=bool), 0, jnp.outer(z, z))
-    return jnp.diag(rest.sum(axis=1)) - rest
+    return jnp.diag(z) - jnp.outer(z, z)
 
 
 @vjp(softmax, states=r"\frac{\partial J}{\partial x} = z \circ (\delta - \langle \delta, z \rangle)", source=notes(7))
 def softmax_vjp(delta, x):
     """The Jacobian applied to a cotangent in O(n), shape (n,)."""
-    z = jax.nn.softmax(x)
-    # Rows of the Jacobian sum to zero, so delta may be shifted: to zero where z may be near one, so
-    # that nothing cancels there.
-    delta = delta - delta[jnp.argmax(x)]
-    return z * (delta - delta @ z)
+    e = jnp.exp(x - x.max())  # z = e / sum(e); left undivided, one pass gives both sums
+    total = e.sum()
+    return e * (delta - (delta * e).sum() / total) / total
 
 
 @jvp(softmax, states=r"dz = z \circ (dx - \langle z, dx \rangle)", source=notes(7))

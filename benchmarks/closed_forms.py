@@ -1,0 +1,125 @@
+"""Each closed form, jitted, beside the two modes of automatic differentiation, at a size where it matters.
+
+    python -m benchmarks.closed_forms [NAME ...] [--dtype float32] [--device cpu|gpu]
+
+A Jacobian stands beside `jacfwd` and `jacrev`, a Hessian beside both orders of the two, a vjp beside
+`jax.vjp` and a jvp beside `jax.jvp`. The speed-up is over the better of the two. A mode that would need
+an array 64 times larger than the largest of the closed form is left out.
+"""
+
+import argparse
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.timing import median, ratio, times
+from identities.catalog import Identity, catalog, find
+from identities.oracle.arguments import Shape, draw_values
+from identities.oracle.programs import find_device
+from identities.signature import arguments, names, result
+
+ENTRIES = 1 << 20
+"""About how many entries the largest array has, arguments and result."""
+
+
+def shape_of_benchmark(identity: Identity) -> Shape:
+    """The shape, with equal sizes, whose largest array has about ENTRIES entries."""
+    size = 1
+    while True:
+        shape = Shape(tuple((name, 2 * size) for name in names(identity.arguments)))
+        largest = max(_entries(shape.of(a)) for a in identity.arguments)
+        if identity.kind in ("jacobian", "hessian"):
+            inner = next(a for a in identity.arguments if a.name == identity.wrt)
+            order = 2 if identity.kind == "hessian" else 1
+            outer = _entries(shape.of(result(identity.function)))
+            largest = max(largest, outer * _entries(shape.of(inner)) ** order)
+        if largest > ENTRIES or not shape.sizes:
+            return Shape(tuple((name, size) for name, _ in shape.sizes))
+        size *= 2
+
+
+def _entries(shape: tuple[int, ...]) -> int:
+    count = 1
+    for size in shape:
+        count *= size
+    return count
+
+
+def autodiff(identity: Identity) -> dict[str, Callable[..., Any]]:
+    """The ways that JAX has to the same derivative, on the closed form's arguments."""
+    function = identity.function
+    position = [[a.name for a in arguments(function)].index(name) for name in identity.along]
+    if identity.kind == "jacobian":
+        return {"jacfwd": jax.jacfwd(function, position[0]), "jacrev": jax.jacrev(function, position[0])}
+    if identity.kind == "hessian":
+        return {
+            "jacfwd": jax.jacfwd(jax.jacrev(function, position[0]), position[0]),
+            "jacrev": jax.jacrev(jax.jacfwd(function, position[0]), position[0]),
+        }
+    count = len(arguments(function))
+
+    def with_only(primals):
+        def of_varied(*varied):
+            full = list(primals)
+            for i, value in zip(position, varied, strict=True):
+                full[i] = value
+            return function(*full)
+
+        return of_varied, [primals[i] for i in position]
+
+    def vjp(cotangent, *primals):
+        partial, varied = with_only(primals)
+        return jax.vjp(partial, *varied)[1](cotangent)[0]
+
+    def jvp(*primals_and_tangents):
+        partial, varied = with_only(primals_and_tangents[:count])
+        return jax.jvp(partial, varied, list(primals_and_tangents[count:]))[1]
+
+    return {"jacrev": vjp} if identity.kind == "vjp" else {"jacfwd": jvp}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--device")
+    options = parser.parse_args()
+    jax.config.update("jax_enable_x64", True)
+    device = find_device(options.device)
+    table = Table(title=f"{options.dtype} on {device.device_kind}, jax {jax.__version__}; microseconds")
+    for title in ("identity", "shape", "closed form", "jacfwd", "jacrev", "speed-up"):
+        table.add_column(title, justify="left" if title in ("identity", "shape") else "right")
+    slower = []
+    for identity in [find(name) for name in options.names] or catalog.values():
+        shape = shape_of_benchmark(identity)
+        batch = draw_values(identity, shape, options.dtype, 1, seed=0)
+        values = jax.device_put([jnp.asarray(v[-1]) for v in batch.values()], device)
+        programs = {"closed form": identity.closed_form, **autodiff(identity)}
+        if identity.kind == "jacobian":  # whose modes go through a basis of the inputs or of the outputs
+            inputs = _entries(shape.of(next(a for a in identity.arguments if a.name == identity.wrt)))
+            outputs = _entries(shape.of(result(identity.function)))
+            for mode, basis in (("jacfwd", inputs**2), ("jacrev", outputs**2)):
+                if basis > 64 * ENTRIES:
+                    del programs[mode]
+        jitted = {name: jax.jit(program) for name, program in programs.items()}
+        taken = times({name: partial(program, *values) for name, program in jitted.items()})
+        speed_up = min(ratio(taken, mode, "closed form") for mode in taken if mode != "closed form")
+        if speed_up < 0.95:
+            slower.append(identity.name)
+        microseconds = [
+            f"{1e6 * median(taken, n):,.1f}" if n in taken else "" for n in ("closed form", "jacfwd", "jacrev")
+        ]
+        table.add_row(
+            identity.name, str(shape), *microseconds, f"{speed_up:.2f}", style="red" if speed_up < 0.95 else None
+        )
+    Console(width=140).print(table)
+    print(f"slower than 0.95 of the better mode: {', '.join(slower) or 'none'}")
+
+
+if __name__ == "__main__":
+    main()
