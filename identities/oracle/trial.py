@@ -4,6 +4,7 @@ import functools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -89,22 +90,25 @@ def _values(batch: Batch) -> tuple[np.ndarray, ...]:
     return tuple(batch.values())
 
 
-@functools.cache
 def closed_form_program(identity: Identity, shape: Shape, plan: Plan) -> Callable[..., tuple[np.ndarray, ...]]:
     """The closed form over a batch, for all dtypes in one compilation.
 
     It takes a tuple of arguments for each dtype, and returns as many results.
     """
     batch = plan.each(identity) * len(regimes(identity))
-    structures = [
-        tuple(jax.ShapeDtypeStruct((batch, *shape.of(a)), jnp.dtype(dtype)) for a in identity.arguments)
-        for dtype in plan.dtypes
-    ]
+    shapes = tuple((batch, *shape.of(a)) for a in identity.arguments)
+    return _program(identity.closed_form, shapes, plan.dtypes, plan.device)
 
+
+@functools.cache
+def _program(
+    closed_form: Callable[..., Any], shapes: tuple[tuple[int, ...], ...], dtypes: tuple[str, ...], device: Device
+) -> Callable[..., tuple[np.ndarray, ...]]:
     def evaluate(*by_dtype):
-        return tuple(jax.vmap(identity.closed_form)(*arguments) for arguments in by_dtype)
+        return tuple(jax.vmap(closed_form)(*arguments) for arguments in by_dtype)
 
-    return compiled(evaluate, structures, plan.device)
+    structures = [tuple(jax.ShapeDtypeStruct(shape, jnp.dtype(dtype)) for shape in shapes) for dtype in dtypes]
+    return compiled(evaluate, structures, device)
 
 
 def schwartz_zippel_log10(identity: Identity, shape: Shape, plan: Plan) -> float:
