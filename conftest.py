@@ -33,8 +33,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     # Compilations are kept with pytest's own cache, so that a second run is faster.
-    if config.cache is not None:
-        cache = Path(config.cache.mkdir("jax"))
+    if config.pluginmanager.has_plugin("cacheprovider"):
+        cache = Path(config.cache.mkdir("jax"))  # pyright: ignore[reportOptionalMemberAccess]
         jax.config.update("jax_compilation_cache_dir", str(cache))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

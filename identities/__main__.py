@@ -68,7 +68,7 @@ def _console() -> Console:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    identities = [find(name) for name in options.names] or list(catalog.values())
+    identities = [find(name) for name in options.names] or sorted(catalog.values(), key=report.by_source)
     _keep_compilations()
     started = time.perf_counter()
     verdicts = _with_progress(
@@ -138,7 +138,8 @@ def _keep_compilations() -> None:
 
 def _list(options: argparse.Namespace) -> int:
     wanted = options.source.lower()
-    identities = [i for i in catalog.values() if any(wanted in str(s).lower() for s in i.sources)]
+    found = [i for i in catalog.values() if any(wanted in str(s).lower() for s in i.sources)]
+    identities = sorted(found, key=report.by_source)
     if options.json:
         print(json.dumps([report.identity_record(identity) for identity in identities], indent=1))
         return 0

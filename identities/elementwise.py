@@ -292,10 +292,15 @@ def silu(x: Real) -> Real:
 
 @elementwise(silu, r"\sigma(x) (1 + x (1 - \sigma(x)))")
 def silu_derivative(x):
-    """The product rule on x times the logistic sigmoid, with sigma (1 - sigma) free of cancellation."""
-    e = jnp.exp(-jnp.abs(x))
-    larger = 1 / (1 + e)  # of sigma(x) and 1 - sigma(x)
-    return jnp.where(x > 0, larger, e * larger) + x * (e * larger * larger)
+    """The product rule on x times the logistic sigmoid.
+
+    With t = tanh(x/4), sigma is 1/2 + t / (1 + t^2), and sigma (1 - sigma) the square of half of
+    (1 - t^2) / (1 + t^2), which does not cancel where x multiplies it most.
+    """
+    t = jnp.tanh(0.25 * x)
+    r = 1 / (1 + t * t)
+    half = 0.5 * (1 - t * t) * r
+    return 0.5 + t * r + x * (half * half)
 
 
 @checked

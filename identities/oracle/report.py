@@ -37,6 +37,12 @@ _SYMBOLS = {
 }
 
 
+def by_source(identity: Identity) -> tuple[str, list[tuple[int, str]]]:
+    """The order of a formula sheet: by document, then by equation, numbers before words."""
+    source = identity.sources[0]
+    return source.document, [(int(s or 0) or 10**6, w) for s, w in re.findall(r"(\d+)|(\D+)", source.equation)]
+
+
 def plain(latex: str) -> str:
     """A LaTeX formula of the catalog in one line of plain text."""
 
