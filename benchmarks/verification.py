@@ -122,7 +122,7 @@ def main() -> None:
         "(b) jax.test_util.check_grads": by_check_grads,
     }
     try:
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]
 
         methods["(c) torch.autograd.gradcheck"] = by_gradcheck(torch)
     except ImportError:
