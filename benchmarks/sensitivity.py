@@ -18,7 +18,7 @@ from identities.oracle.arguments import draw_shapes
 from identities.oracle.programs import cpu
 from identities.oracle.trial import Plan, Trial, accepted, trials
 
-DTYPES = ("float64", "float32", "bfloat16")
+DTYPES: tuple[str, ...] = ("float64", "float32", "bfloat16")
 MISTAKES = ("everything", "largest entry")
 
 
@@ -62,13 +62,8 @@ def main() -> None:
             for key, e in rejected.items():
                 worst[key] = max(worst[key], (e, identity.name))
     table = Table(title=f"{len(catalog)} identities, {options.seeds} seeds")
-    for title in (
-        "dtype",
-        *(f"{mistake} x (1 + e)" for mistake in MISTAKES),
-        "instances",
-        "false alarms",
-        "worst error",
-    ):
+    mistakes = [f"{mistake} x (1 + e)" for mistake in MISTAKES]
+    for title in ("dtype", *mistakes, "instances", "false alarms", "worst error"):
         table.add_column(title)
     for dtype in DTYPES:
         cells = [f"{worst[dtype, mistake][0]:.1e} ({worst[dtype, mistake][1]})" for mistake in MISTAKES]
