@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     options = parser.parse_args()
     worst = {(dtype, mistake): (0.0, "") for dtype in DTYPES for mistake in MISTAKES}
-    largest_error: dict[str, tuple[float, str]] = {dtype: (0.0, "") for dtype in DTYPES}
+    largest_error: dict[str, tuple[float, str]] = dict.fromkeys(DTYPES, (0.0, ""))
     instances, alarms = dict.fromkeys(DTYPES, 0), dict.fromkeys(DTYPES, 0)
     for identity in catalog.values():
         for seed in range(options.seeds):

@@ -22,11 +22,13 @@ class Domain:
     - `requires`: the condition in words, as in "every entry positive"; empty for the domain `real`.
     - `project`: sends a real NumPy array of shape (batch, ...) to members, one an entry of the batch.
     - `contains`: whether one array is a member, as a boolean JAX scalar; rounding is forgiven.
+    - `admits`: whether there are members of a shape.
     """
 
     requires: str
     project: Callable[[np.ndarray], np.ndarray]
     contains: Callable[[Array], Bool[Array, ""]]
+    admits: Callable[[tuple[int, ...]], bool] = lambda shape: True
 
 
 def _distribution(z: np.ndarray) -> np.ndarray:
@@ -60,4 +62,20 @@ inside_unit_interval = Domain(
 
 distribution = Domain(
     "non-negative entries that sum to one (a probability distribution)", _distribution, _is_distribution
+)
+
+
+def _with_full_column_rank(z: np.ndarray) -> np.ndarray:
+    # Singular values between one and two times the size of z: random, and far from dependent.
+    U, s, Vt = np.linalg.svd(z, full_matrices=False)
+    largest = s.max(axis=-1, keepdims=True)
+    largest = np.where(largest > 0, largest, 1)
+    return (U * (largest + s)[:, None, :]) @ Vt
+
+
+full_column_rank = Domain(
+    "full column rank",
+    _with_full_column_rank,
+    lambda x: jnp.linalg.matrix_rank(x.astype(jnp.promote_types(x.dtype, jnp.float32))) == x.shape[1],
+    lambda shape: shape[0] >= shape[1],
 )

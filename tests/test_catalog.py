@@ -20,7 +20,8 @@ def test_names_follow_from_function_kind_and_argument():
     for name, identity in catalog.items():
         assert name == identity.name == identity.closed_form.__name__
         one = len(inspect.signature(identity.function).parameters) == 1
-        expected = f"{identity.function.__name__}_{identity.kind}" + ("" if one else f"_{identity.wrt}")
+        by = "" if one else "_" + "_".join(identity.along)
+        expected = f"{identity.function.__name__}_{identity.kind}{by}"
         assert name.startswith(expected), f"{name} should begin with {expected}"
 
 

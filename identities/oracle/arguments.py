@@ -2,7 +2,7 @@
 
 import functools
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import hypothesis
@@ -43,7 +43,11 @@ def forms(identity: Identity) -> int:
 
 def any_shape(identity: Identity, largest: int = LARGEST) -> st.SearchStrategy[Shape]:
     """A Hypothesis strategy for shapes, which shrinks towards ones."""
-    return _shapes(names(identity.arguments), forms(identity), largest)
+    return _shapes(names(identity.arguments), forms(identity), largest).filter(_admitted(identity))
+
+
+def _admitted(identity: Identity) -> Callable[[Shape], bool]:
+    return lambda shape: all(a.domain.admits(shape.of(a)) for a in identity.arguments)
 
 
 def _shapes(dims: tuple[str, ...], forms: int, largest: int) -> st.SearchStrategy[Shape]:
@@ -56,9 +60,11 @@ def _shapes(dims: tuple[str, ...], forms: int, largest: int) -> st.SearchStrateg
 def draw_shapes(identity: Identity, count: int, seed: int) -> list[Shape]:
     """That many different random shapes, or as many as there are.
 
-    With four and more, tall, wide, square and single-entry ones are among them.
+    With four and more, tall, wide, square and single-entry ones are among them, wherever the domains
+    of the arguments admit them.
     """
-    return _draw_shapes(names(identity.arguments), forms(identity), count, seed)
+    drawn = _draw_shapes(names(identity.arguments), forms(identity), 4 * count, seed)
+    return list(filter(_admitted(identity), drawn))[:count]
 
 
 @functools.cache
@@ -96,7 +102,7 @@ def _draw_shapes(dims: tuple[str, ...], forms: int, count: int, seed: int) -> li
         drawn[:] = dict.fromkeys([*cornered, *rest])
 
     draw()
-    return drawn[:count]
+    return drawn
 
 
 def regimes(identity: Identity) -> tuple[str, ...]:

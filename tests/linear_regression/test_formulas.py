@@ -67,7 +67,8 @@ def test_gradient_descent_agrees_as_far_as_the_conditioning_allows(data, dtype):
 
 
 def test_gradient_descent_says_when_it_has_not_converged(data):
-    descent = gradient_descent(*map(jnp.float32, data), max_steps=3)
+    with pytest.warns(RuntimeWarning, match="has not converged in 3 steps"):
+        descent = gradient_descent(*map(jnp.float32, data), max_steps=3)
     assert not descent.converged
     assert descent.steps == 3
 

@@ -1,0 +1,111 @@
+"""Regression on data that does not fit into memory: one pass, a few numbers a column kept."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from identities.linear_regression.loss import gram, pull_back
+from identities.signature import Argument, check
+
+
+@dataclass(frozen=True)
+class Gram:
+    """What linear regression needs to know of X and Y: their products, summed over rows.
+
+    Sums are kept in float64, in two parts, the second holding what rounding took from the first, so
+    that any number of rows in blocks of any size loses nothing beyond the rounding of one block.
+    Two `Gram`s of different rows add up, with `+`, to that of all rows.
+
+    **Fields:**
+
+    - `XtX`, `XtY`, `YtY`: the sums, shapes (p, p), (p,) and (); NumPy arrays in float64.
+    - `rows`: how many there were.
+    """
+
+    XtX: np.ndarray
+    XtY: np.ndarray
+    YtY: np.ndarray
+    rows: int
+    _lost: tuple[np.ndarray, ...] = field(repr=False, default=(np.zeros(()),) * 3)
+
+    @classmethod
+    def from_blocks(cls, blocks: Iterable[tuple[Any, Any]]) -> "Gram":
+        """The sums over blocks of rows, pairs (X, Y) of shapes (n, p) and (n,), with any n for each.
+
+        Only one block is in memory at a time. Slices of a `numpy.memmap` will do, as `row_blocks` has them.
+
+        **Raises:** `ValueError` for blocks that do not fit together, and for none at all.
+        """
+        total = None
+        for X, Y in blocks:
+            check("Gram.from_blocks", _BLOCK, {"X": X, "Y": Y})
+            if total is not None and X.shape[1] != len(total.XtY):
+                raise ValueError(
+                    f"Gram.from_blocks: a block has {X.shape[1]} columns, and those before have {len(total.XtY)}"
+                )
+            # Rows of zeros change no sum; a power of two rows keeps compilations few.
+            padding = (1 << (len(X) - 1).bit_length()) - len(X)
+            X_padded, Y_padded = np.pad(X, ((0, padding), (0, 0))), np.pad(Y, (0, padding))
+            with jax.enable_x64(True), jax.default_matmul_precision("highest"):
+                block = cls(*jax.device_get(_products(X_padded, Y_padded)), rows=len(X))
+            total = block if total is None else total + block
+        if total is None:
+            raise ValueError("Gram.from_blocks: there was no block")
+        return total
+
+    def __add__(self, other: "Gram") -> "Gram":
+        pairs = zip((self.XtX, self.XtY, self.YtY), (other.XtX, other.XtY, other.YtY), strict=True)
+        sums, lost = zip(*[_two_sum(a, b) for a, b in pairs], strict=True)
+        carried = tuple(a + b + c for a, b, c in zip(lost, self._lost, other._lost, strict=True))
+        return Gram(*sums, rows=self.rows + other.rows, _lost=carried)
+
+    def closed_form(self) -> np.ndarray:
+        """The parameters of least loss, shape (p,), in float64.
+
+        The products alone determine them only up to the square of the condition number of X (columns
+        scaled): about 16 digits less twice its order of magnitude.
+
+        **Raises:** `ValueError` if that leaves no digit.
+        """
+        XtX, XtY = self.XtX + self._lost[0], self.XtY + self._lost[1]
+        lengths = np.sqrt(np.where(np.diag(XtX) > 0, np.diag(XtX), 1))
+        scaled = XtX / lengths / lengths[:, None]
+        eigenvalues = np.linalg.eigvalsh(scaled)
+        if not eigenvalues[0] > len(XtY) * np.finfo(float).eps * eigenvalues[-1]:
+            raise ValueError(
+                f"Gram.closed_form: X^T X, from {self.rows} rows and {len(XtY)} columns, is singular to rounding "
+                f"(eigenvalues from {eigenvalues[0]:.1e} to {eigenvalues[-1]:.1e}, columns scaled); "
+                "drop dependent columns, or centre them"
+            )
+        return np.linalg.solve(scaled, XtY / lengths) / lengths
+
+    def loss(self, theta: np.ndarray) -> float:
+        """The mean squared error of these parameters on all rows."""
+        XtX, XtY, YtY = (a + b for a, b in zip((self.XtX, self.XtY, self.YtY), self._lost, strict=True))
+        return float(YtY - theta @ (2 * XtY - XtX @ theta)) / self.rows
+
+
+def row_blocks(X: Any, Y: Any, rows: int = 1 << 16) -> Iterator[tuple[Any, Any]]:
+    """X and Y, arrays or memory maps, in blocks of at most that many rows."""
+    for start in range(0, len(X), rows):
+        yield X[start : start + rows], Y[start : start + rows]
+
+
+_BLOCK = (Argument("X", (("n", "p"),)), Argument("Y", (("n",),)))
+
+
+@jax.jit
+def _products(X, Y):
+    X, Y = X.astype(jnp.float64), Y.astype(jnp.float64)
+    return gram(X), pull_back(X, Y), Y @ Y
+
+
+def _two_sum(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rounded sum and what rounding took from it (Knuth)."""
+    total = a + b
+    of_b = total - a
+    return total, (a - (total - of_b)) + (b - of_b)

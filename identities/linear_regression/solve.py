@@ -1,0 +1,236 @@
+"""The parameters of least loss in closed form: as accurate as QR, as fast as the normal equations."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, NamedTuple, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jax.scipy.linalg import cho_factor, cho_solve, solve_triangular
+from jaxtyping import Array, Bool, Float
+
+from identities.catalog import jvp, vjp
+from identities.domains import full_column_rank
+from identities.linear_regression.loss import Design, Parameters, Targets, gram, pull_back, residual
+from identities.signature import Argument, check, checked
+from identities.sources import notes
+
+
+class Solution(NamedTuple):
+    """What the solver found, and how much of it is to be trusted.
+
+    **Fields:**
+
+    - `theta`: the parameters, NaN wherever they would have no correct digit.
+    - `condition`: the condition number of X, its columns scaled to about the same length.
+    - `trusted`: whether theta has correct digits.
+    """
+
+    theta: Float[Array, "p *m"]
+    condition: Float[Array, ""]
+    trusted: Bool[Array, ""]
+
+
+def closed_form(X: Float[Array, "n p"], Y: Float[Array, "n *m"]) -> Float[Array, "p *m"]:
+    """The parameters of least loss, (X^T X)^-1 X^T Y, of shape (p,), or (p, m) for m columns of targets.
+
+    Equivalent to `numpy.linalg.lstsq(X, Y)[0]` for X of full column rank. The Gram matrix of the scaled
+    columns is factorised by Cholesky, and the solution refined with residuals from X (Bjorck's corrected
+    seminormal equations); where the Gram matrix is too ill-conditioned for that, X itself is
+    orthogonalised, by Cholesky factorisations of shifted Gram matrices (Fukaya et al. 2020). All of it
+    reduces over rows, so that X and Y may be sharded by rows. Differentiable, in both modes.
+
+    **Raises:** `ValueError` if X has more columns than rows, is rank-deficient (named: the numerical
+    rank and the columns that depend on those before them), or is so ill-conditioned that no digit of the
+    result would be correct; if X or Y holds NaN or infinity. Under `jit`, where values cannot be
+    looked at, the result is NaN in all these cases.
+    """
+    specification = _TARGETS if jnp.ndim(Y) < 2 else _COLUMNS
+    check("closed_form", specification, {"X": X, "Y": Y})
+    solution = _solve(jnp.asarray(X), jnp.asarray(Y))
+    if not isinstance(solution.trusted, Tracer) and not solution.trusted:
+        raise ValueError(f"closed_form: {_complaint(X, Y, solution)}")
+    return solution.theta
+
+
+@jax.custom_jvp
+@jax.jit
+def _solve(X: Design, Y: Float[Array, "n *m"]) -> Solution:
+    wide = _factorisable(X.dtype)
+    solution = _solve_wide(X.astype(wide), Y.astype(wide))
+    return solution._replace(theta=solution.theta.astype(X.dtype))
+
+
+def _solve_wide(X: Design, Y: Float[Array, "n *m"]) -> Solution:
+    n, p = X.shape
+    eps = jnp.finfo(X.dtype).eps
+    if n < p:
+        nan = jnp.full((p, *Y.shape[1:]), jnp.nan, X.dtype)
+        return Solution(nan, jnp.array(jnp.inf, X.dtype), jnp.array(False))
+    G = gram(X)
+    # Powers of two scale without rounding.
+    lengths = jnp.exp2(jnp.round(jnp.log2(jnp.sqrt(jnp.where(jnp.diag(G) > 0, jnp.diag(G), 1)))))
+    G = G / lengths / lengths[:, None]
+    eigenvalues = jnp.linalg.eigvalsh(G)
+    squared_condition = eigenvalues[-1] / eigenvalues[0]
+    # A tenth of the digits that a factor of this Gram matrix must have for refinement to converge.
+    seminormal = (eigenvalues[0] > 0) & (squared_condition * p * eps < 0.1)
+    L = jnp.linalg.cholesky(jnp.where(seminormal, G, jnp.eye(p, dtype=X.dtype)))
+
+    def fitted(Y):
+        return _divide(cho_solve((L, True), _divide(pull_back(X, Y), lengths)), lengths)
+
+    def refined(theta):
+        return _refine(lambda theta: fitted(residual(theta, X, Y)), theta, lengths), jnp.sqrt(squared_condition)
+
+    def as_accurate(theta):  # a condition number near one loses nothing when it is squared
+        return theta, jnp.sqrt(squared_condition)
+
+    def orthogonalised(theta):
+        return _by_orthogonalisation(X, Y, lengths)
+
+    branch = jnp.where(seminormal, jnp.where(squared_condition < 4, 0, 1), 2)
+    theta, condition = jax.lax.switch(branch, [as_accurate, refined, orthogonalised], fitted(Y))
+    trusted = (condition * max(n, p) * eps < 1) & jnp.isfinite(theta).all()
+    return Solution(jnp.where(trusted, theta, jnp.nan), condition, trusted)
+
+
+def _by_orthogonalisation(X: Design, Y: Array, lengths: Array) -> tuple[Array, Array]:
+    """By X = QR, where R is the product of Cholesky factors that make the columns ever more orthogonal."""
+    p = X.shape[1]
+    eps = jnp.finfo(X.dtype).eps
+    identity = jnp.eye(p, dtype=X.dtype)
+    Q, R = X / lengths, identity
+    for shift in (32 * p * eps, 32 * p * eps, 0, 0):
+        G = gram(Q)
+        factor = jnp.linalg.cholesky(G + shift * jnp.trace(G) * identity, upper=True)
+        Q = Q @ solve_triangular(factor, identity)
+        R = factor @ R
+    singular = jnp.linalg.svd(R, compute_uv=False)
+
+    def fitted(Y):
+        return _divide(solve_triangular(R, pull_back(Q, Y)), lengths)
+
+    theta = _refine(lambda theta: fitted(residual(theta, X, Y)), fitted(Y), lengths)
+    return theta, singular[0] / singular[-1]
+
+
+def _refine(correction: Callable[[Array], Array], theta: Array, lengths: Array) -> Array:
+    """Add corrections for as long as they shrink, and the next one would matter."""
+    eps = jnp.finfo(theta.dtype).eps
+
+    def size(theta):
+        return jnp.abs(_divide(theta, 1 / lengths)).max()
+
+    def unfinished(state):
+        theta, last, previous, steps = state
+        shrinking = (last < previous / 2) | (steps == 0)
+        return shrinking & (last * last / previous > eps / 4 * size(theta)) & (steps < 20)
+
+    def refine(state):
+        theta, last, _, steps = state
+        step = correction(theta)
+        return jnp.where(size(step) < last / 2, theta + step, theta), size(step), last, steps + 1
+
+    return jax.lax.while_loop(unfinished, refine, (theta, size(theta), size(theta), 0))[0]
+
+
+def _divide(b: Array, lengths: Array) -> Array:
+    """By the lengths of the columns: X^T b has their units, theta their reciprocals."""
+    return (b.T / lengths).T
+
+
+def _complaint(X: Array, Y: Array, solution: Solution) -> str:
+    """Why a solution is not to be trusted, found out at leisure, in NumPy."""
+    n, p = X.shape
+    if n < p:
+        return f"X has more columns ({p}) than rows ({n}), so that theta is not determined; drop columns or add rows"
+    for name, values in (("X", np.asarray(X)), ("Y", np.asarray(Y))):
+        if not np.isfinite(values).all():
+            where = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
+            return f"{name} holds {values[where]} at {where}; remove or replace it"
+    lengths = np.linalg.norm(np.asarray(X, np.float64), axis=0)
+    R = np.linalg.qr(np.asarray(X, np.float64) / np.where(lengths > 0, lengths, 1), mode="r")
+    tolerance = max(n, p) * float(jnp.finfo(X.dtype).eps)
+    rank = int((np.linalg.svd(R, compute_uv=False) > tolerance * np.sqrt(p)).sum())
+    dependent = [int(i) for i in np.flatnonzero(np.abs(np.diag(R)) <= tolerance * np.sqrt(p))]
+    if rank < p and dependent:
+        columns = f"column{'s' * (len(dependent) > 1)} {', '.join(map(str, dependent))}"
+        return (
+            f"X has numerical rank {rank}, less than its {p} columns: {columns} (counted from 0) "
+            f"depend{'s' * (len(dependent) == 1)} on those before; drop them"
+        )
+    return (
+        f"X has condition number {float(solution.condition):.1e}, too large for a correct digit in {X.dtype}; "
+        "use float64, centre or combine its columns"
+    )
+
+
+def _gram_solve(X: Design, b: Float[Array, "p *m"]) -> Float[Array, "p *m"]:
+    """(X^T X)^-1 b."""
+    wide = _factorisable(X.dtype)
+    return cho_solve(cho_factor(gram(X.astype(wide))), b.astype(wide)).astype(b.dtype)
+
+
+def _factorisable(dtype) -> Any:
+    """The dtype itself, or float32 for those that no factorisation takes."""
+    return jnp.promote_types(dtype, jnp.float32)
+
+
+@_solve.defjvp
+def _differentiated(primals, tangents):
+    (X, Y), (dX, dY) = primals, tangents
+    solution = _solve(X, Y)
+    theta = solution.theta
+    dtheta = _gram_solve(X, dX.T @ (Y - X @ theta) + X.T @ (dY - dX @ theta))
+    constant = jnp.zeros_like(solution.condition), cast(Any, np.zeros((), jax.dtypes.float0))
+    return solution, Solution(dtheta, *constant)
+
+
+_TARGETS = (Argument("X", (("n", "p"),)), Argument("Y", (("n",),)))
+_COLUMNS = (Argument("X", (("n", "p"),)), Argument("Y", (("n", "m"),)))
+
+FullRank = Annotated[Float[Array, "n p"], full_column_rank]
+
+
+@checked
+def normal_equations(X: FullRank, Y: Targets) -> Parameters:
+    """theta = (X^T X)^-1 X^T Y to the letter: what `closed_form` computes, for differentiating."""
+    return jnp.linalg.solve(X.T @ X, X.T @ Y)
+
+
+@jvp(
+    normal_equations,
+    wrt=("X", "Y"),
+    states=r"d\theta = (X^\top X)^{-1} \left(dX^\top (Y - X \theta) + X^\top (dY - dX \, \theta)\right)",
+    source=notes("regression"),
+)
+def normal_equations_jvp_X_Y(X, Y, dX, dY):
+    """How the parameters move with the data, shape (p,)."""
+    theta = _gram_solve(X, X.T @ Y)
+    return _gram_solve(X, dX.T @ (Y - X @ theta) + X.T @ (dY - dX @ theta))
+
+
+@vjp(
+    normal_equations,
+    wrt="Y",
+    states=r"\frac{\partial J}{\partial Y} = X w, \quad w = (X^\top X)^{-1} \delta^\top",
+    source=notes("regression"),
+)
+def normal_equations_vjp_Y(delta, X, Y):
+    """What a change of each target does to J, shape (n,)."""
+    return X @ _gram_solve(X, delta)
+
+
+@vjp(
+    normal_equations,
+    wrt="X",
+    states=r"\frac{\partial J}{\partial X} = (Y - X \theta) w^\top - X w \theta^\top,"
+    r" \quad w = (X^\top X)^{-1} \delta^\top",
+    source=notes("regression"),
+)
+def normal_equations_vjp_X(delta, X, Y):
+    """What a change of each entry of the design does to J, shape (n, p)."""
+    w, theta = _gram_solve(X, jnp.stack([delta, Y @ X], axis=1)).T
+    return jnp.outer(Y - X @ theta, w) - jnp.outer(X @ w, theta)
