@@ -132,18 +132,36 @@ def check(owner: str, specification: Sequence[Argument], given: Mapping[str, Any
     """Raise the error that `checked` promises, or return."""
     for a in specification:
         _check_dtype(owner, a, given[a.name])
-    shapes = {a.name: jnp.shape(given[a.name]) for a in specification}
+    shapes = {a.name: getattr(given[a.name], "shape", ()) for a in specification}
+    if not _fits(specification, shapes, 0):
+        _check_shapes(owner, specification, shapes)
+    for a in specification:
+        value = given[a.name]
+        concrete = a.domain.requires and not isinstance(value, Tracer)
+        if concrete and not a.domain.contains(jnp.asarray(value)):
+            raise ValueError(f"{owner}: argument {a.name} needs {a.domain.requires}; got {value}")
+
+
+def _fits(specification: Sequence[Argument], shapes: Mapping[str, tuple[int, ...]], form: int) -> bool:
+    """Whether the shapes fit, at the price of a few comparisons; for plain names, False for all else."""
+    sizes: dict[str, int] = {}
+    for a in specification:
+        dims, shape = a.dims(form), shapes[a.name]
+        if len(dims) != len(shape):
+            return False
+        for dim, size in zip(dims, shape, strict=True):
+            if size == 0 or not dim.isidentifier() or sizes.setdefault(dim, size) != size:
+                return False
+    return True
+
+
+def _check_shapes(owner: str, specification: Sequence[Argument], shapes: Mapping[str, tuple[int, ...]]) -> None:
     forms = range(max(len(a.forms) for a in specification))
     complaints = [_shape_complaint(specification, shapes, form) for form in forms]
     if all(complaints):
         # Among several forms, the ranks tell which one was meant.
         meant = min(forms, key=lambda form: sum(len(a.dims(form)) != len(shapes[a.name]) for a in specification))
         raise ValueError(f"{owner}: {complaints[meant]}")
-    for a in specification:
-        value = given[a.name]
-        concrete = a.domain.requires and not isinstance(value, Tracer)
-        if concrete and not a.domain.contains(jnp.asarray(value)):
-            raise ValueError(f"{owner}: argument {a.name} needs {a.domain.requires}; got {value}")
 
 
 def _check_dtype(owner: str, a: Argument, value: Any) -> None:
@@ -155,11 +173,16 @@ def _check_dtype(owner: str, a: Argument, value: Any) -> None:
             f"{owner}: argument {a.name} must be an array of shape {describe(a.forms[0])}, "
             f"got {type(value).__name__}; convert it with jnp.asarray"
         )
-    if not jnp.issubdtype(dtype, jnp.floating):
+    if not _is_real(dtype):
         raise TypeError(
             f"{owner}: argument {a.name} must be a real floating-point array, got {dtype}; "
             f"convert it if that is meant, as in {a.name}.astype(float)"
         )
+
+
+@functools.cache
+def _is_real(dtype: Any) -> bool:
+    return jnp.issubdtype(dtype, jnp.floating)
 
 
 def _shape_complaint(specification: Sequence[Argument], shapes: Mapping[str, tuple[int, ...]], form: int) -> str | None:

@@ -54,8 +54,8 @@ def test_list_as_json(capsys):
     assert records["mean_squared_error_jacobian_theta"] == {
         "name": "mean_squared_error_jacobian_theta",
         "kind": "jacobian",
-        "function": "identities.linear_regression.mean_squared_error",
-        "closed_form": "identities.linear_regression.mean_squared_error_jacobian_theta",
+        "function": "identities.linear_regression.loss.mean_squared_error",
+        "closed_form": "identities.linear_regression.loss.mean_squared_error_jacobian_theta",
         "wrt": "theta",
         "statement": catalog["mean_squared_error_jacobian_theta"].statement,
         "sources": [

@@ -49,7 +49,8 @@ def test_drawn_values_lie_in_their_domains(dtype):
         batch = draw_values(identity, shape, dtype, 20, seed=0)
         for a in identity.arguments:
             assert batch[a.name].shape[1:] == shape.of(a)
-            assert a.domain.contains(jnp.asarray(batch[a.name].astype(np.float32))), (identity.name, a.name)
+            for value in batch[a.name][::5]:
+                assert a.domain.contains(jnp.asarray(value.astype(np.float32))), (identity.name, a.name)
 
 
 def test_the_verdict_counts_what_was_tried():

@@ -1,5 +1,6 @@
 """Regression on data that does not fit into memory: one pass, a few numbers a column kept."""
 
+import mmap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -90,9 +91,21 @@ class Gram:
 
 
 def row_blocks(X: Any, Y: Any, rows: int = 1 << 16) -> Iterator[tuple[Any, Any]]:
-    """X and Y, arrays or memory maps, in blocks of at most that many rows."""
+    """X and Y, arrays or memory maps, in blocks of at most that many rows.
+
+    The pages of a memory map are given back after each block, so that no more than one is resident.
+    """
     for start in range(0, len(X), rows):
         yield X[start : start + rows], Y[start : start + rows]
+        for array in (X, Y):
+            _give_back(array)
+
+
+def _give_back(array: Any) -> None:
+    while isinstance(array, np.ndarray):
+        array = array.base
+    if isinstance(array, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        array.madvise(mmap.MADV_DONTNEED)  # read-only or shared: the file keeps what the pages held
 
 
 _BLOCK = (Argument("X", (("n", "p"),)), Argument("Y", (("n",),)))

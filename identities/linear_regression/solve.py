@@ -55,11 +55,13 @@ def closed_form(X: Float[Array, "n p"], Y: Float[Array, "n *m"]) -> Float[Array,
 
 
 @jax.custom_jvp
-@jax.jit
-def _solve(X: Design, Y: Float[Array, "n *m"]) -> Solution:
+def _solution(X: Design, Y: Float[Array, "n *m"]) -> Solution:
     wide = _factorisable(X.dtype)
     solution = _solve_wide(X.astype(wide), Y.astype(wide))
     return solution._replace(theta=solution.theta.astype(X.dtype))
+
+
+_solve = jax.jit(_solution)
 
 
 def _solve_wide(X: Design, Y: Float[Array, "n *m"]) -> Solution:
@@ -178,10 +180,10 @@ def _factorisable(dtype) -> Any:
     return jnp.promote_types(dtype, jnp.float32)
 
 
-@_solve.defjvp
+@_solution.defjvp
 def _differentiated(primals, tangents):
     (X, Y), (dX, dY) = primals, tangents
-    solution = _solve(X, Y)
+    solution = _solution(X, Y)
     theta = solution.theta
     dtheta = _gram_solve(X, dX.T @ (Y - X @ theta) + X.T @ (dY - dX @ theta))
     constant = jnp.zeros_like(solution.condition), cast(Any, np.zeros((), jax.dtypes.float0))

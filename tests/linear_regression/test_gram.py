@@ -58,22 +58,19 @@ def test_what_cannot_be_is_refused():
 
 
 _MEASURE = """
-import resource, sys
+import sys
 import numpy as np
 from identities.linear_regression import Gram, row_blocks
 rows = int(sys.argv[2])
 X = np.memmap(sys.argv[1], np.float64, "r", shape=(rows, 8))
 Gram.from_blocks(row_blocks(X[:1 << 14], X[:1 << 14, 0], 1 << 14))
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 gram = Gram.from_blocks(row_blocks(X, X[:, 0], 1 << 14))
 assert gram.rows == rows and np.allclose(gram.XtX, rows * np.ones((8, 8)))
-# Pages of the file are the system's to drop, and count as resident until it does.
-anonymous = [line for line in open("/proc/self/status") if line.startswith("RssAnon")][0].split()[1]
-print(anonymous)
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc to tell the process's own memory from the file's")
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory from /proc")
 def test_memory_stays_flat_while_the_file_grows(tmp_path):
     kilobytes = []
     for rows in (1 << 17, 1 << 20):
@@ -83,4 +80,4 @@ def test_memory_stays_flat_while_the_file_grows(tmp_path):
             [sys.executable, "-c", _MEASURE, str(file), str(rows)], check=True, capture_output=True, text=True
         )
         kilobytes.append(int(run.stdout))
-    assert kilobytes[1] < kilobytes[0] + 16 * 1024  # the larger file has 64 MiB, the smaller 8
+    assert kilobytes[1] < kilobytes[0] + 24 * 1024  # the larger file has 64 MiB, the smaller 8
