@@ -1,5 +1,6 @@
 """The parameters of least loss in closed form: as accurate as QR, as fast as the normal equations."""
 
+import math
 from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple, cast
 
@@ -66,7 +67,7 @@ _solve = jax.jit(_solution)
 
 def _solve_wide(X: Design, Y: Float[Array, "n *m"]) -> Solution:
     n, p = X.shape
-    eps = jnp.finfo(X.dtype).eps
+    noise = jnp.finfo(X.dtype).eps * (p + math.sqrt(n))  # of an entry of X^T X, relative to the largest
     if n < p:
         nan = jnp.full((p, *Y.shape[1:]), jnp.nan, X.dtype)
         return Solution(nan, jnp.array(jnp.inf, X.dtype), jnp.array(False))
@@ -76,8 +77,8 @@ def _solve_wide(X: Design, Y: Float[Array, "n *m"]) -> Solution:
     G = G / lengths / lengths[:, None]
     eigenvalues = jnp.linalg.eigvalsh(G)
     squared_condition = eigenvalues[-1] / eigenvalues[0]
-    # A tenth of the digits that a factor of this Gram matrix must have for refinement to converge.
-    seminormal = (eigenvalues[0] > 0) & (squared_condition * p * eps < 0.1)
+    # Refinement gains a digit a step as long as the Gram matrix's factor has one.
+    seminormal = (eigenvalues[0] > 0) & (squared_condition * noise < 0.1)
     L = jnp.linalg.cholesky(jnp.where(seminormal, G, jnp.eye(p, dtype=X.dtype)))
 
     def fitted(Y):
@@ -86,15 +87,17 @@ def _solve_wide(X: Design, Y: Float[Array, "n *m"]) -> Solution:
     def refined(theta):
         return _refine(lambda theta: fitted(residual(theta, X, Y)), theta, lengths), jnp.sqrt(squared_condition)
 
-    def as_accurate(theta):  # a condition number near one loses nothing when it is squared
+    def good_enough(theta):  # a condition number near one loses little when it is squared
         return theta, jnp.sqrt(squared_condition)
 
     def orthogonalised(theta):
         return _by_orthogonalisation(X, Y, lengths)
 
-    branch = jnp.where(seminormal, jnp.where(squared_condition < 4, 0, 1), 2)
-    theta, condition = jax.lax.switch(branch, [as_accurate, refined, orthogonalised], fitted(Y))
-    trusted = (condition * max(n, p) * eps < 1) & jnp.isfinite(theta).all()
+    enough = (squared_condition < 4) & (noise < 1e-10)  # in float64, that is
+    branch = jnp.where(seminormal, jnp.where(enough, 0, 1), 2)
+    theta, condition = jax.lax.switch(branch, [good_enough, refined, orthogonalised], fitted(Y))
+    # The condition of a deficient X comes out as the reciprocal of its rounding, however many rows there are.
+    trusted = (condition * _floor(X) < 1) & jnp.isfinite(theta).all()
     return Solution(jnp.where(trusted, theta, jnp.nan), condition, trusted)
 
 
@@ -138,6 +141,11 @@ def _refine(correction: Callable[[Array], Array], theta: Array, lengths: Array) 
     return jax.lax.while_loop(unfinished, refine, (theta, size(theta), size(theta), 0))[0]
 
 
+def _floor(X: Array) -> float:
+    """The relative size at which a singular value of X, columns scaled, is no more than rounding."""
+    return 10 * X.shape[1] * float(jnp.finfo(X.dtype).eps)
+
+
 def _divide(b: Array, lengths: Array) -> Array:
     """By the lengths of the columns: X^T b has their units, theta their reciprocals."""
     return (b.T / lengths).T
@@ -154,9 +162,10 @@ def _complaint(X: Array, Y: Array, solution: Solution) -> str:
             return f"{name} holds {values[where]} at {where}; remove or replace it"
     lengths = np.linalg.norm(np.asarray(X, np.float64), axis=0)
     R = np.linalg.qr(np.asarray(X, np.float64) / np.where(lengths > 0, lengths, 1), mode="r")
-    tolerance = max(n, p) * float(jnp.finfo(X.dtype).eps)
-    rank = int((np.linalg.svd(R, compute_uv=False) > tolerance * np.sqrt(p)).sum())
-    dependent = [int(i) for i in np.flatnonzero(np.abs(np.diag(R)) <= tolerance * np.sqrt(p))]
+    tolerance = _floor(X)
+    singular = np.linalg.svd(R, compute_uv=False)
+    rank = int((singular > tolerance * singular[0]).sum())
+    dependent = [int(i) for i in np.flatnonzero(np.abs(np.diag(R)) <= tolerance * singular[0])]
     if rank < p and dependent:
         columns = f"column{'s' * (len(dependent) > 1)} {', '.join(map(str, dependent))}"
         return (
