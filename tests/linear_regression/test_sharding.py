@@ -26,9 +26,10 @@ SHARDED = """
             "closed_form": closed_form,
         }
         for name, function in functions.items():
-            got = function(*sharded)
+            compiled = jax.jit(function).lower(*sharded).compile()
+            got = compiled(*sharded)
             np.testing.assert_allclose(got, function(*whole), rtol=1e-9, atol=1e-11, err_msg=name)
-            program = jax.jit(function).lower(*sharded).compile().as_text()
+            program = compiled.as_text()
             collectives = re.findall(
                 r"= (.*?) (all-reduce|all-gather|all-to-all|collective-permute|reduce-scatter)(?:-start)?[(]", program
             )
