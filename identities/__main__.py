@@ -10,6 +10,7 @@ from pathlib import Path
 
 import jax
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -68,7 +69,9 @@ def _console() -> Console:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    identities = [find(name) for name in options.names] or sorted(catalog.values(), key=report.by_source)
+    if options.json and not options.json.resolve().parent.is_dir():
+        raise ValueError(f"there is no folder for {options.json}")
+    identities = list(dict.fromkeys(map(find, options.names))) or sorted(catalog.values(), key=report.by_source)
     _keep_compilations()
     started = time.perf_counter()
     verdicts = _with_progress(
@@ -84,7 +87,7 @@ def _verify(options: argparse.Namespace) -> int:
         records = [report.verification_record(verdicts[identity.name]) for identity in identities]
         options.json.write_text(json.dumps(records, indent=1))
     console = _console()
-    console.print(_table(identities, verdicts, options.dtypes))
+    console.print(_table(identities, verdicts, options.dtypes, wide=console.width >= 140))
     failed = [v for v in verdicts.values() if not v.passed]
     for verdict in failed:
         console.print(f"\n{report.explain(verdict)}", highlight=False, markup=False)
@@ -111,19 +114,25 @@ def _with_progress(identities: Sequence[Identity], **options) -> dict[str, Verif
     return verdicts
 
 
-def _table(identities: Sequence[Identity], verdicts: dict[str, Verification], dtypes: Sequence[str]) -> Table:
+def _table(
+    identities: Sequence[Identity], verdicts: dict[str, Verification], dtypes: Sequence[str], wide: bool
+) -> Table:
     caption = f"errors: the worst, in units of rounding; up to {TOLERANCE} pass; exact: equal to the last bit"
     table = Table(caption=caption, caption_justify="left", header_style="bold")
-    for title in ("source", "identity"):
-        table.add_column(title, no_wrap=title == "identity")
-    table.add_column("statement", ratio=1)
-    for title in ("shapes", "instances", *dtypes):
-        table.add_column(title, justify="right")
-    for title in ("jacfwd", "jacrev", "verdict"):
-        table.add_column(title, justify="center")
+    left, right, centre = (
+        ("source", "identity", "statement"),
+        ("shapes", "instances", *dtypes),
+        ("jacfwd", "jacrev", "verdict"),
+    )
+    titles = [*left, *right, *centre]
+    shown = [i for i, title in enumerate(titles) if wide or title in ("identity", *dtypes, "verdict")]
+    for i in shown:
+        justify = "left" if titles[i] in left else "right" if titles[i] in right else "center"
+        table.add_column(titles[i], justify=justify, no_wrap=titles[i] not in ("source", "statement"))
     for identity in identities:
         verdict = verdicts[identity.name]
-        table.add_row(*report.cells(identity, verdict, dtypes), style=None if verdict.passed else "red")
+        cells = report.cells(identity, verdict, dtypes)
+        table.add_row(*(escape(cells[i]) for i in shown), style=None if verdict.passed else "red")
     return table
 
 
@@ -147,7 +156,7 @@ def _list(options: argparse.Namespace) -> int:
     for title in ("source", "identity", "kind", "statement"):
         table.add_column(title, no_wrap=title == "identity")
     for i in identities:
-        table.add_row(", ".join(map(str, i.sources)), i.name, i.kind, report.plain(i.statement))
+        table.add_row(", ".join(map(str, i.sources)), i.name, i.kind, escape(report.plain(i.statement)))
     _console().print(table)
     return 0
 

@@ -7,13 +7,13 @@ the cheaper `<function>_vjp` and `<function>_jvp`, which never form the diagonal
 
 import re
 from collections.abc import Callable
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from identities.catalog import jacobian, jvp, vjp
+from identities.catalog import catalog, jacobian, jvp, vjp
 from identities.domains import above_minus_one, nonzero, positive
 from identities.signature import checked
 from identities.sources import notes
@@ -24,6 +24,16 @@ Nonzero = Annotated[Float[Array, "n"], nonzero]
 AboveMinusOne = Annotated[Float[Array, "n"], above_minus_one]
 
 Derivative = Callable[[Array], Array]
+
+
+def __getattr__(name: str) -> Any:
+    # `elementwise` makes three closed forms at a time, which are found by name where they are kept.
+    identity = catalog.get(name)
+    if identity is None or identity.closed_form.__module__ != __name__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return identity.closed_form
+
+
 D = TypeVar("D", bound=Derivative)
 
 

@@ -13,6 +13,7 @@ from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
 
 from identities.domains import Domain, real
@@ -139,7 +140,7 @@ def check(owner: str, specification: Sequence[Argument], given: Mapping[str, Any
         value = given[a.name]
         concrete = a.domain.requires and not isinstance(value, Tracer)
         if concrete and not a.domain.contains(jnp.asarray(value)):
-            raise ValueError(f"{owner}: argument {a.name} needs {a.domain.requires}; got {value}")
+            raise ValueError(f"{owner}: argument {a.name} needs {a.domain.requires}; got {_short(value)}")
 
 
 def _fits(specification: Sequence[Argument], shapes: Mapping[str, tuple[int, ...]], form: int) -> bool:
@@ -171,13 +172,17 @@ def _check_dtype(owner: str, a: Argument, value: Any) -> None:
     if dtype is None or not hasattr(value, "shape"):
         raise TypeError(
             f"{owner}: argument {a.name} must be an array of shape {describe(a.forms[0])}, "
-            f"got {type(value).__name__}; convert it with jnp.asarray"
+            f"got {type(value).__name__}; convert it, as in jnp.asarray({a.name}, float)"
         )
     if not _is_real(dtype):
         raise TypeError(
             f"{owner}: argument {a.name} must be a real floating-point array, got {dtype}; "
             f"convert it if that is meant, as in {a.name}.astype(float)"
         )
+
+
+def _short(value: Any) -> str:
+    return np.array2string(np.asarray(value), threshold=20, edgeitems=3).replace("\n", "")
 
 
 @functools.cache

@@ -1,5 +1,6 @@
 """The catalog: what it promises of every entry, and what an entry says of itself."""
 
+import importlib
 import inspect
 
 import jax.numpy as jnp
@@ -69,3 +70,11 @@ def test_declarations_that_cannot_hold_are_refused():
         @jacobian(matvec, wrt="x", states="", source=notes(1))
         def matvec_jacobian_x(W, x):
             return jnp.zeros_like(W)
+
+
+def test_every_closed_form_can_be_imported_from_where_the_catalog_says():
+    for identity in catalog.values():
+        module = importlib.import_module(identity.closed_form.__module__)
+        assert getattr(module, identity.name) is identity.closed_form
+    with pytest.raises(AttributeError, match="has no attribute 'exp_jacobean'"):
+        importlib.import_module("identities.elementwise").__getattr__("exp_jacobean")

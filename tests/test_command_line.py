@@ -40,6 +40,18 @@ def test_a_failed_claim_is_explained_and_exits_with_one(capsys, monkeypatch):
     assert "0 of 1 identities passed" in out
 
 
+def test_brackets_in_a_formula_are_printed(capsys):
+    assert main(["verify", "relu_vjp", "--shapes", "1", "--instances", "8"]) == 0
+    assert "[x > 0]" in capsys.readouterr().out
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(["verify", "relu_vjp", "--json", "/nowhere/verdicts.json"])
+    assert exit_.value.code == 2
+    assert "there is no folder for /nowhere/verdicts.json" in capsys.readouterr().err
+
+
 def test_list_prints_what_a_source_has(capsys):
     assert main(["list", "--source", "notes (7)"]) == 0
     out = capsys.readouterr().out

@@ -101,6 +101,19 @@ def test_the_simplest_values_are_shown():
     assert abs(verdict.counterexample.arguments["x"]) == [1.0]
 
 
+def test_a_result_of_another_shape_fails_even_if_it_broadcasts():
+    verdict = verify(broken("squared_norm_jacobian", lambda x: 2 * x[None]), **cheaply)
+    assert not verdict.passed
+    assert "of another shape" in explain(verdict)
+    assert not verify(broken("squared_norm_hessian", lambda x: jnp.full((1, 1), 2.0, x.dtype)), **cheaply).passed
+
+
+def test_small_mistakes_are_shown_with_all_their_digits():
+    verdict = verify(broken("exp_jvp", lambda x, v: jnp.exp(x) * v * (1 + 1e-7)), dtypes=["float64"], **cheaply)
+    expected, got = explain(verdict).split("expected")[1].split("got")
+    assert expected.strip() != got.split("repeat")[0].strip()
+
+
 @pytest.mark.parametrize("wrong", [jnp.nan, jnp.inf])
 def test_what_is_not_finite_fails(wrong):
     verdict = verify(broken("exp_jacobian", lambda x: jnp.diag(jnp.exp(x)) * wrong), **cheaply)
@@ -117,9 +130,9 @@ def test_the_order_of_many_is_kept():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"dtypes": ["float63"]}, "dtypes must be some of .*float64.* got .*float63"),
-        ({"dtypes": "float64"}, "dtypes must be some of"),
-        ({"dtypes": []}, "dtypes must be some of"),
+        ({"dtypes": ["float63"]}, "dtypes must be a list of some of .*float64.* got .*float63"),
+        ({"dtypes": "float64"}, "dtypes must be a list of some of"),
+        ({"dtypes": []}, "dtypes must be a list of some of"),
         ({"shapes": 0}, "shapes must be at least 1, got 0"),
         ({"instances": -1}, "instances must be at least 1, got -1"),
         ({"device": "abacus"}, "there is no 'abacus' device here; JAX sees"),

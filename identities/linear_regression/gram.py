@@ -59,6 +59,8 @@ class Gram:
         return total
 
     def __add__(self, other: "Gram") -> "Gram":
+        if len(self.XtY) != len(other.XtY):
+            raise ValueError(f"Grams of {len(self.XtY)} and of {len(other.XtY)} columns do not add up")
         pairs = zip((self.XtX, self.XtY, self.YtY), (other.XtX, other.XtY, other.YtY), strict=True)
         sums, lost = zip(*[_two_sum(a, b) for a, b in pairs], strict=True)
         carried = tuple(a + b + c for a, b, c in zip(lost, self._lost, other._lost, strict=True))
@@ -95,6 +97,8 @@ def row_blocks(X: Any, Y: Any, rows: int = 1 << 16) -> Iterator[tuple[Any, Any]]
 
     The pages of a memory map are given back after each block, so that no more than one is resident.
     """
+    if len(X) != len(Y):
+        raise ValueError(f"row_blocks: X has {len(X)} rows, and Y {len(Y)}")
     for start in range(0, len(X), rows):
         yield X[start : start + rows], Y[start : start + rows]
         for array in (X, Y):
@@ -102,10 +106,12 @@ def row_blocks(X: Any, Y: Any, rows: int = 1 << 16) -> Iterator[tuple[Any, Any]]
 
 
 def _give_back(array: Any) -> None:
+    # Of these modes, the file keeps what the pages held; a copy on write would lose it.
+    safe = isinstance(array, np.memmap) and array.mode in ("r", "r+")
     while isinstance(array, np.ndarray):
         array = array.base
-    if isinstance(array, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        array.madvise(mmap.MADV_DONTNEED)  # read-only or shared: the file keeps what the pages held
+    if safe and isinstance(array, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        array.madvise(mmap.MADV_DONTNEED)
 
 
 _BLOCK = (Argument("X", (("n", "p"),)), Argument("Y", (("n",),)))

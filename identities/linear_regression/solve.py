@@ -44,13 +44,16 @@ def closed_form(X: Float[Array, "n p"], Y: Float[Array, "n *m"]) -> Float[Array,
 
     **Raises:** `ValueError` if X has more columns than rows, is rank-deficient (named: the numerical
     rank and the columns that depend on those before them), or is so ill-conditioned that no digit of the
-    result would be correct; if X or Y holds NaN or infinity. Under `jit`, where values cannot be
-    looked at, the result is NaN in all these cases.
+    result would be correct; if X or Y holds NaN or infinity. Under `jit` and `grad`, where values cannot
+    be looked at, the result is NaN in all these cases. Digits are those of the parameters together, each
+    times the length of its column: one that contributes little to X theta may have fewer.
     """
     specification = _TARGETS if jnp.ndim(Y) < 2 else _COLUMNS
     check("closed_form", specification, {"X": X, "Y": Y})
-    solution = _solve(jnp.asarray(X), jnp.asarray(Y))
-    if not isinstance(solution.trusted, Tracer) and not solution.trusted:
+    X, Y = jnp.asarray(X), jnp.asarray(Y)
+    solution = _solve(X, Y)
+    traced = any(isinstance(value, Tracer) for value in (X, Y, solution.trusted))
+    if not traced and not solution.trusted:
         raise ValueError(f"closed_form: {_complaint(X, Y, solution)}")
     return solution.theta
 
@@ -72,8 +75,7 @@ def _solve_wide(X: Design, Y: Float[Array, "n *m"]) -> Solution:
         nan = jnp.full((p, *Y.shape[1:]), jnp.nan, X.dtype)
         return Solution(nan, jnp.array(jnp.inf, X.dtype), jnp.array(False))
     G = gram(X)
-    # Powers of two scale without rounding.
-    lengths = jnp.exp2(jnp.round(jnp.log2(jnp.sqrt(jnp.where(jnp.diag(G) > 0, jnp.diag(G), 1)))))
+    lengths = _powers_of_two(jnp.sqrt(jnp.diag(G)))
     G = G / lengths / lengths[:, None]
     eigenvalues = jnp.linalg.eigvalsh(G)
     squared_condition = eigenvalues[-1] / eigenvalues[0]
@@ -101,17 +103,22 @@ def _solve_wide(X: Design, Y: Float[Array, "n *m"]) -> Solution:
     return Solution(jnp.where(trusted, theta, jnp.nan), condition, trusted)
 
 
-def _by_orthogonalisation(X: Design, Y: Array, lengths: Array) -> tuple[Array, Array]:
-    """By X = QR, where R is the product of Cholesky factors that make the columns ever more orthogonal."""
+def _orthogonalised(X: Design) -> tuple[Array, Array]:
+    """Q and R of X = QR, R the product of Cholesky factors that make the columns ever more orthogonal."""
     p = X.shape[1]
     eps = jnp.finfo(X.dtype).eps
     identity = jnp.eye(p, dtype=X.dtype)
-    Q, R = X / lengths, identity
+    Q, R = X, identity
     for shift in (32 * p * eps, 32 * p * eps, 0, 0):
         G = gram(Q)
         factor = jnp.linalg.cholesky(G + shift * jnp.trace(G) * identity, upper=True)
         Q = Q @ solve_triangular(factor, identity)
         R = factor @ R
+    return Q, R
+
+
+def _by_orthogonalisation(X: Design, Y: Array, lengths: Array) -> tuple[Array, Array]:
+    Q, R = _orthogonalised(X / lengths)
     singular = jnp.linalg.svd(R, compute_uv=False)
 
     def fitted(Y):
@@ -141,6 +148,11 @@ def _refine(correction: Callable[[Array], Array], theta: Array, lengths: Array) 
     return jax.lax.while_loop(unfinished, refine, (theta, size(theta), size(theta), 0))[0]
 
 
+def _powers_of_two(lengths: Array) -> Array:
+    """About those lengths, and one for zero: powers of two scale without rounding."""
+    return jnp.exp2(jnp.round(jnp.log2(jnp.where(lengths > 0, lengths, 1))))
+
+
 def _floor(X: Array) -> float:
     """The relative size at which a singular value of X, columns scaled, is no more than rounding."""
     return 10 * X.shape[1] * float(jnp.finfo(X.dtype).eps)
@@ -160,6 +172,10 @@ def _complaint(X: Array, Y: Array, solution: Solution) -> str:
         if not np.isfinite(values).all():
             where = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
             return f"{name} holds {values[where]} at {where}; remove or replace it"
+    if not np.isfinite(solution.condition):
+        largest = float(np.abs(np.asarray(X)).max())
+        if largest > 0 and not jnp.finfo(X.dtype).tiny < largest**2 * n < jnp.finfo(X.dtype).max:
+            return f"squares of the entries of X, up to {largest:.1e}, leave the range of {X.dtype}; rescale X"
     lengths = np.linalg.norm(np.asarray(X, np.float64), axis=0)
     R = np.linalg.qr(np.asarray(X, np.float64) / np.where(lengths > 0, lengths, 1), mode="r")
     tolerance = _floor(X)
@@ -174,7 +190,7 @@ def _complaint(X: Array, Y: Array, solution: Solution) -> str:
         )
     return (
         f"X has condition number {float(solution.condition):.1e}, too large for a correct digit in {X.dtype}; "
-        "use float64, centre or combine its columns"
+        "use float64 (with jax_enable_x64), centre or combine its columns"
     )
 
 
@@ -193,8 +209,16 @@ def _factorisable(dtype) -> Any:
 def _differentiated(primals, tangents):
     (X, Y), (dX, dY) = primals, tangents
     solution = _solution(X, Y)
-    theta = solution.theta
-    dtheta = _gram_solve(X, dX.T @ (Y - X @ theta) + X.T @ (dY - dX @ theta))
+    wide = _factorisable(X.dtype)
+    theta, X, Y, dX, dY = (a.astype(wide) for a in (solution.theta, X, Y, dX, dY))
+    # The formula of `normal_equations_jvp_X_Y`, with QR for X: it squares the condition number only
+    # where the derivative itself does, in the part that the residual has.
+    lengths = _powers_of_two(jnp.linalg.norm(X, axis=0))
+    Q, R = _orthogonalised(X / lengths)
+    of_residual = solve_triangular(R, _divide(dX.T @ (Y - X @ theta), lengths), trans="T")
+    of_data = Q.T @ (dY - dX @ theta)
+    dtheta = _divide(solve_triangular(R, of_residual + of_data), lengths).astype(solution.theta.dtype)
+    dtheta = dtheta * jnp.where(solution.trusted, 1, jnp.nan).astype(dtheta.dtype)
     constant = jnp.zeros_like(solution.condition), cast(Any, np.zeros((), jax.dtypes.float0))
     return solution, Solution(dtheta, *constant)
 

@@ -90,8 +90,8 @@ def find_device(device: str | Device | None) -> Device:
     except RuntimeError:
         present = sorted({d.platform for d in jax.devices()})
         raise ValueError(
-            f"there is no {device!r} device here; JAX sees {', '.join(present)}. "
-            "For an NVIDIA GPU, install the extra: pip install 'identities[cuda]'"
+            f"there is no {device!r} device here; JAX sees {', '.join(present)}"
+            + ". For an NVIDIA GPU, install the extra: pip install -e '.[cuda]'" * (device in ("gpu", "cuda"))
         ) from None
 
 

@@ -31,6 +31,7 @@ _SYMBOLS = {
     r"\lVert ": "‖",
     r" \rVert": "‖",
     r"\quad": " ",
+    r"\, ": "",
     r"\left": "",
     r"\right": "",
     r"\textstyle": "",
@@ -67,11 +68,12 @@ def explain(verification: Verification) -> str:
     failure = verification.counterexample
     if failure is None:
         return f"{verification.identity} passed."
+    by = f"off by {_units(failure)}" if failure.got.shape == failure.expected.shape else "of another shape"
     identity = catalog.get(verification.identity)
     statement = f": {plain(identity.statement)}" if identity else ""
     lines = [
         f"{verification.identity} is not what {failure.witness} says{statement}",
-        f"  {failure.dtype}, off by {_units(failure)}, for",
+        f"  {failure.dtype}, {by}, for",
         *(f"    {name} = {_array(value)}" for name, value in failure.arguments.items()),
         f"  expected {_array(failure.expected)}",
         f"  got      {_array(failure.got)}",
@@ -94,7 +96,10 @@ def _units(failure: Counterexample) -> str:
 
 
 def _array(values: np.ndarray) -> str:
-    text = np.array2string(np.asarray(values).astype(float), precision=6, separator=", ", threshold=40)
+    # As many digits as it takes to tell it from its neighbours in its own dtype: mistakes may be small.
+    values = np.asarray(values)
+    values = values if values.dtype in (np.float32, np.float64) else values.astype(np.float32)
+    text = np.array2string(values, precision=17, floatmode="unique", separator=", ", threshold=40)
     return " ".join(text.split())
 
 

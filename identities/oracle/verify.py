@@ -113,7 +113,7 @@ def verify_each(identities: Iterable[Identity], **options) -> Iterator[Verificat
 
 def _check_options(dtypes: Sequence[str], shapes: int, instances: int) -> None:
     if isinstance(dtypes, str) or not dtypes or not set(dtypes) <= set(DTYPES):
-        raise ValueError(f"dtypes must be some of {DTYPES}, got {dtypes!r}")
+        raise ValueError(f"dtypes must be a list of some of {DTYPES}, got {dtypes!r}")
     for name, value in (("shapes", shapes), ("instances", instances)):
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")

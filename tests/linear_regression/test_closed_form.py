@@ -118,6 +118,29 @@ def test_it_is_differentiable_in_both_modes_and_the_derivative_is_an_identity():
         np.testing.assert_allclose(jax.jacfwd(closed_form, 1)(*args), jax.jacrev(closed_form, 1)(*args), atol=1e-12)
 
 
+def test_the_derivative_is_as_accurate_as_the_solution_where_the_residual_is_small():
+    U, V = (np.linalg.qr(rng.standard_normal(shape))[0] for shape in ((200, 6), (6, 6)))
+    s = np.geomspace(1, 1e-9, 6)
+    X = U * s @ V.T
+    Y, theta = X @ np.ones(6), np.ones(6)
+    with full_precision():
+        by_Y = jax.grad(lambda Y: (closed_form(jnp.asarray(X), Y) ** 2).sum())(jnp.asarray(Y))
+    exact = U / s @ V.T @ (2 * theta)  # of the pseudo-inverse
+    np.testing.assert_allclose(by_Y, exact, atol=1e-5 * np.abs(exact).max())
+
+
+def test_a_gradient_at_a_deficient_design_is_nan():
+    with full_precision():
+        deficient = jnp.asarray(np.column_stack([X, X]))
+        assert jnp.isnan(jax.grad(lambda Y: closed_form(deficient, Y).sum())(jnp.asarray(Y))).any()
+        assert jnp.isnan(jax.grad(lambda X: closed_form(X, jnp.asarray(Y)).sum())(deficient)).all()
+
+
+def test_squares_out_of_range_are_named():
+    with pytest.raises(ValueError, match=r"squares of the entries of X.*leave the range of float32; rescale"):
+        fit(X * 1e30, Y, "float32")
+
+
 def test_wrong_shapes_are_named():
     with pytest.raises(ValueError, match=r"closed_form: argument Y has shape \(3,\), expected \(n,\) = \(50,\)"):
         fit(X, Y[:3])

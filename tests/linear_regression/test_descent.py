@@ -82,3 +82,14 @@ def test_a_design_too_ill_conditioned_to_converge_says_so():
 def test_a_momentum_that_cannot_be_is_refused():
     with pytest.raises(ValueError, match=r"momentum must be 'nesterov' or in \[0, 1\), got 1.5"):
         descend(momentum=1.5)
+
+
+def test_bfloat16_is_taken_and_given():
+    descent = gradient_descent(jnp.asarray(X, jnp.bfloat16), jnp.asarray(Y, jnp.bfloat16))
+    assert descent.theta.dtype == jnp.bfloat16
+    assert descent.converged
+
+
+def test_a_deficient_design_has_an_infinite_condition():
+    descent = gradient_descent(jnp.ones((2, 5)), jnp.ones(2))
+    assert jnp.isinf(descent.condition)

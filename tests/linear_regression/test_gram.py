@@ -53,8 +53,23 @@ def test_what_cannot_be_is_refused():
         Gram.from_blocks([(X, Y), (X[:, :3], Y)])
     with pytest.raises(ValueError, match=r"argument Y has shape \(999,\), expected \(n,\) = \(1000,\)"):
         Gram.from_blocks([(X, Y[1:])])
+    with pytest.raises(ValueError, match="X has 1000 rows, and Y 999"):
+        Gram.from_blocks(row_blocks(X, Y[1:]))
+    with pytest.raises(ValueError, match="Grams of 4 and of 3 columns do not add up"):
+        _ = Gram.from_blocks([(X, Y)]) + Gram.from_blocks([(X[:, :3], Y)])
     with pytest.raises(ValueError, match="singular to rounding"):
         Gram.from_blocks([(np.column_stack([X, X]), Y)]).closed_form()
+
+
+def test_a_memory_map_keeps_what_was_written_to_it(tmp_path):
+    for mode in ("c", "r+"):
+        file = tmp_path / mode
+        np.memmap(file, np.float64, "w+", shape=X.shape)[:] = 0
+        mapped = np.memmap(file, np.float64, mode, shape=X.shape)
+        mapped[:] = X
+        gram = Gram.from_blocks(row_blocks(mapped, Y, 100))
+        np.testing.assert_array_equal(mapped, X)
+        np.testing.assert_allclose(gram.closed_form(), np.linalg.lstsq(X, Y)[0], rtol=1e-12)
 
 
 _MEASURE = """
