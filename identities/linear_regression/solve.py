@@ -174,7 +174,8 @@ def _complaint(X: Array, Y: Array, solution: Solution) -> str:
             return f"{name} holds {values[where]} at {where}; remove or replace it"
     if not np.isfinite(solution.condition):
         largest = float(np.abs(np.asarray(X)).max())
-        if largest > 0 and not jnp.finfo(X.dtype).tiny < largest**2 * n < jnp.finfo(X.dtype).max:
+        tiny, huge = (float(end) for end in (jnp.finfo(X.dtype).tiny, jnp.finfo(X.dtype).max))
+        if largest > 0 and not tiny < largest**2 * n < huge:
             return f"squares of the entries of X, up to {largest:.1e}, leave the range of {X.dtype}; rescale X"
     lengths = np.linalg.norm(np.asarray(X, np.float64), axis=0)
     R = np.linalg.qr(np.asarray(X, np.float64) / np.where(lengths > 0, lengths, 1), mode="r")
