@@ -36,9 +36,9 @@ def pull_back(X: Design, r: Float[Array, "n *m"]) -> Float[Array, "p *m"]:
 
 
 def gram(X: Design) -> Float[Array, "p p"]:
-    """X^T X; of a large X as a sum over quarters of its rows, which run side by side."""
+    """X^T X; of a large and tall X as a sum over quarters of its rows, which run side by side."""
     n, p = X.shape
-    if X.size < _LARGE or n % 4:
+    if X.size < _LARGE or n % 4 or n < 64 * p:
         return X.T @ X
     quarters = X.reshape(4, n // 4, p)
     return jnp.einsum("kni,knj->kij", quarters, quarters).sum(axis=0)

@@ -15,7 +15,7 @@ SHARDED = """
     assert len(jax.devices()) == 8
     mesh = Mesh(np.array(jax.devices()), "rows")
     rng = np.random.default_rng(0)
-    for n, p in ((64, 5), (4096, 300)):  # below and above the size of the switch
+    for n, p in ((64, 5), (32768, 32)):  # below and above the size of the switch
         X, Y, theta = rng.standard_normal((n, p)), rng.standard_normal(n), rng.standard_normal(p)
         sharded = [jax.device_put(a, NamedSharding(mesh, P("rows"))) for a in (X, Y)]
         whole = [jnp.asarray(a) for a in (X, Y)]
