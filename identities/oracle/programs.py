@@ -13,14 +13,16 @@ import numpy as np
 Device: TypeAlias = jax.Device  # pyright: ignore[reportInvalidTypeForm]
 
 # Each program runs a handful of times, so that its compilation is the cost. Left to themselves, the
-# optimisations of XLA and LLVM take two thirds of that time. The scheduler is named because the
-# default one can deadlock, on machines with few cores, over two independent triangular solves.
+# optimisations of XLA and LLVM take two thirds of that time. The scheduler is named, and
+# threads within a program are switched off, because on machines with few cores XLA can deadlock over
+# independent triangular solves.
 _CPU_OPTIONS = {
     "xla_backend_optimization_level": 0,
     "xla_llvm_disable_expensive_passes": True,
     "xla_cpu_parallel_codegen_split_count": 1,
     "xla_cpu_use_fusion_emitters": False,
     "xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED",
+    "xla_cpu_multi_thread_eigen": False,
 }
 
 # Compilations profit from running side by side; executions are short, and safer one at a time.
