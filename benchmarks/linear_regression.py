@@ -29,7 +29,7 @@ from identities.linear_regression import (
     mean_squared_error,
     mean_squared_error_jacobian_theta,
 )
-from identities.oracle.programs import find_device
+from identities.oracle.programs import Device, find_device
 from tests.linear_regression.nist import SETS, log_relative_error
 
 SIZES = [(100, 5), (1_000, 20), (10_000, 32), (200_000, 64), (1_000_000, 128)]
@@ -44,7 +44,7 @@ def data(n: int, p: int, dtype: str) -> tuple[np.ndarray, np.ndarray, np.ndarray
     return X, X @ theta + rng.standard_normal(n).astype(dtype), theta
 
 
-def measure(n: int, p: int, dtype: str, device: jax.Device) -> Times:  # pyright: ignore[reportInvalidTypeForm]
+def measure(n: int, p: int, dtype: str, device: Device) -> Times:
     X, Y, theta = data(n, p, dtype)
     on_device = jax.device_put((theta, X, Y), device)
     autodiff = jax.jit(jax.grad(lambda theta, X, Y: jnp.mean((Y - X @ theta) ** 2)))
@@ -65,7 +65,7 @@ def measure(n: int, p: int, dtype: str, device: jax.Device) -> Times:  # pyright
     return times(subjects, seconds=10, rounds=9)
 
 
-def speed(sizes: list[tuple[int, int]], dtype: str, device: jax.Device) -> None:  # pyright: ignore[reportInvalidTypeForm]
+def speed(sizes: list[tuple[int, int]], dtype: str, device: Device) -> None:
     device_name = f"{device.device_kind}, jax {jax.__version__}"
     table = Table(title=f"{dtype} on {device_name}; milliseconds, and how many times longer than ours")
     gradient, fit = ("sum of X", "jax.grad"), ("normal equations", "lstsq", "scikit-learn")

@@ -84,6 +84,7 @@ def by_oracle(identity: Identity, shape: Shape, values: list[np.ndarray]) -> int
 def eagerly(identity: Identity, shape: Shape, values: list[np.ndarray]) -> int:
     position = [a.name for a in identity.arguments].index(identity.along[0])
     got = identity.closed_form(*values)
+    # Fixed tolerances, as such tests have them: what is measured here is their time.
     np.testing.assert_allclose(got, jax.jacfwd(identity.function, position)(*values), rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(got, jax.jacrev(identity.function, position)(*values), rtol=1e-9, atol=1e-9)
     return 1

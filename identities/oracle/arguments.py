@@ -87,6 +87,7 @@ def _draw_shapes(dims: tuple[str, ...], forms: int, count: int, seed: int) -> li
     )
     drawn: list[Shape] = []
 
+    # Health checks are for tests; this draws two examples and tests nothing.
     @hypothesis.seed(seed)
     @hypothesis.settings(
         max_examples=2,
