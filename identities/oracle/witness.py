@@ -51,12 +51,9 @@ def reference(
     - `then`: an argument to differentiate by once more, for the derivative of the identity itself.
     """
     given = {name: values.astype(np.float64) for name, values in batch.items()}
-    copies = [given, *perturbed(given, eps, seed)]
-    together = {name: np.concatenate([copy[name] for copy in copies]) for name in given}
-    witnessed = {
-        witness: values.reshape(len(copies), -1, *values.shape[1:])
-        for witness, values in _witnessed(identity, shape, together, then).items()
-    }
+    # One copy after the other: XLA may hang over large batches of solves.
+    copies = [_witnessed(identity, shape, copy, then) for copy in (given, *perturbed(given, eps, seed))]
+    witnessed = {witness: np.stack([copy[witness] for copy in copies]) for witness in WITNESSES}
     moved = [values[1:] - values[0] for values in witnessed.values()]
     return Reference(
         {witness: values[0] for witness, values in witnessed.items()},
