@@ -1,5 +1,6 @@
 """Hand-derived vector and matrix derivatives, each verified against JAX's own."""
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from identities import chain, elementwise, linear, linear_regression, norms, softmax  # noqa: F401
@@ -8,14 +9,28 @@ from identities.catalog import Source as Source
 from identities.catalog import catalog as catalog
 
 if TYPE_CHECKING:
+    from identities.oracle.check import CandidateMismatch as CandidateMismatch
+    from identities.oracle.check import DerivationMismatch as DerivationMismatch
+    from identities.oracle.check import check as check
+    from identities.oracle.check import check_derivation as check_derivation
+    from identities.oracle.check import check_jacobian as check_jacobian
+    from identities.oracle.check import check_jvp as check_jvp
+    from identities.oracle.check import check_vjp as check_vjp
+    from identities.oracle.diagnosis import Diagnosis as Diagnosis
     from identities.oracle.verify import Verification as Verification
     from identities.oracle.verify import verify as verify
+
+_ORACLE = {
+    "check": ("check", "check_derivation", "check_jacobian", "check_jvp", "check_vjp")
+    + ("CandidateMismatch", "DerivationMismatch"),
+    "diagnosis": ("Diagnosis",),
+    "verify": ("verify", "Verification"),
+}
 
 
 def __getattr__(name: str) -> Any:
     # Who imports an identity does not wait for the oracle, which needs Hypothesis.
-    if name in ("verify", "Verification"):
-        from identities.oracle import verify
-
-        return getattr(verify, name)
+    for module, names in _ORACLE.items():
+        if name in names:
+            return getattr(importlib.import_module(f"identities.oracle.{module}"), name)
     raise AttributeError(f"module 'identities' has no attribute {name!r}")

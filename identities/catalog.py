@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeVar
 from identities.signature import Argument, arguments, checked, restrict, result
 
 F = TypeVar("F", bound=Callable[..., Any])
-Kind = Literal["jacobian", "vjp", "jvp", "hessian"]
+Kind = Literal["jacobian", "vjp", "jvp", "hessian", "value"]
 
 
 @dataclass(frozen=True)
@@ -178,24 +178,32 @@ def _declare(
     source: Source | tuple[Source, ...],
     exact: bool,
 ) -> Callable[[F], F]:
-    primals = {a.name: a for a in arguments(function)}
     if wrt is None:
-        (wrt,) = primals
-    along = (wrt,) if isinstance(wrt, str) else wrt
-    if unknown := [name for name in along if name not in primals]:
-        raise ValueError(f"{function.__name__} has no argument {unknown[0]!r} to differentiate by")
-    # Cotangents and tangents have the shape of what they belong to, not its domain; and any name.
-    before = [replace(result(function), name="")] if kind == "vjp" else []
-    after = [Argument("", primals[name].forms) for name in along] if kind == "jvp" else []
+        (wrt,) = (a.name for a in arguments(function))
+    takes = derivative_arguments(kind, function, wrt)
 
     def declare(closed_form: F) -> F:
         name = closed_form.__name__
         if name in _catalog:
             raise ValueError(f"the catalog has an identity {name} already")
-        specification = restrict((*before, *primals.values(), *after), closed_form)
+        specification = restrict(takes, closed_form)
         public = checked(closed_form, specification)
         sources = (source,) if isinstance(source, Source) else source
         _catalog[name] = Identity(name, kind, function, public, wrt, states, sources, exact, specification)
         return public
 
     return declare
+
+
+def derivative_arguments(
+    kind: Kind, function: Callable[..., Any], wrt: str | tuple[str, ...]
+) -> tuple[Argument, ...]:
+    """What a derivative of that kind takes: cotangents and tangents have no name yet."""
+    primals = {a.name: a for a in arguments(function)}
+    along = (wrt,) if isinstance(wrt, str) else wrt
+    if unknown := [name for name in along if name not in primals]:
+        raise ValueError(f"{function.__name__} has no argument {unknown[0]!r} to differentiate by")
+    # Cotangents and tangents have the shape of what they belong to, but not its domain.
+    before = [replace(result(function), name="")] if kind == "vjp" else []
+    after = [Argument("", primals[name].forms) for name in along] if kind == "jvp" else []
+    return (*before, *primals.values(), *after)

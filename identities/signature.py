@@ -15,6 +15,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from jaxtyping import Array, Float
 
 from identities.domains import Domain, real
 
@@ -73,14 +74,62 @@ def argument(name: str, annotation: Any) -> Argument:
 @functools.cache
 def arguments(function: Callable[..., Any]) -> tuple[Argument, ...]:
     """The arguments of an annotated function, in order."""
-    parameters = inspect.signature(function).parameters.values()
-    return tuple(argument(p.name, p.annotation) for p in parameters)
+    parameters = inspect.signature(function, eval_str=True).parameters.values()
+    return tuple(argument(p.name, p.annotation) for p in parameters if not _left_at_its_default(p))
+
+
+def _left_at_its_default(p: inspect.Parameter) -> bool:
+    return p.annotation is p.empty and p.default is not p.empty
 
 
 @functools.cache
 def result(function: Callable[..., Any]) -> Argument:
     """The result of an annotated function, as if it were an argument."""
-    return argument("result", inspect.signature(function).return_annotation)
+    return argument("result", inspect.signature(function, eval_str=True).return_annotation)
+
+
+@functools.lru_cache(maxsize=256)  # so that the same function has the same compiled programs
+def shaped(
+    function: Callable[..., Any], signature: str | None = None, domains: tuple[tuple[str, Domain], ...] = ()
+) -> Callable[..., Any]:
+    """The function annotated by a gufunc-style signature, as in "(n,m),(m)->(n)", and domains by argument name.
+
+    Without a signature, its own jaxtyping annotations hold.
+
+    **Raises:** `TypeError` for a function that has neither; `ValueError` for a signature that cannot be read
+    or does not fit the function, and for the domain of an argument that does not exist.
+    """
+    own = inspect.signature(function, eval_str=True)
+    if signature is None:
+        parameters, returns = [p for p in own.parameters.values() if not _left_at_its_default(p)], own.return_annotation
+    else:
+        parameters = [p for p in own.parameters.values() if p.default is p.empty]
+        *shapes, returns = _annotations(signature)
+        if len(shapes) != len(parameters):
+            takes = ", ".join(p.name for p in parameters)
+            raise ValueError(f"signature {signature!r} has {len(shapes)} arguments; the function takes ({takes})")
+        parameters = [p.replace(annotation=shape) for p, shape in zip(parameters, shapes, strict=True)]
+    if unknown := dict(domains).keys() - {p.name for p in parameters}:
+        raise ValueError(f"the function has no argument {min(unknown)!r} to have a domain")
+    parameters = [
+        p.replace(annotation=Annotated[p.annotation, dict(domains)[p.name]]) if p.name in dict(domains) else p
+        for p in parameters
+    ]
+
+    @functools.wraps(function)
+    def call(*args):
+        return function(*args)
+
+    call.__signature__ = inspect.Signature(parameters, return_annotation=returns)  # pyright: ignore[reportAttributeAccessIssue]
+    arguments(call), result(call)  # which complain of what they cannot read
+    return call
+
+
+def _annotations(signature: str) -> list[Any]:
+    group = r"\([^()]*\)"
+    if not re.fullmatch(rf"{group}(,{group})*->{group}", re.sub(r"\s", "", signature)):
+        raise ValueError(f'signature {signature!r} cannot be read; write it like "(n,m),(m)->(n)"')
+    return [Float[Array, shape.strip("()").replace(",", " ")] for shape in re.findall(group, signature)]
 
 
 def names(arguments: Sequence[Argument]) -> tuple[str, ...]:

@@ -41,12 +41,8 @@ def forms(identity: Identity) -> int:
     return max((len(a.forms) for a in identity.arguments), default=1)
 
 
-def any_shape(identity: Identity, largest: int = LARGEST) -> st.SearchStrategy[Shape]:
-    """A Hypothesis strategy for shapes, which shrinks towards ones."""
-    return _shapes(names(identity.arguments), forms(identity), largest).filter(_admitted(identity))
-
-
-def _admitted(identity: Identity) -> Callable[[Shape], bool]:
+def admitted(identity: Identity) -> Callable[[Shape], bool]:
+    """Whether the domains of all arguments have members of a shape."""
     return lambda shape: all(a.domain.admits(shape.of(a)) for a in identity.arguments)
 
 
@@ -64,7 +60,7 @@ def draw_shapes(identity: Identity, count: int, seed: int) -> list[Shape]:
     of the arguments admit them.
     """
     drawn = _draw_shapes(names(identity.arguments), forms(identity), 4 * count, seed)
-    return list(filter(_admitted(identity), drawn))[:count]
+    return list(filter(admitted(identity), drawn))[:count]
 
 
 @functools.cache

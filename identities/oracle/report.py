@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from identities.catalog import Identity, catalog, find
+from identities.oracle.check import CandidateMismatch
 from identities.oracle.counterexample import Counterexample
 from identities.oracle.programs import describe_device
 from identities.oracle.verify import Verification
@@ -79,6 +80,23 @@ def explain(verification: Verification) -> str:
         f"  got      {_array(failure.got)}",
         f"  repeat with: {command(verification)}",
     ]
+    return "\n".join(lines)
+
+
+def explain_mismatch(mismatch: CandidateMismatch) -> str:
+    """What was asked, the counterexample, the mistake, and the command that repeats it."""
+    got = mismatch.got if isinstance(mismatch.got, str) else _array(mismatch.got)
+    identity = catalog.get(mismatch.identity)
+    lines = [
+        f"{mismatch.identity} is wrong in {mismatch.dtype}: it {mismatch.diagnosis.sentence}",
+        f"  asked     {mismatch.asked}" + (f": {plain(identity.statement)}" if identity else ""),
+        *(f"  {'for' if i == 0 else '':<8}  {name} = {_array(v)}" for i, (name, v) in enumerate(mismatch.arguments.items())),
+        f"  expected  {_array(mismatch.expected)}",
+        f"  got       {got}",
+        f"  mistake   {mismatch.diagnosis.kind}" + (f", {mismatch.diagnosis.factor}" if mismatch.diagnosis.factor else ""),
+    ]
+    if mismatch.repeat:
+        lines.append(f"  repeat    {mismatch.repeat}")
     return "\n".join(lines)
 
 

@@ -37,7 +37,7 @@ def rounding_errors(got: np.ndarray, reference: Reference, dtype: str, groups: i
     witness is within the range of the dtype.
     """
     return {
-        witness: _rounding_errors(got, values, reference.movement, dtype, groups)
+        witness: errors_beside(got, values, reference.movement, dtype, groups)
         for witness, values in reference.values.items()
     }
 
@@ -47,9 +47,10 @@ def exact_errors(got: np.ndarray, reference: Reference) -> dict[str, np.ndarray]
     return {witness: np.where(got == values, 0.0, np.inf) for witness, values in reference.values.items()}
 
 
-def _rounding_errors(
+def errors_beside(
     got: np.ndarray, expected: np.ndarray, movement: np.ndarray, dtype: str, groups: int
 ) -> np.ndarray:
+    """The same, beside any one array of expected results that moves as told."""
     rounding = rounding_unit(dtype) * np.abs(expected) + movement
     of_group = rounding.reshape(groups, -1).max(axis=1, initial=0)
     unit = np.repeat(of_group, len(rounding) // groups).reshape(-1, *[1] * (rounding.ndim - 1))

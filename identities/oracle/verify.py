@@ -72,7 +72,7 @@ def verify(
     **Raises:** `LookupError` for an unknown name, `ValueError` for an option that makes no sense.
     """
     identity = find(identity)
-    _check_options(dtypes, shapes, instances)
+    check_options(dtypes, shapes, instances)
     plan = Plan(tuple(dtypes), shapes, instances, seed, find_device(device))
     drawn = draw_shapes(identity, shapes, seed)
     errors = {witness: dict.fromkeys(dtypes, 0.0) for witness in WITNESSES}
@@ -111,7 +111,8 @@ def verify_each(identities: Iterable[Identity], **options) -> Iterator[Verificat
         )
 
 
-def _check_options(dtypes: Sequence[str], shapes: int, instances: int) -> None:
+def check_options(dtypes: Sequence[str], shapes: int, instances: int) -> None:
+    """Raise `ValueError` for options that make no sense."""
     if isinstance(dtypes, str) or not dtypes or not set(dtypes) <= set(DTYPES):
         raise ValueError(f"dtypes must be a list of some of {DTYPES}, got {dtypes!r}")
     for name, value in (("shapes", shapes), ("instances", instances)):

@@ -7,7 +7,7 @@ function has, in all dtypes.
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,10 +53,14 @@ def reference(
     given = {name: values.astype(np.float64) for name, values in batch.items()}
     # One copy after the other: XLA may hang over large batches of solves.
     copies = [_witnessed(identity, shape, copy, then) for copy in (given, *perturbed(given, eps, seed))]
-    witnessed = {witness: np.stack([copy[witness] for copy in copies]) for witness in WITNESSES}
-    moved = [values[1:] - values[0] for values in witnessed.values()]
+    return reference_of({witness: np.stack([copy[witness] for copy in copies]) for witness in WITNESSES})
+
+
+def reference_of(copies: Mapping[str, np.ndarray]) -> Reference:
+    """The reference that results for a batch and its four moved copies make, by witness."""
+    moved = [values[1:] - values[0] for values in copies.values()]
     return Reference(
-        {witness: values[0] for witness, values in witnessed.items()},
+        {witness: values[0] for witness, values in copies.items()},
         0.5 * np.sqrt(np.mean(np.square(moved), axis=(0, 1))),
     )
 
@@ -66,11 +70,11 @@ def _witnessed(identity: Identity, shape: Shape, batch: Batch, then: str | None)
     orders = [(name, name) if identity.kind == "hessian" else (name,) for name in identity.along]
     dense = [_dense(identity.function, (*o, then) if then else o, primals) for o in orders]
     return {
-        witness: _in_layout(identity, shape, batch, [tensors[witness] for tensors in dense]) for witness in WITNESSES
+        witness: in_layout(identity, shape, batch, [tensors[witness] for tensors in dense]) for witness in WITNESSES
     }
 
 
-def _in_layout(identity: Identity, shape: Shape, batch: Batch, dense: list[np.ndarray]) -> np.ndarray:
+def in_layout(identity: Identity, shape: Shape, batch: Batch, dense: list[np.ndarray]) -> np.ndarray:
     """Dense derivatives, one for each argument in `wrt`, as the kind of identity has them."""
     if identity.kind == "vjp":
         cotangent = batch[identity.arguments[0].name]
@@ -92,6 +96,19 @@ def _contract(vectors: np.ndarray, dense: np.ndarray, axis: int) -> np.ndarray:
     after = dense.shape[axis + vectors.ndim - 1 :]
     flat = dense.reshape(batch, math.prod(before), vectors[0].size, math.prod(after))
     return np.einsum("bv,bpva->bpa", vectors.reshape(batch, -1), flat).reshape(batch, *before, *after)
+
+
+def function_values(function: Callable[..., Any], batch: Batch) -> np.ndarray:
+    """What the function itself gives, in float64."""
+    primals = [batch[a.name].astype(np.float64) for a in arguments(function)]
+    return _function_program(function, tuple(values.shape for values in primals))(*primals)
+
+
+@functools.cache
+def _function_program(
+    function: Callable[..., Any], shapes: tuple[tuple[int, ...], ...]
+) -> Callable[..., np.ndarray]:
+    return compiled(jax.vmap(function), [jax.ShapeDtypeStruct(shape, np.float64) for shape in shapes], cpu())
 
 
 def _dense(function: Callable[..., Any], wrt: tuple[str, ...], primals: Batch) -> dict[str, np.ndarray]:

@@ -1,0 +1,160 @@
+"""Somebody else's implementation beside the witnesses: what it gives, and whether that is right."""
+
+import contextlib
+import functools
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from identities.catalog import Identity
+from identities.oracle.arguments import Batch, Shape, draw_values, regimes
+from identities.oracle.calling import ARRAYS, Fault, Outcome, call
+from identities.oracle.tolerance import TOLERANCE, rounding_errors
+from identities.oracle.trial import Plan
+from identities.oracle.witness import Reference, reference
+
+
+Candidate = Callable[[Batch], list[Outcome]]
+"""Where results come from: an outcome for each instance of a batch of arguments."""
+
+
+@dataclass(frozen=True)
+class Local:
+    """A function of this process, which is trusted."""
+
+    function: Callable[..., Any]
+    arrays: str = "numpy"
+
+    def __post_init__(self) -> None:
+        check_arrays(self.arrays)
+        if not callable(self.function):
+            raise TypeError(f"a candidate is a function, got a {type(self.function).__name__}")
+
+    def __call__(self, batch: Batch) -> list[Outcome]:
+        with _settings_kept(), jax.enable_x64(True):
+            return [call(self.function, tuple(batch), values, self.arrays) for values in instances(batch)]
+
+
+def check_arrays(arrays: str) -> None:
+    if arrays.partition(":")[0] not in ARRAYS:
+        raise ValueError(f'arrays must be "numpy", "jax" or "torch", or as in "torch:cuda"; got {arrays!r}')
+
+
+def instances(batch: Batch) -> Iterator[tuple[np.ndarray, ...]]:
+    """The arguments of one instance after the other."""
+    return zip(*batch.values(), strict=True)
+
+
+@contextlib.contextmanager
+def _settings_kept() -> Iterator[None]:
+    """Whatever a candidate does to the settings of NumPy, JAX and warnings is undone; what overflows, may."""
+    before = dict(jax.config.values)
+    with warnings.catch_warnings(), np.errstate(all="ignore"), np.printoptions():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            for name, value in jax.config.values.items():
+                if value is not before[name]:
+                    jax.config.update(name, before[name])
+
+
+@dataclass(frozen=True, eq=False)
+class Attempt:
+    """What a candidate makes of a batch of one shape and dtype, beside what is right."""
+
+    identity: Identity
+    shape: Shape
+    dtype: str
+    batch: Batch
+    outcomes: list[Outcome]
+    reference: Reference
+
+    @functools.cached_property
+    def expected(self) -> np.ndarray:
+        return next(iter(self.reference.values.values()))
+
+    @functools.cached_property
+    def shapes(self) -> set[tuple[int, ...]]:
+        """Of the arrays that came back."""
+        return {outcome.shape for outcome in self.outcomes if isinstance(outcome, np.ndarray)}
+
+    @functools.cached_property
+    def got(self) -> np.ndarray:
+        """The results in float64, side by side; NaN in place of those that are no array of the usual shape."""
+        usual = self.expected.shape[1:]
+        if len(self.shapes) == 1:
+            (usual,) = self.shapes
+        got = np.full((len(self.outcomes), *usual), np.nan)
+        for i, outcome in enumerate(self.outcomes):
+            if isinstance(outcome, np.ndarray) and outcome.shape == usual:
+                got[i] = outcome.astype(np.float64)
+        return got
+
+    @functools.cached_property
+    def faults(self) -> list[tuple[int, Fault]]:
+        return [(i, outcome) for i, outcome in enumerate(self.outcomes) if isinstance(outcome, Fault)]
+
+    @functools.cached_property
+    def narrower(self) -> str | None:
+        """The dtype of a result that holds fewer digits than the arguments do, if there is one."""
+        for outcome in self.outcomes:
+            if isinstance(outcome, np.ndarray) and _digits(outcome.dtype) < _digits(jnp.dtype(self.dtype)):
+                return outcome.dtype.name
+        return None
+
+    @functools.cached_property
+    def errors(self) -> dict[str, np.ndarray]:
+        """By witness, the worst error of each instance, in units of rounding."""
+        count = len(self.outcomes)
+        if self.got.shape != self.expected.shape:
+            return {witness: np.full(count, np.inf) for witness in self.reference.values}
+        with np.errstate(over="ignore"):  # beyond the range of the dtype, infinity is right
+            got = self.got.astype(jnp.dtype(self.dtype))
+        units = rounding_errors(got, self.reference, self.dtype, len(regimes(self.identity)))
+        return {witness: errors.reshape(count, -1).max(axis=1, initial=0) for witness, errors in units.items()}
+
+    @functools.cached_property
+    def within(self) -> np.ndarray:
+        """Which instances have values that are right to the tolerance."""
+        return np.all([errors <= TOLERANCE for errors in self.errors.values()], axis=0)
+
+    @functools.cached_property
+    def right(self) -> np.ndarray:
+        """Which instances are right: in value, and to as many digits as the arguments have."""
+        return self.within & (self.narrower is None)
+
+
+def _digits(dtype: np.dtype) -> float:
+    """How many bits of a number the dtype keeps; more than enough for what is not floating-point."""
+    return jnp.finfo(dtype).nmant if jnp.issubdtype(dtype, jnp.floating) else np.inf
+
+
+def attempt(identity: Identity, candidate: Candidate, dtype: str, plan: Plan, shape: Shape) -> Attempt:
+    """The candidate's results for the arguments that the plan has for a shape and dtype."""
+    batch = draw_values(identity, shape, dtype, plan.each(identity), plan.seed)
+    eps = float(jnp.finfo(dtype).eps)
+    return Attempt(
+        identity, shape, dtype, batch, candidate(batch), reference(identity, shape, batch, eps, plan.seed)
+    )
+
+
+def repeats(candidate: Candidate, attempt: Attempt, which: Sequence[int]) -> bool:
+    """Whether those instances give the same results, to rounding, when they are asked for again."""
+    again = candidate({name: values[list(which)] for name, values in attempt.batch.items()})
+    scale = np.abs(attempt.expected).max(initial=0) * float(jnp.finfo(attempt.dtype).eps) * TOLERANCE
+    for i, second in zip(which, again, strict=True):
+        first = attempt.outcomes[i]
+        if isinstance(first, Fault) or isinstance(second, Fault):
+            if type(first) is not type(second):
+                return False
+        elif first.shape != second.shape or not np.allclose(
+            first.astype(float), second.astype(float), rtol=0, atol=scale, equal_nan=True
+        ):
+            return False
+    return True

@@ -1,0 +1,134 @@
+"""A wrong result as the explanations see it: samples of several shapes, and how well a guess reproduces them."""
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+
+from identities.catalog import Identity
+from identities.oracle.arguments import Batch, Shape, regimes
+from identities.oracle.candidate import Attempt
+from identities.oracle.tolerance import TOLERANCE, errors_beside
+from identities.signature import result
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The mistake.
+
+    **Fields:**
+
+    - `kind`: as `"factor"`; docs/oracle.md lists them.
+    - `sentence`: what is wrong, to go on after "it ...".
+    - `factor`: what the right answer is multiplied with to give the wrong one, if that is the mistake: a
+      number or a monomial in the dimensions, as "2", "-1/2", "n" or "1/n".
+    """
+
+    kind: str
+    sentence: str
+    factor: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.kind}: it {self.sentence}"
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What might have been computed, right or wrong: values for a batch, and how far rounding moves them."""
+
+    values: np.ndarray
+    movement: np.ndarray
+
+    def map(self, change: Callable[[np.ndarray], np.ndarray]) -> "Truth":
+        """After a linear rearrangement with no negative coefficients."""
+        return Truth(change(self.values), change(self.movement))
+
+    def times(self, factor: float | np.ndarray) -> "Truth":
+        return Truth(self.values * factor, self.movement * np.abs(factor))
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A batch of results of one shape."""
+
+    identity: Identity
+    shape: Shape
+    dtype: str
+    batch: Batch
+    got: np.ndarray
+    truth: Truth
+    kept: np.ndarray  # which instances count
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        return dict(self.shape.sizes)
+
+    def reproduced(self, guess: Truth, dtype: str | None = None) -> np.ndarray:
+        """Which entries a guess gives, to the tolerance; all of an instance that does not count."""
+        units = errors_beside(
+            self.got, guess.values, guess.movement, dtype or self.dtype, len(regimes(self.identity))
+        )
+        return (units <= TOLERANCE) | ~self.kept.reshape(-1, *[1] * (units.ndim - 1))
+
+    @functools.cached_property
+    def right(self) -> np.ndarray:
+        """Which entries are."""
+        return self.reproduced(self.truth)
+
+
+Guess: TypeAlias = Callable[[Sample], Truth]
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """All samples of one dtype."""
+
+    identity: Identity
+    dtype: str
+    samples: tuple[Sample, ...]
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """The names of the result's axes."""
+        return axes(self.identity)
+
+    def explained(self, guess: Guess, dtype: str | None = None) -> bool:
+        """Whether a guess reproduces every instance."""
+        for sample in self.samples:
+            guessed = guess(sample)
+            if guessed.values.shape != sample.got.shape or not sample.reproduced(guessed, dtype).all():
+                return False
+        return True
+
+    def with_results(self, change: Callable[[Sample], np.ndarray]) -> "Case":
+        """With the results rearranged."""
+        return replace(self, samples=tuple(replace(sample, got=change(sample)) for sample in self.samples))
+
+    def counting(self, which: Sequence[np.ndarray]) -> "Case":
+        """With only those instances, of each sample, and only the samples that have any."""
+        samples = (replace(s, kept=s.kept & w) for s, w in zip(self.samples, which, strict=True))
+        return replace(self, samples=tuple(sample for sample in samples if sample.kept.any()))
+
+
+def case_of(attempts: Sequence[Attempt]) -> Case:
+    """The case that attempts of one dtype make; calls that gave no array do not count."""
+    samples = []
+    for a in attempts:
+        kept = np.array([isinstance(outcome, np.ndarray) for outcome in a.outcomes])
+        truth = Truth(a.expected, a.reference.movement)
+        samples.append(Sample(a.identity, a.shape, a.dtype, a.batch, a.got, truth, kept))
+    return Case(attempts[0].identity, attempts[0].dtype, tuple(samples))
+
+
+@functools.cache
+def axes(identity: Identity) -> tuple[str, ...]:
+    """The names of the axes of a derivative, in its first form; those of fixed size 1 are dropped."""
+    outputs = result(identity.function).dims(0)
+    if identity.kind in ("jvp", "value"):
+        return outputs
+    inputs = next(a for a in identity.arguments if a.name == identity.along[0]).dims(0)
+    if identity.kind == "vjp":
+        return inputs
+    return tuple(dim for dim in (*outputs, *inputs * (2 if identity.kind == "hessian" else 1)) if dim != "1")

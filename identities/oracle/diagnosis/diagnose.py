@@ -1,0 +1,257 @@
+"""The order in which explanations are tried. The first that reproduces every instance is given."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from identities.oracle.calling import Fault
+from identities.oracle.candidate import Attempt
+from identities.oracle.diagnosis.case import Case, Diagnosis, Sample, case_of
+from identities.oracle.diagnosis.factors import Factor, find_factor
+from identities.oracle.diagnosis.precision import digits, finite_differences, lower_precision, stand_ins
+from identities.oracle.diagnosis.reduction import averages
+from identities.oracle.diagnosis.regions import find_region
+from identities.oracle.diagnosis.relatives import (
+    column_major,
+    multipliers,
+    other_derivatives,
+    permutations,
+    square,
+    symmetrisations,
+    truth,
+)
+from identities.oracle.diagnosis.shapes import relations, shape_sentence, unreduced
+from identities.oracle.diagnosis.terms import find_term
+from identities.signature import describe
+
+
+def diagnose(attempts: Sequence[Attempt], deterministic: bool) -> Diagnosis:
+    """What is wrong with results of one dtype, some of which are not right.
+
+    **Arguments:**
+
+    - `deterministic`: whether the wrong ones came out the same a second time.
+    """
+    if not deterministic:
+        return Diagnosis("nondeterministic", "gives different results when it is called again with the same arguments")
+    case = case_of(attempts)
+    if any(attempt.faults for attempt in attempts):
+        return _of_faults(case, attempts)
+    if mixed := next((attempt.shapes for attempt in attempts if len(attempt.shapes) > 1), None):
+        shapes = " and ".join(map(describe, sorted(mixed)[:3]))
+        return Diagnosis("shape", f"returns different shapes for arguments of one shape: {shapes}")
+    if any(sample.got.shape != sample.truth.values.shape for sample in case.samples):
+        return _of_shape(case)
+    if narrower := next((attempt.narrower for attempt in attempts if attempt.narrower), None):
+        diagnosis = _of_values(case)
+        if diagnosis.kind in ("precision", "unexplained"):
+            return Diagnosis("precision", f"returns {narrower} where the arguments are {case.dtype}")
+        return diagnosis
+    return _of_values(case)
+
+
+def _of_faults(case: Case, attempts: Sequence[Attempt]) -> Diagnosis:
+    failed = [np.array([isinstance(outcome, Fault) for outcome in a.outcomes]) for a in attempts]
+    _, fault = min(
+        ((sum(size for _, size in a.shape.sizes), fault) for a in attempts for _, fault in a.faults[:1]),
+        key=lambda found: found[0],
+    )
+    count, of = sum(int(f.sum()) for f in failed), sum(map(len, failed))
+    if count == of:
+        return Diagnosis(fault.kind, fault.sentence)
+    everything = Case(case.identity, case.dtype, tuple(replace(s, kept=np.ones(len(s.kept), bool)) for s in case.samples))
+    region = find_region(everything, failed)
+    return Diagnosis(fault.kind, fault.sentence + (f", {region}" if region else f", in {count} of {of} calls"))
+
+
+def _of_shape(case: Case) -> Diagnosis:
+    for what, guess in other_derivatives(case):
+        if factor := find_factor(case, guess):
+            return Diagnosis("other-argument", f"returns {what}{_times(factor)}".rstrip(","))
+    fact = shape_sentence(case)
+    for relation in relations(case):
+        if case.explained(relation.guess):
+            return Diagnosis("shape", f"{relation.sentence}: it {fact}")
+    for what, reduce in unreduced(case):
+        reduced = case.with_results(lambda sample: reduce(sample.got))  # noqa: B023
+        if reduced.explained(truth):
+            return Diagnosis("reduction", f"{what}: it {fact}")
+    for relation in relations(case):
+        if relation.undo is None or any(relation.guess(s).values.shape != s.got.shape for s in case.samples):
+            continue
+        undone = case.with_results(lambda s: _undo(relation.undo, s))  # noqa: B023
+        besides = _of_values(undone)
+        if besides.kind != "unexplained":
+            return Diagnosis("shape", f"{fact}, and besides {besides.sentence}", besides.factor)
+    return Diagnosis("shape", fact)
+
+
+def _undo(undo, sample: Sample) -> np.ndarray:
+    return np.stack([undo(got, sample.truth.values.shape[1:]) for got in sample.got])
+
+
+def _times(factor: Factor) -> str:
+    return "" if factor.is_one else f" times {factor}"
+
+
+def _of_values(case: Case) -> Diagnosis:
+    finite = [_finite(sample) for sample in case.samples]
+    if all(f.all() for f in finite):
+        return _of_finite_values(case)
+    missing = [sample.kept & ~f for sample, f in zip(case.samples, finite, strict=True)]
+    entries = [~np.isfinite(s.got) & np.isfinite(s.truth.values) for s in case.samples]
+    region = find_region(case, entries)
+    count, of = sum(int(m.sum()) for m in missing), sum(len(m) for m in missing)
+    what = "NaN" if any(np.isnan(s.got[m]).any() for s, m in zip(case.samples, missing, strict=True)) else "infinity"
+    sentence = f"gives {what} {region or f'in {count} of {of} instances'}"
+    rest = case.counting(finite)
+    if rest.samples and not all(sample.right.all() for sample in rest.samples):
+        elsewhere = _of_finite_values(rest)
+        if elsewhere.kind != "unexplained":
+            sentence += f"; elsewhere it {elsewhere.sentence}"
+    elif rest.samples:
+        sentence += ", and is right elsewhere"
+    return Diagnosis("non-finite", sentence)
+
+
+def _finite(sample: Sample) -> np.ndarray:
+    lost = ~np.isfinite(sample.got) & np.isfinite(sample.truth.values)
+    return ~lost.reshape(len(lost), -1).any(axis=1)
+
+
+def _of_finite_values(case: Case) -> Diagnosis:
+    if factor := find_factor(case, truth):
+        return _of_factor(case, factor)
+    for what, guess in permutations(case):
+        if factor := find_factor(case, guess):
+            return Diagnosis("transpose", f"returns the right result {what}{_times(factor)}")
+    for what, guess in symmetrisations(case):
+        if factor := find_factor(case, guess):
+            return Diagnosis("symmetrised", f"returns {what}{_times(factor)} the derivative")
+    for what, guess in column_major(case):
+        if factor := find_factor(case, guess):
+            return Diagnosis("layout", f"returns the right entries {what}{_times(factor)}")
+    for what, guess in other_derivatives(case):
+        if factor := find_factor(case, guess):
+            return Diagnosis("other-argument", f"returns {what}{_times(factor)}".rstrip(","))
+    if square(case) and (diagnosis := _of_diagonal(case)):
+        return diagnosis
+    for name, guess in multipliers(case):
+        if factor := find_factor(case, guess):
+            times = name if factor.is_one else f"{factor} {name}"
+            return Diagnosis("factor", f"returns the right result times {times}", times)
+    if diagnosis := _of_precision(case):
+        return diagnosis
+    if found := find_term(case):
+        term, factor = found
+        constant = replace(factor, constant=-factor.constant)
+        return Diagnosis("missing-term", f"lacks the term {_product(constant, str(term))} {_of_entry(case)}".rstrip())
+    wrong = [~sample.right for sample in case.samples]
+    if region := find_region(case, wrong):
+        return Diagnosis("region", f"is wrong {region}, and right elsewhere")
+    if _same_entries(case):
+        return Diagnosis("layout", "returns the right entries in another order")
+    if (right_to := digits(case)) >= 3:
+        return Diagnosis("precision", f"is right to about {int(right_to)} digits only: an approximation")
+    return Diagnosis("unexplained", _pattern(case))
+
+
+def _product(factor: Factor, term: str) -> str:
+    if factor.is_one:
+        return term
+    minus = replace(factor, constant=-factor.constant).is_one
+    return f"-{term}" if minus else f"{factor} {term}"
+
+
+def _of_entry(case: Case) -> str:
+    indices = "ijkl"[: len(case.dims)]
+    return f"in entry ({', '.join(indices)})" if len(indices) > 1 else f"in entry {indices}" if indices else ""
+
+
+def _of_factor(case: Case, factor: Factor) -> Diagnosis:
+    if factor.constant == -1 and not factor.powers:
+        return Diagnosis("sign", "has the wrong sign", "-1")
+    if len(factor.powers) == 1 and abs(factor.powers[0][1]) == 1 and factor.constant == 1:
+        ((name, power),) = factor.powers
+        averaged = name in case.samples[0].sizes and averages(case, name)
+        if averaged is True and power == 1:
+            return Diagnosis("reduction", f"sums over {name} where the function averages: {_by(factor)}", str(factor))
+        if averaged is False and power == -1:
+            return Diagnosis("reduction", f"averages over {name} where the function sums: {_by(factor)}", str(factor))
+    return Diagnosis("factor", f"returns {_by(factor)}", str(factor))
+
+
+def _by(factor: Factor) -> str:
+    return f"{factor} times the right result"
+
+
+def _of_diagonal(case: Case) -> Diagnosis | None:
+    """Whether only the diagonal is right, or only what is beside it."""
+    samples = [sample for sample in case.samples if sample.got.shape[-1] > 1]
+    if not samples:
+        return None
+    on = [np.broadcast_to(np.eye(s.got.shape[-1], dtype=bool), s.got.shape) for s in samples]
+    wrong = [~s.right for s in samples]
+    wrong_on = any((w & o).any() for w, o in zip(wrong, on, strict=True))
+    wrong_off = any((w & ~o).any() for w, o in zip(wrong, on, strict=True))
+    if wrong_on == wrong_off:
+        return None
+    there = "on" if wrong_on else "off"
+    zero = all(not s.got[s.kept][o[s.kept] == wrong_on].any() for s, o in zip(samples, on, strict=True))
+    return Diagnosis("diagonal", f"is wrong {there} the diagonal{', where it is zero,' * zero} and right {'off' if wrong_on else 'on'} it")
+
+
+def _of_precision(case: Case) -> Diagnosis | None:
+    if digits(case) < 0.5:  # far off
+        return None
+    for what, guess in stand_ins(case):
+        if case.explained(guess):
+            return Diagnosis("precision", f"returns the derivative of {what}")
+    if digits(case) < 1.5:
+        return None
+    for what, guess in finite_differences(case):
+        if case.explained(guess):
+            return Diagnosis("precision", f"is {what}: right to about {int(digits(case))} digits")
+    if lower := lower_precision(case):
+        return Diagnosis("precision", f"is right to the rounding of {lower}, not of {case.dtype}")
+    return None
+
+
+def _same_entries(case: Case) -> bool:
+    def in_order(sample: Sample, values: np.ndarray) -> np.ndarray:
+        return np.sort(values[sample.kept].reshape(int(sample.kept.sum()), -1), axis=1)
+
+    for sample in case.samples:
+        got, right = in_order(sample, sample.got), in_order(sample, sample.truth.values)
+        if not np.allclose(got, right, rtol=1e-6, atol=1e-6 * np.abs(right).max(initial=0)):
+            return False
+    return True
+
+
+def _pattern(case: Case) -> str:
+    wrong = [~sample.right for sample in case.samples]
+    instances = sum(int(w.reshape(len(w), -1).any(axis=1).sum()) for w in wrong)
+    of = sum(int(sample.kept.sum()) for sample in case.samples)
+    relative = [
+        np.abs(s.got - s.truth.values)[w] / np.abs(s.truth.values)[s.kept].max(initial=1e-300)
+        for s, w in zip(case.samples, wrong, strict=True)
+    ]
+    worst = max((float(r.max()) for r in relative if r.size), default=0.0)
+    sentence = (
+        f"is wrong in {instances} of {of} instances, by up to {worst:.2g} of the largest entry, "
+        "in a way that no simple change explains"
+    )
+    places = _always_right(case)
+    return sentence + (f"; right is always {places}" if places else "")
+
+
+def _always_right(case: Case) -> str:
+    """The entries, of the largest sample, that are right in every instance, if there are some and not all."""
+    sample = max(case.samples, key=lambda s: s.got[0].size)
+    always = sample.right.all(axis=0)
+    if always.ndim == 0 or not always.any() or always.all():
+        return ""
+    places = [describe(tuple(int(i) for i in place)) for place in np.argwhere(always)]
+    more = f" and {len(places) - 4} more" if len(places) > 4 else ""
+    return f"entry {', '.join(places[:4])}{more} of shape {always.shape}"

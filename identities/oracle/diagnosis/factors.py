@@ -1,0 +1,127 @@
+"""Which constant, or which monomial in the dimensions, turns one thing into another in every shape."""
+
+import functools
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+import jax.numpy as jnp
+import numpy as np
+
+from identities.oracle.diagnosis.case import Case, Guess, Sample, Truth
+
+_SMALL = (1, 2, 3, 4, 5, 6, 8, 10)
+_CONSTANTS = sorted({Fraction(p, q) for p in _SMALL for q in _SMALL}, key=lambda f: f.numerator * f.denominator)
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A constant times powers of dimensions: `powers` maps "n", or "(n - 1)", to an exponent."""
+
+    constant: Fraction | float
+    powers: tuple[tuple[str, int], ...] = ()
+
+    def at(self, sizes: Mapping[str, int]) -> float:
+        value = float(self.constant)
+        for name, power in self.powers:
+            base = _base(name, sizes)
+            value *= math.inf if base == 0 and power < 0 else float(base) ** power
+        return value
+
+    def __str__(self) -> str:
+        if isinstance(self.constant, float):
+            return f"{self.constant:.6g}"
+        above = [_power(name, p) for name, p in self.powers if p > 0]
+        below = [_power(name, -p) for name, p in self.powers if p < 0]
+        numerator, denominator = abs(self.constant.numerator), self.constant.denominator
+        above = [str(numerator)] * (numerator != 1 or not above) + above
+        below = [str(denominator)] * (denominator != 1) + below
+        quotient = " ".join(below) if len(below) < 2 else f"({' '.join(below)})"
+        return "-" * (self.constant < 0) + " ".join(above) + f"/{quotient}" * bool(below)
+
+    @property
+    def is_one(self) -> bool:
+        return self.constant == 1 and not self.powers
+
+
+def _base(name: str, sizes: Mapping[str, int]) -> int:
+    return sizes[name] if name in sizes else sizes[name[1:-5]] + (1 if "+" in name else -1)
+
+
+def _power(name: str, power: int) -> str:
+    return name if power == 1 else f"{name}^{power}"
+
+
+@functools.cache
+def _monomials(names: tuple[str, ...]) -> tuple[tuple[tuple[str, int], ...], ...]:
+    """The simplest first; n - 1 and n + 1 only where the divisor is commonly mistaken."""
+    exponents = itertools.product((0, 1, -1, 2, -2), repeat=len(names))
+    plain = [tuple((n, p) for n, p in zip(names, powers, strict=True) if p) for powers in exponents]
+    shifted = []
+    for name in names:
+        for other in (f"({name} - 1)", f"({name} + 1)"):
+            shifted += [((name, 1), (other, -1)), ((other, 1), (name, -1)), ((other, -1),), ((other, 1),)]
+    return tuple(sorted((m for m in plain if len(m) < 3), key=lambda m: sum(abs(p) for _, p in m))) + tuple(shifted)
+
+
+def find_factor(case: Case, guess: Guess, beside: Guess | None = None) -> Factor | None:
+    """The simplest factor by which a guess reproduces every instance; for lack of a simple one, a number.
+
+    **Arguments:**
+
+    - `beside`: what the multiple of the guess is added to; nothing if left out.
+    """
+    ratios = []
+    for sample in case.samples:
+        guessed, rest = guess(sample), beside(sample).values if beside else 0.0
+        if guessed.values.shape != sample.got.shape:
+            return None
+        ratios.append(_ratio((sample.got - rest)[sample.kept], guessed.values[sample.kept]))
+    near = 4096 * float(jnp.finfo(case.dtype).eps)
+    for factor in _factors(case, ratios, near):
+        if case.explained(multiple(guess, factor, beside)):
+            return factor
+    return None
+
+
+def multiple(guess: Guess, factor: Factor, beside: Guess | None = None) -> Guess:
+    """The guess times the factor, added to what is beside it."""
+
+    def multiplied(sample: Sample) -> Truth:
+        product = guess(sample).times(factor.at(sample.sizes))
+        if beside is None:
+            return product
+        rest = beside(sample)
+        return Truth(rest.values + product.values, rest.movement + product.movement)
+
+    return multiplied
+
+
+def _factors(case: Case, ratios: list[float | None], near: float) -> Iterator[Factor]:
+    known = [(sample.sizes, ratio) for sample, ratio in zip(case.samples, ratios, strict=True) if ratio is not None]
+    if not known or not all(math.isfinite(ratio) for _, ratio in known):
+        return
+    names = tuple(name for name in known[0][0] if len({sizes[name] for sizes, _ in known}) > 1)
+    for powers in _monomials(names):
+        # What is left when the powers are divided out must be the same constant in all shapes.
+        units = [Factor(Fraction(1), powers).at(sizes) for sizes, _ in known]
+        rest = [ratio / unit for (_, ratio), unit in zip(known, units, strict=True) if unit]
+        if not rest or not all(map(math.isfinite, units)) or not max(map(abs, rest)) > near:
+            continue
+        if max(rest) - min(rest) > near * abs(rest[0]):
+            continue
+        simple = [c for c in _CONSTANTS if abs(abs(rest[0]) - c) <= near * c]
+        if simple:
+            yield Factor(simple[0] if rest[0] > 0 else -simple[0], powers)
+        elif not powers:
+            yield Factor(float(np.mean(rest)))
+
+
+def _ratio(got: np.ndarray, guessed: np.ndarray) -> float | None:
+    """The factor in the sense of least squares; None if there is nothing to compare."""
+    scale = np.abs(guessed).max(initial=0)
+    if not scale or not np.isfinite(scale):
+        return None
+    return float(np.sum(got / scale * (guessed / scale)) / np.sum(np.square(guessed / scale)))

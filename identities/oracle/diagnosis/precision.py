@@ -1,0 +1,95 @@
+"""Results that are nearly right: computed in a lower precision, by differences, or by an approximation."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from identities.oracle.diagnosis.case import Case, Guess, Sample, Truth
+from identities.oracle.tolerance import rounding_unit
+from identities.oracle.witness import function_values, in_layout, reference
+from identities.signature import shaped
+
+STAND_INS: dict[str, tuple[tuple[str, Callable[..., Any]], ...]] = {
+    "gelu": (
+        ("the tanh approximation of gelu", lambda x: jax.nn.gelu(x, approximate=True)),
+        ("the approximation x sigmoid(1.702 x) of gelu", lambda x: x * jax.nn.sigmoid(1.702 * x)),
+    ),
+}
+"""What goes by the name of a function of one vector without being it."""
+
+
+def stand_ins(case: Case) -> Iterator[tuple[str, Guess]]:
+    """The same derivative of what the function is often replaced with."""
+    for name, function in STAND_INS.get(case.identity.function.__name__, ()):
+        other = replace(case.identity, function=shaped(function, "(n)->(n)"))
+        yield name, lambda sample, other=other: _witnessed(other, sample)
+
+
+def _witnessed(identity, sample: Sample) -> Truth:
+    given = reference(identity, sample.shape, sample.batch, float(jnp.finfo(sample.dtype).eps), 0)
+    return Truth(next(iter(given.values.values())), given.movement)
+
+
+def lower_precision(case: Case) -> str | None:
+    """The precision in which the result must have been computed, if it is right to that one's rounding."""
+    eps = float(jnp.finfo(case.dtype).eps)
+    for lower in ("float32", "float16", "bfloat16"):
+        if (coarser := float(jnp.finfo(lower).eps) / eps) <= 1:
+            continue
+
+        def moved(sample: Sample, coarser=coarser) -> Truth:
+            return Truth(sample.truth.values, sample.truth.movement * coarser)
+
+        if case.explained(moved, lower):
+            # An error far below that rounding has another cause.
+            return lower if digits(case) < -math.log10(rounding_unit(lower)) + 1.5 else None
+    return None
+
+
+def digits(case: Case) -> float:
+    """To how many decimal digits the worst entry is right, relative to the largest of its sample."""
+    worst = 0.0
+    for sample in case.samples:
+        E, got = sample.truth.values[sample.kept], sample.got[sample.kept]
+        with np.errstate(invalid="ignore"):
+            error = np.abs(np.where(got == E, 0, got - E)).max(initial=0)
+        worst = max(worst, float(error / np.abs(E).max(initial=1e-300)))
+    return -math.log10(worst) if worst > 0 else math.inf
+
+
+def finite_differences(case: Case) -> Iterator[tuple[str, Guess]]:
+    """Forward and central differences, the large steps first, whose results are the most distinct."""
+    if case.identity.kind not in ("jacobian", "vjp", "jvp") or case.dtype != "float64":
+        return
+    for exponent in range(2, 9):
+        for central in (True, False):
+            h = 10.0**-exponent
+            what = "central" if central else "forward"
+            yield f"a {what} difference with step {h:g}", _differences(h, central)
+
+
+def _differences(h: float, central: bool) -> Guess:
+    def guess(sample: Sample) -> Truth:
+        identity = sample.identity
+        at = {a.name: sample.batch[a.name].astype(float) for a in identity.arguments}
+        here = function_values(identity.function, at)
+        dense = []
+        for name in identity.along:
+            columns = []
+            for index in np.ndindex(*at[name].shape[1:]):
+                step = np.zeros(at[name].shape)
+                step[:, *index] = h
+                after = function_values(identity.function, at | {name: at[name] + step})
+                before = function_values(identity.function, at | {name: at[name] - step}) if central else here
+                columns.append((after - before) / (2 * h if central else h))
+            dense.append(np.stack(columns, axis=-1).reshape(*here.shape, *at[name].shape[1:]))
+        values = in_layout(identity, sample.shape, at, dense)
+        noise = np.finfo(np.float64).eps * (1 + np.abs(here).max(initial=0)) / h
+        return Truth(values, sample.truth.movement + noise)
+
+    return guess
