@@ -1,4 +1,4 @@
-"""The command line: `identities verify`, `identities list`, `identities show`."""
+"""The command line: `identities verify`, `identities check`, `identities list`, `identities show`."""
 
 import argparse
 import json
@@ -16,9 +16,13 @@ from rich.table import Table
 
 from identities.catalog import Identity, catalog, find
 from identities.oracle import report
+from identities.oracle.candidate import check_arrays
+from identities.oracle.check import INSTANCES, SHAPES, CandidateMismatch
+from identities.oracle.grading import Exam, Grade, grade
 from identities.oracle.programs import describe_device
+from identities.oracle.sandbox import Limits
 from identities.oracle.tolerance import TOLERANCE
-from identities.oracle.verify import DTYPES, Verification, verify_each
+from identities.oracle.verify import DTYPES, Verification, check_options, verify_each
 
 _CACHE_HELP = (
     "Compiled programs are kept in JAX_COMPILATION_CACHE_DIR, or in identities/ under XDG_CACHE_HOME "
@@ -51,6 +55,24 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--device", help="cpu or gpu (default: JAX's default)")
     verify.add_argument("--json", type=Path, metavar="FILE", help="write the verdicts to a file too")
     verify.set_defaults(run=_verify)
+
+    check = commands.add_parser(
+        "check",
+        help="judge gradients of your own, by the names of their functions",
+        description="Judge every function in the files whose name is in the catalog, each in a process of its own.",
+        epilog=_CACHE_HELP,
+    )
+    check.add_argument("files", nargs="+", metavar="FILE", help="Python files, or modules")
+    check.add_argument("--only", nargs="+", default=[], metavar="NAME", help="judge these functions only")
+    check.add_argument("--dtypes", nargs="+", choices=DTYPES, default=["float64"], metavar="DTYPE")
+    check.add_argument("--arrays", default="numpy", help="call them with numpy (default), jax or torch; torch:cuda")
+    check.add_argument("--shapes", type=int, default=SHAPES, help=f"random shapes (default: {SHAPES})")
+    check.add_argument("--instances", type=int, default=INSTANCES, help=f"calls a shape (default: {INSTANCES})")
+    check.add_argument("--seed", type=int, default=0, help="the same seed gives the same verdict (default: 0)")
+    check.add_argument("--time-limit", type=float, default=60.0, metavar="S", help="seconds a function (default: 60)")
+    check.add_argument("--memory-limit", type=float, default=8.0, metavar="GIB", help="GiB a function (default: 8)")
+    check.add_argument("--json", action="store_true", help="print JSON")
+    check.set_defaults(run=_check)
 
     list_ = commands.add_parser("list", help="list the catalog")
     list_.add_argument("--source", default="", metavar="TEXT", help="only those with this text in a source")
@@ -100,6 +122,43 @@ def _verify(options: argparse.Namespace) -> int:
         highlight=False,
     )
     return 1 if failed else 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    check_options(options.dtypes, options.shapes, options.instances)
+    check_arrays(options.arrays)
+    if missing := [file for file in options.files if file.endswith(".py") and not Path(file).is_file()]:
+        raise ValueError(f"there is no file {missing[0]}")
+    if unknown := [name for name in options.only if name not in catalog]:
+        find(unknown[0])
+    _keep_compilations()
+    limits = Limits(options.time_limit, int(options.memory_limit * 2**30))
+    exam = Exam(tuple(options.dtypes), options.arrays, options.shapes, options.instances, options.seed, limits)
+    grades = list(grade(options.files, exam, options.only))
+    if options.json:
+        print(json.dumps([report.grade_record(g) for g in grades], indent=1))
+    else:
+        _print_grades(grades)
+    return 1 if any(g.failed for g in grades) else 0
+
+
+def _print_grades(grades: Sequence[Grade]) -> None:
+    several = len({g.file for g in grades}) > 1
+    table = Table(header_style="bold")
+    for title in (*["file"] * several, "function", "verdict", "diagnosis"):
+        table.add_column(title, no_wrap=title == "function")
+    for g in grades:
+        cells = (g.file, g.function or "-", *report.grade_cells(g))
+        table.add_row(*map(escape, cells[not several :]), style="red" if g.failed else None)
+    console = _console()
+    console.print(table)
+    for g in grades:
+        if isinstance(g.verdict, CandidateMismatch):
+            console.print(f"\n{g.verdict}", highlight=False, markup=False)
+    judged = [g.verdict for g in grades if not isinstance(g.verdict, str)]
+    right = sum(isinstance(verdict, Verification) for verdict in judged)
+    style = "bold red" if any(g.failed for g in grades) else "bold green"
+    console.print(f"\n{right} of {len(judged)} right", style=style, highlight=False)
 
 
 def _with_progress(identities: Sequence[Identity], **options) -> dict[str, Verification]:

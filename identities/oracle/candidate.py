@@ -1,9 +1,10 @@
 """Somebody else's implementation beside the witnesses: what it gives, and whether that is right."""
 
 import contextlib
+import difflib
 import functools
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from identities.catalog import Identity
+from identities.catalog import Identity, catalog
 from identities.oracle.arguments import Batch, Shape, draw_values, regimes
 from identities.oracle.calling import ARRAYS, Fault, Outcome, call
 from identities.oracle.tolerance import TOLERANCE, rounding_errors
@@ -40,7 +41,21 @@ class Local:
             return [call(self.function, tuple(batch), values, self.arrays) for values in instances(batch)]
 
 
+def matched(names: Iterable[str]) -> tuple[list[str], dict[str, str]]:
+    """Of the names that a file offers, those in the catalog, and those that nearly are, with what may be meant."""
+    offered = list(names)
+    functions = {identity.function.__name__ for identity in catalog.values()}
+    near = {
+        name: close[0]
+        for name in offered
+        if name not in catalog and name not in functions
+        if (close := difflib.get_close_matches(name, catalog, n=1, cutoff=0.8))
+    }
+    return [name for name in offered if name in catalog], near
+
+
 def check_arrays(arrays: str) -> None:
+    """Raise `ValueError` for a kind of array that nobody can be called with."""
     if arrays.partition(":")[0] not in ARRAYS:
         raise ValueError(f'arrays must be "numpy", "jax" or "torch", or as in "torch:cuda"; got {arrays!r}')
 

@@ -9,6 +9,7 @@ import numpy as np
 from identities.catalog import Identity, catalog, find
 from identities.oracle.check import CandidateMismatch
 from identities.oracle.counterexample import Counterexample
+from identities.oracle.grading import Grade
 from identities.oracle.programs import describe_device
 from identities.oracle.verify import Verification
 from identities.signature import describe, result
@@ -159,6 +160,42 @@ def verification_record(verification: Verification) -> dict[str, Any]:
         "seed": verification.plan.seed,
         "device": describe_device(verification.plan.device),
     }
+
+
+def grade_cells(grade: Grade) -> tuple[str, str]:
+    """Verdict and diagnosis, as the table of candidates has them."""
+    verdict = grade.verdict
+    if isinstance(verdict, str):
+        return "not judged", verdict
+    if isinstance(verdict, CandidateMismatch):
+        return "WRONG", str(verdict.diagnosis)
+    worst = max(error for by_dtype in verdict.errors.values() for error in by_dtype.values())
+    return "right", f"{worst:.2g} units of rounding at most, in {verdict.instances} calls"
+
+
+def grade_record(grade: Grade) -> dict[str, Any]:
+    """A verdict on a candidate as JSON has it; numbers that are not finite are strings."""
+    verdict = grade.verdict
+    passed = isinstance(verdict, Verification)
+    record: dict[str, Any] = {"file": grade.file, "function": grade.function, "passed": passed}
+    if isinstance(verdict, str):
+        return record | {"error": verdict}
+    if isinstance(verdict, Verification):
+        return record | {k: v for k, v in verification_record(verdict).items() if k in ("instances", "errors", "seed")}
+    return record | {
+        "dtype": verdict.dtype,
+        "diagnosis": vars(verdict.diagnosis),
+        "arguments": {name: _numbers(value) for name, value in verdict.arguments.items()},
+        "expected": _numbers(verdict.expected),
+        "got": verdict.got if isinstance(verdict.got, str) else _numbers(verdict.got),
+        "repeat": verdict.repeat,
+    }
+
+
+def _numbers(values: np.ndarray) -> Any:
+    if np.ndim(values):
+        return [_numbers(value) for value in values]
+    return float(values) if np.isfinite(values) else str(float(values))
 
 
 def show(name: str) -> str:

@@ -15,7 +15,6 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ import numpy as np
 from identities.oracle import calling
 from identities.oracle.arguments import Batch
 from identities.oracle.calling import Fault, Outcome
+from identities.oracle.candidate import Candidate
 
 _DTYPES = (
     *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
@@ -58,7 +58,7 @@ class Sandbox:
 
     def __init__(self, file: str, limits: Limits, arrays: str = "numpy"):
         self._limits, self._arrays = limits, arrays
-        self._deadline = time.monotonic() + limits.seconds
+        self._left = limits.seconds  # of waiting for the process; what the judge takes for itself is free
         self._fault: Fault | None = None
         self._answers, theirs = os.pipe()
         self._buffer = b""
@@ -100,10 +100,11 @@ class Sandbox:
             assert self._process.stdin is not None
             self._process.stdin.close()
         self._process.wait()
-        with contextlib.suppress(OSError):
+        if self._answers >= 0:
             os.close(self._answers)
+            self._answers = -1
 
-    def candidate(self, function: str):
+    def candidate(self, function: str) -> Candidate:
         """One function of the file, to be judged. Once the process has ended, every call says so."""
 
         def results(batch: Batch) -> list[Outcome]:
@@ -176,15 +177,17 @@ class Sandbox:
         return read
 
     def _wait(self, readers: list[int], writers: list[int]) -> None:
-        left = self._deadline - time.monotonic()
-        if left <= 0 or not any(select.select(readers, writers, [], left)):
+        started = time.monotonic()
+        ready = any(select.select(readers, writers, [], max(self._left, 0.0)))
+        self._left -= time.monotonic() - started
+        if not ready:
             self.close()
             limit = f"{self._limits.seconds:g} s"
             raise _Ended(Fault("timeout", f"does not finish within {limit} (--time-limit)"))
 
     def _crash(self) -> Fault:
         try:
-            code = self._process.wait(timeout=max(0.0, self._deadline - time.monotonic()))
+            code = self._process.wait(timeout=1)
         except subprocess.TimeoutExpired:
             return Fault("crash", "cuts the connection to the judge")
         if code < 0:

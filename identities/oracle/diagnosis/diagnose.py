@@ -16,6 +16,7 @@ from identities.oracle.diagnosis.relatives import (
     column_major,
     multipliers,
     other_derivatives,
+    own_arguments,
     permutations,
     square,
     symmetrisations,
@@ -58,7 +59,7 @@ def _of_faults(case: Case, attempts: Sequence[Attempt]) -> Diagnosis:
         key=lambda found: found[0],
     )
     count, of = sum(int(f.sum()) for f in failed), sum(map(len, failed))
-    if count == of:
+    if count == of or fault.kind == "mutates-arguments":
         return Diagnosis(fault.kind, fault.sentence)
     everything = Case(case.identity, case.dtype, tuple(replace(s, kept=np.ones(len(s.kept), bool)) for s in case.samples))
     region = find_region(everything, failed)
@@ -77,6 +78,9 @@ def _of_shape(case: Case) -> Diagnosis:
         reduced = case.with_results(lambda sample: reduce(sample.got))  # noqa: B023
         if reduced.explained(truth):
             return Diagnosis("reduction", f"{what}: it {fact}")
+    for what, guess in own_arguments(case):
+        if factor := find_factor(case, guess):
+            return Diagnosis("other-argument", f"returns {what}{_times(factor)}: it {fact}")
     for relation in relations(case):
         if relation.undo is None or any(relation.guess(s).values.shape != s.got.shape for s in case.samples):
             continue

@@ -108,7 +108,11 @@ def other_derivatives(case: Case) -> Iterator[tuple[str, Guess]]:
         for name in primals:
             yield f"the second derivative by {name}", _derivative(identity, "hessian", name)
     yield "the value of the function, not a derivative,", _value(identity)
-    for a in identity.arguments:
+
+
+def own_arguments(case: Case) -> Iterator[tuple[str, Guess]]:
+    """What was given, given back."""
+    for a in case.identity.arguments:
         yield f"the argument {a.name} itself", _argument(a.name)
 
 

@@ -1,0 +1,103 @@
+"""Candidates as items of anybody's pytest run: `pytest --candidate my_grads.py`.
+
+They run in pytest's own process: this is for code that one trusts.
+"""
+
+import importlib.util
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from identities.catalog import catalog
+from identities.oracle.calling import functions, load
+from identities.oracle.candidate import Local, check_arrays, matched
+from identities.oracle.check import INSTANCES, SHAPES, CandidateMismatch, judge
+from identities.oracle.verify import check_options
+
+
+class Candidates:
+    """Puts the files of `--candidate` among what pytest collects; without other arguments, in place of all else."""
+
+    def __init__(self, config: pytest.Config):
+        try:
+            check_options(config.getoption("--candidate-dtypes"), 1, 1)
+            check_arrays(config.getoption("--candidate-arrays"))
+            self._modules = {_file_of(name): name for name in config.getoption("--candidate")}
+        except ValueError as error:
+            raise pytest.UsageError(str(error)) from None
+        asked = config.args if config.args_source is pytest.Config.ArgsSource.ARGS else []
+        config.args[:] = dict.fromkeys([*asked, *map(str, self._modules)])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pycollect_makemodule(self, module_path: Path, parent: pytest.Collector) -> Any:
+        if module_path in self._modules:
+            return CandidateFile.from_parent(parent, path=module_path, module=self._modules[module_path])
+        return None  # some other file of the run
+
+
+def _file_of(candidate: str) -> Path:
+    if candidate.endswith(".py"):
+        file = Path(candidate).resolve()
+        if not file.is_file():
+            raise ValueError(f"--candidate: there is no file {candidate}")
+        return file
+    try:
+        spec = importlib.util.find_spec(candidate)
+    except ImportError:
+        spec = None
+    if spec is None or not spec.origin or not Path(spec.origin).is_file():
+        raise ValueError(f"--candidate: there is no module {candidate}; a file ends in .py")
+    return Path(spec.origin).resolve()
+
+
+class CandidateFile(pytest.File):
+    """The functions of one file that are named like identities, once for each dtype."""
+
+    def __init__(self, *, module: str, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.module = module
+
+    def collect(self) -> Iterator[pytest.Item]:
+        try:
+            offered = functions(load(self.module))
+        except Exception as error:
+            raise self.CollectError(f"{self.module} cannot be loaded: {type(error).__name__}: {error}") from error
+        names, near = matched(offered)
+        for name, meant in near.items():
+            self.warn(pytest.PytestWarning(f"{self.module}: {name} is not in the catalog; did you mean {meant}?"))
+        if not names:
+            hint = "".join(f"; {name}: did you mean {meant}?" for name, meant in near.items())
+            raise self.CollectError(f"{self.module} has no function whose name is in the catalog{hint}")
+        for name in names:
+            for dtype in self.config.getoption("--candidate-dtypes"):
+                yield CandidateItem.from_parent(
+                    self, name=f"{name}[{dtype}]", identity=name, function=offered[name], dtype=dtype
+                )
+
+
+class CandidateItem(pytest.Item):
+    """One function in one dtype."""
+
+    parent: CandidateFile
+
+    def __init__(self, *, identity: str, function: Callable[..., Any], dtype: str, **kwargs: Any):
+        super().__init__(**kwargs)
+        self._identity, self._function, self._dtype = identity, function, dtype
+
+    def runtest(self) -> None:
+        arrays = self.config.getoption("--candidate-arrays")
+        repeat = (
+            f"pytest --candidate {self.parent.module} --candidate-dtypes {self._dtype} "
+            f"--candidate-arrays {arrays} -k {self._identity}"
+        )
+        judge(Local(self._function, arrays), catalog[self._identity], (self._dtype,), SHAPES, INSTANCES, 0, repeat)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        return str(excinfo.value) if isinstance(excinfo.value, CandidateMismatch) else super().repr_failure(excinfo)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        code = getattr(self._function, "__code__", None)
+        line = code.co_firstlineno - 1 if code and Path(code.co_filename) == self.path else None
+        return self.path, line, f"{self.name}: {catalog[self._identity].kind}"
