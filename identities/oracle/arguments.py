@@ -19,8 +19,8 @@ LARGEST = 6
 Batch = dict[str, np.ndarray]
 """Many instances side by side: each argument's values along a leading axis."""
 
-REGIMES = ("simple", "small", "ordinary", "large")
-"""The characters that values come in; every regime is judged by itself, with scales of its own."""
+REGIMES = ("small", "ordinary", "simple", "large")
+"""The characters that values come in, by their size; every regime is judged with scales of its own."""
 
 
 @dataclass(frozen=True, order=True)

@@ -24,7 +24,7 @@ from identities.oracle.verify import Verification, check_options
 from identities.oracle.witness import WITNESSES, reference_of
 from identities.signature import arguments, describe, shaped
 
-SHAPES, INSTANCES = 5, 64
+SHAPES, INSTANCES = 5, 128
 """How much is tried by default: enough to tell n from 4, and cheap enough for a slow candidate."""
 
 ENDED = ("timeout", "crash")
@@ -206,7 +206,7 @@ def check_derivation(
     domains: Mapping[str, Domain] | None = None,
     arrays: str = "numpy",
     shapes: int = SHAPES,
-    instances: int = INSTANCES,
+    instances: int = 64,
     seed: int = 0,
 ) -> Verification:
     """Go through a derivation, in float64: every line must equal the one before, for all arguments.
@@ -214,7 +214,7 @@ def check_derivation(
     **Arguments:**
 
     - `lines`: functions of the same arguments, or pairs of a label and a function. The first may be
-      `jax.grad` of something.
+      `jax.grad` of something, and is called often enough to be worth a `jax.jit`.
     - `signature`, `domains`: as for `check_jacobian`; without a signature, the annotations of the first line.
     - The others as for `check`.
 

@@ -2,7 +2,8 @@
 
 The unit is not guessed but measured: the largest, over a batch of instances of one character, of an
 entry's own rounding plus how far that entry moves when the inputs move by theirs. The largest of the
-batch, since terms that cancel in one entry or one instance leave their rounding behind.
+batch, since terms that cancel in one entry or one instance leave their rounding behind; and never less
+than for smaller arguments, since a function that saturates leaves behind the rounding of what cancels.
 """
 
 import jax.numpy as jnp
@@ -29,7 +30,7 @@ def rounding_errors(got: np.ndarray, reference: Reference, dtype: str, groups: i
 
     - `got`: the results for a batch of instances, of the same shape as the reference.
     - `dtype`: the dtype of the computation, which sets the unit.
-    - `groups`: how many groups of equal size and different character the batch consists of.
+    - `groups`: how many groups of equal size the batch consists of, in the order of their arguments' size.
 
     **Returns:**
 
@@ -52,7 +53,7 @@ def errors_beside(
 ) -> np.ndarray:
     """The same, beside any one array of expected results that moves as told."""
     rounding = rounding_unit(dtype) * np.abs(expected) + movement
-    of_group = rounding.reshape(groups, -1).max(axis=1, initial=0)
+    of_group = np.maximum.accumulate(rounding.reshape(groups, -1).max(axis=1, initial=0))
     unit = np.repeat(of_group, len(rounding) // groups).reshape(-1, *[1] * (rounding.ndim - 1))
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         units = np.abs(got.astype(np.float64) - expected) / unit

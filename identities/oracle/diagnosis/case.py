@@ -46,7 +46,9 @@ class Truth:
         return Truth(change(self.values), change(self.movement))
 
     def times(self, factor: float | np.ndarray) -> "Truth":
-        return Truth(self.values * factor, self.movement * np.abs(factor))
+        with np.errstate(invalid="ignore"):  # n/(n - 1) times nothing is nothing
+            values, movement = self.values * factor, self.movement * np.abs(factor)
+        return Truth(np.where(self.values == 0, 0.0, values), np.where(self.movement == 0, 0.0, movement))
 
 
 @dataclass(frozen=True, eq=False)

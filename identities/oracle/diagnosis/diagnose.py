@@ -9,7 +9,7 @@ from identities.oracle.calling import Fault
 from identities.oracle.candidate import Attempt
 from identities.oracle.diagnosis.case import Case, Diagnosis, Sample, case_of
 from identities.oracle.diagnosis.factors import Factor, find_factor
-from identities.oracle.diagnosis.precision import digits, finite_differences, lower_precision, stand_ins
+from identities.oracle.diagnosis.precision import digits, finite_differences, lower_precision, stand_ins, units
 from identities.oracle.diagnosis.reduction import averages
 from identities.oracle.diagnosis.regions import find_region
 from identities.oracle.diagnosis.relatives import (
@@ -24,8 +24,8 @@ from identities.oracle.diagnosis.relatives import (
 )
 from identities.oracle.diagnosis.shapes import relations, shape_sentence, unreduced
 from identities.oracle.diagnosis.terms import find_term
+from identities.oracle.tolerance import rounding_unit
 from identities.signature import describe
-
 
 def diagnose(attempts: Sequence[Attempt], deterministic: bool) -> Diagnosis:
     """What is wrong with results of one dtype, some of which are not right.
@@ -125,6 +125,8 @@ def _finite(sample: Sample) -> np.ndarray:
 
 
 def _of_finite_values(case: Case) -> Diagnosis:
+    if units(case) < rounding_unit(case.dtype) ** -0.25:  # three quarters of the digits are right
+        return Diagnosis("precision", "is right but for rounding, which a form that cancels less would not show")
     if factor := find_factor(case, truth):
         return _of_factor(case, factor)
     for what, guess in permutations(case):
@@ -237,13 +239,10 @@ def _pattern(case: Case) -> str:
     wrong = [~sample.right for sample in case.samples]
     instances = sum(int(w.reshape(len(w), -1).any(axis=1).sum()) for w in wrong)
     of = sum(int(sample.kept.sum()) for sample in case.samples)
-    relative = [
-        np.abs(s.got - s.truth.values)[w] / np.abs(s.truth.values)[s.kept].max(initial=1e-300)
-        for s, w in zip(case.samples, wrong, strict=True)
-    ]
-    worst = max((float(r.max()) for r in relative if r.size), default=0.0)
+    error = max(float(np.abs(s.got - s.truth.values)[s.kept].max(initial=0)) for s in case.samples)
+    largest = max(float(np.abs(s.truth.values)[s.kept].max(initial=0)) for s in case.samples)
     sentence = (
-        f"is wrong in {instances} of {of} instances, by up to {worst:.2g} of the largest entry, "
+        f"is wrong in {instances} of {of} instances, by up to {error:.2g} where the largest entry is {largest:.2g}, "
         "in a way that no simple change explains"
     )
     places = _always_right(case)

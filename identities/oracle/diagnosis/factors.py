@@ -32,7 +32,7 @@ class Factor:
 
     def __str__(self) -> str:
         if isinstance(self.constant, float):
-            return f"{self.constant:.6g}"
+            return f"{self.constant:.6g}" if abs(self.constant - 1) > 1e-3 else f"{self.constant:.15g}"
         above = [_power(name, p) for name, p in self.powers if p > 0]
         below = [_power(name, -p) for name, p in self.powers if p < 0]
         numerator, denominator = abs(self.constant.numerator), self.constant.denominator

@@ -46,9 +46,21 @@ def lower_precision(case: Case) -> str | None:
             return Truth(sample.truth.values, sample.truth.movement * coarser)
 
         if case.explained(moved, lower):
-            # An error far below that rounding has another cause.
-            return lower if digits(case) < -math.log10(rounding_unit(lower)) + 1.5 else None
+            # An error far below that rounding has another cause, and so has one that many results do not have.
+            coarse = digits(case) < -math.log10(rounding_unit(lower)) + 1.5
+            return lower if coarse and _share_right(case) < 0.3 else None
     return None
+
+
+def _share_right(case: Case) -> float:
+    """How many of the entries that are no whole numbers are right to the full precision."""
+    right = np.concatenate([s.right[s.kept][s.truth.values[s.kept] % 1 != 0] for s in case.samples])
+    return float(right.mean()) if right.size else 0.0
+
+
+def units(case: Case) -> float:
+    """The worst error in units of rounding, relative to the largest entry of its sample."""
+    return 10.0 ** -digits(case) / rounding_unit(case.dtype)
 
 
 def digits(case: Case) -> float:

@@ -1,15 +1,29 @@
 """Where a result is right and where it is wrong, as a condition on the arguments."""
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from identities.oracle.diagnosis.case import Case, Sample
 
-_ENOUGH = 3  # instances on either side of a condition, for it to say anything
+
+@dataclass(frozen=True)
+class Condition:
+    """Words, and where they hold, for each sample.
+
+    **Fields:**
+
+    - `enough`: what part of the results must be right and lie outside, for the words to say anything.
+    """
+
+    words: str
+    holds: Sequence[np.ndarray]
+    enough: float = 0.01
 
 
-def find_region(case: Case, wrong: list[np.ndarray]) -> str | None:
+def find_region(case: Case, wrong: Sequence[np.ndarray]) -> str | None:
     """The condition on the arguments that holds wherever a result is wrong, and hardly elsewhere.
 
     **Arguments:**
@@ -17,96 +31,120 @@ def find_region(case: Case, wrong: list[np.ndarray]) -> str | None:
     - `wrong`: for each sample, which entries are.
     """
     by_instance = [w.reshape(len(w), -1).any(axis=1) for w in wrong]
+    # Where a shape has nothing wrong, as n = 1 often has, only the shape is to thank.
+    telling = [i for i, w in enumerate(by_instance) if w.any()]
+    part = Case(case.identity, case.dtype, tuple(case.samples[i] for i in telling))
+    entries, instances = [wrong[i] for i in telling], [by_instance[i] for i in telling]
     # What holds of single entries says more than what holds of whole instances.
-    for what, conditions, w in (
-        ("in the entries where", _entry_conditions(case, wrong), wrong),
-        ("where", _instance_conditions(case, by_instance), by_instance),
+    for where, within, conditions, w in (
+        ("in the entries where", part, _entry_conditions(part, entries), entries),
+        ("where", part, _instance_conditions(part, instances), instances),
+        ("where", case, _size_conditions(case), by_instance),
     ):
-        tightness = {name: _tightness(case, w, holds) for name, holds in conditions}
-        best = max(tightness, key=lambda name: tightness[name], default="")
-        if best and tightness[best] > 0.5:
-            return f"{what} {best}"
+        rated = [(_tightness(within, w, condition), condition.words) for condition in conditions]
+        tightness, words = max(rated, key=lambda pair: pair[0], default=(0.0, ""))
+        if tightness > 0.5:
+            return f"{where} {words}"
     return None
 
 
-def _tightness(case: Case, wrong: list[np.ndarray], holds: list[np.ndarray]) -> float:
+def _tightness(case: Case, wrong: Sequence[np.ndarray], condition: Condition) -> float:
     """How large a part of what meets the condition is wrong; zero if anything outside it is."""
     inside = outside = bad = 0
-    for sample, w, h in zip(case.samples, wrong, holds, strict=True):
-        kept = np.broadcast_to(sample.kept.reshape(-1, *[1] * (w.ndim - 1)), w.shape)
+    for sample, w, h in zip(case.samples, wrong, condition.holds, strict=True):
+        kept = np.broadcast_to(_column(sample.kept, w), w.shape)
         if (w & ~h & kept).any():
             return 0.0
         inside += int((h & kept).sum())
         outside += int((~h & kept).sum())
         bad += int((w & kept).sum())
-    return bad / inside if min(inside, outside, bad) >= _ENOUGH else 0.0
+    return bad / inside if outside > condition.enough * (inside + outside) and bad else 0.0
 
 
-def _instance_conditions(case: Case, wrong: list[np.ndarray]) -> Iterator[tuple[str, list[np.ndarray]]]:
-    for n in case.samples[0].sizes:
-        for size in sorted({s.sizes[n] for s in case.samples}):
-            yield f"{n} = {size}", [np.full(len(s.got), s.sizes[n] == size) for s in case.samples]
-            yield f"{n} > {size}", [np.full(len(s.got), s.sizes[n] > size) for s in case.samples]
-        for m in case.samples[0].sizes:
-            if n != m:
-                yield f"{n} > {m}", [np.full(len(s.got), s.sizes[n] > s.sizes[m]) for s in case.samples]
-                if n < m:
-                    yield f"{n} differs from {m}", [np.full(len(s.got), s.sizes[n] != s.sizes[m]) for s in case.samples]
-    if len({s.shape.form for s in case.samples}) > 1:
-        for form, what in enumerate(("vectors are 1-D", "vectors are rows, of shape (1, n)")):
-            yield what, [np.full(len(s.got), s.shape.form == form) for s in case.samples]
+def _instance_conditions(case: Case, wrong: Sequence[np.ndarray]) -> Iterator[Condition]:
     for a in case.identity.arguments:
-        values = [s.batch[a.name].astype(float).reshape(len(s.got), -1) for s in case.samples]
-        an_entry = f"an entry of {a.name}" if any(v.shape[1] > 1 for v in values) else a.name
-        yield f"{an_entry} is negative", [(v < 0).any(1) for v in values]
-        yield f"{an_entry} is positive", [(v > 0).any(1) for v in values]
-        yield f"{an_entry} is zero", [(v == 0).any(1) for v in values]
-        yield f"{a.name} is zero", [(v == 0).all(1) for v in values]
-        yield f"two entries of {a.name} are equal", [(np.diff(np.sort(v), axis=1) == 0).any(1) for v in values]
-        yield f"the entries of {a.name} do not sum to one", [~np.isclose(v.sum(1), 1, atol=1e-6) for v in values]
-        for sign, what in ((1, f"{an_entry} is above"), (-1, f"{an_entry} is below -")):
-            largest = [np.max(sign * v, axis=1) for v in values]
-            if (threshold := _between(case, wrong, largest)) is not None:
-                yield f"{what}{' ' * (sign > 0)}{threshold:.3g}", [x > threshold for x in largest]
-        largest = [np.abs(v).max(1) for v in values]
-        if (threshold := _between(case, wrong, largest)) is not None:
-            yield f"{an_entry} is larger than {threshold:.3g} in magnitude", [x > threshold for x in largest]
+        flat = [s.batch[a.name].astype(float).reshape(len(s.got), -1) for s in case.samples]
+        several = any(v.shape[1] > 1 for v in flat)
+        an_entry = f"an entry of {a.name}" if several else a.name
+        least, most = [v.min(axis=1) for v in flat], [v.max(axis=1) for v in flat]
+        yield from _of_numbers(case, wrong, an_entry, least, most)
+        yield Condition(f"{an_entry} is zero", [(v == 0).any(axis=1) for v in flat])
+        if several:
+            ties = [(np.diff(np.sort(v), axis=1) == 0).any(axis=1) for v in flat]
+            yield Condition(f"{a.name} is zero", [(v == 0).all(axis=1) for v in flat])
+            yield Condition(f"two entries of {a.name} are equal", ties)
+            yield Condition(f"the entries of {a.name} do not sum to one", [~np.isclose(v.sum(axis=1), 1) for v in flat])
+        if len(a.dims(0)) == 2 and len(set(a.dims(0))) == 1:
+            squares = [s.batch[a.name] for s in case.samples]
+            yield Condition(f"{a.name} is not symmetric", [(v != v.swapaxes(1, 2)).any(axis=(1, 2)) for v in squares])
 
 
-def _between(case: Case, wrong: list[np.ndarray], size: list[np.ndarray]) -> float | None:
-    """A threshold, of few digits, with everything wrong above it and everything right below, if there is one."""
-    kept = [np.broadcast_to(s.kept.reshape(-1, *[1] * (w.ndim - 1)), w.shape) for s, w in zip(case.samples, wrong, strict=True)]
-    bad = [x[w & k] for w, x, k in zip(wrong, size, kept, strict=True)]
-    good = [x[~w & k] for w, x, k in zip(wrong, size, kept, strict=True)]
-    low = max((float(x.max()) for x in good if x.size), default=np.inf)
-    high = min((float(x.min()) for x in bad if x.size), default=-np.inf)
-    if not 0 <= low < high:
-        return None
-    for digits in range(1, 8):
-        rounded = float(f"{high:.{digits}g}")
-        for threshold in (rounded, rounded - 10 ** (np.floor(np.log10(high)) - digits + 1)):
-            if low <= threshold < high:
-                return threshold
-    return None
+def _size_conditions(case: Case) -> Iterator[Condition]:
+    def everywhere(words: str, holds: Callable[[Sample], bool]) -> Condition:
+        return Condition(words, [np.full(len(s.got), holds(s)) for s in case.samples])
+
+    names = [*case.samples[0].sizes]
+    for n in names:
+        # That something is right for n = 1 alone says little: most terms vanish there.
+        for size in sorted({s.sizes[n] for s in case.samples}):
+            yield everywhere(f"{n} = {size}", lambda s: s.sizes[n] == size)  # noqa: B023
+            if size > 1:
+                yield everywhere(f"{n} > {size}", lambda s: s.sizes[n] > size)  # noqa: B023
+    for n, m in itertools.permutations(names, 2):
+        yield everywhere(f"{n} > {m}", lambda s: s.sizes[n] > s.sizes[m])  # noqa: B023
+        if n < m and any(s.sizes[n] == s.sizes[m] > 1 for s in case.samples):
+            yield everywhere(f"{n} differs from {m}", lambda s: s.sizes[n] != s.sizes[m])  # noqa: B023
+    if len({s.shape.form for s in case.samples}) > 1:
+        yield everywhere("vectors are 1-D", lambda s: s.shape.form == 0)
+        yield everywhere("vectors are rows, of shape (1, n)", lambda s: s.shape.form == 1)
 
 
-def _entry_conditions(case: Case, wrong: list[np.ndarray]) -> Iterator[tuple[str, list[np.ndarray]]]:
+def _entry_conditions(case: Case, wrong: Sequence[np.ndarray]) -> Iterator[Condition]:
     """Conditions on the entries of arguments that have the axes of the result."""
     for a in case.identity.arguments:
         values = [_aligned(s, a.name, w) for s, w in zip(case.samples, wrong, strict=True)]
-        if any(v is None for v in values):
-            continue
         aligned = [v for v in values if v is not None]
-        yield f"{a.name} is negative", [v < 0 for v in aligned]
-        yield f"{a.name} is positive", [v > 0 for v in aligned]
-        yield f"{a.name} is zero", [v == 0 for v in aligned]
-        for sign, what in ((1, "is above "), (-1, "is below -")):
-            signed = [sign * v for v in aligned]
-            if (threshold := _between(case, wrong, signed)) is not None:
-                yield f"{a.name} {what}{threshold:.3g}", [v > threshold for v in signed]
-        sizes = [np.abs(v) for v in aligned]
-        if (threshold := _between(case, wrong, sizes)) is not None:
-            yield f"{a.name} is larger than {threshold:.3g} in magnitude", [v > threshold for v in sizes]
+        if len(aligned) == len(values):
+            yield from _of_numbers(case, wrong, a.name, aligned, aligned)
+            yield Condition(f"{a.name} is zero", [v == 0 for v in aligned])
+
+
+def _of_numbers(
+    case: Case, wrong: Sequence[np.ndarray], name: str, least: list[np.ndarray], most: list[np.ndarray]
+) -> Iterator[Condition]:
+    """Conditions on one number each, or on the least and the most of several."""
+    yield Condition(f"{name} is negative", [v < 0 for v in least])
+    yield Condition(f"{name} is positive", [v > 0 for v in most])
+    largest = [np.maximum(np.abs(low), np.abs(high)) for low, high in zip(least, most, strict=True)]
+    for what, size, sign in (
+        ("is larger in magnitude than", largest, 1),
+        ("is above", most, 1),
+        ("is below", [-v for v in least], -1),
+    ):
+        if (threshold := _between(case, wrong, size)) is not None:
+            yield Condition(f"{name} {what} {sign * threshold:.7g}", [v > threshold for v in size], enough=0.1)
+
+
+def _between(case: Case, wrong: Sequence[np.ndarray], size: list[np.ndarray]) -> float | None:
+    """A number of few digits, as near as can be below everything wrong, if there is much below it."""
+    kept = [np.broadcast_to(_column(s.kept, w), w.shape) for s, w in zip(case.samples, wrong, strict=True)]
+    bad = np.concatenate([x[w & k] for w, x, k in zip(wrong, size, kept, strict=True)])
+    good = np.concatenate([x[~w & k] for w, x, k in zip(wrong, size, kept, strict=True)])
+    bad, good = bad[~np.isnan(bad)], good[~np.isnan(good)]
+    below = good[good < bad.min(initial=np.inf)]
+    if not bad.size or not below.any():  # where only zeros are right, as of anything linear, there is no threshold
+        return None
+    low, high = float(below.max()), float(bad.min())
+    for digits in range(1, 8):
+        step = 10.0 ** (np.floor(np.log10(max(abs(low), abs(high)))) - digits + 1)
+        threshold = np.floor(high / step) * step
+        if low <= threshold < high:
+            return float(threshold)
+    return None
+
+
+def _column(kept: np.ndarray, like: np.ndarray) -> np.ndarray:
+    return kept.reshape(-1, *[1] * (like.ndim - 1))
 
 
 def _aligned(sample: Sample, name: str, wrong: np.ndarray) -> np.ndarray | None:

@@ -177,15 +177,24 @@ def _value(identity: Identity) -> Guess:
 
 
 def multipliers(case: Case) -> Iterator[tuple[str, Guess]]:
-    """The derivative times, or divided by, something of an argument: a number, or an array of its own shape."""
-    for a in case.identity.arguments:
-        name, scalar = a.name, not a.dims(0)
+    """The derivative times, or divided by, a number that an argument has, an array of its own shape, or the value."""
+    identity = case.identity
+    at_hand = {a.name: (functools.partial(_given, a.name), not a.dims(0)) for a in identity.arguments}
+    if identity.kind != "value":
+        scalar = not result(identity.function).dims(0)
+        name = "the value of the function"
+        at_hand[name] = (lambda sample: function_values(identity.function, sample.batch), scalar)
+    for name, (values, scalar) in at_hand.items():
         features: list[tuple[str, Change]] = [(name, _entries)]
         if not scalar:
             features += [(f"|{name}|", _norm), (f"|{name}|^2", lambda v: _norm(v) ** 2), (f"sum({name})", _sum)]
         for what, feature in features:
-            yield what, _multiplied(name, feature, divide=False)
-            yield f"1/{what}", _multiplied(name, feature, divide=True)
+            yield what, _multiplied(values, feature, divide=False)
+            yield f"1/{what}", _multiplied(values, feature, divide=True)
+
+
+def _given(name: str, sample: Sample) -> np.ndarray:
+    return sample.batch[name].astype(float)
 
 
 def _entries(values: np.ndarray) -> np.ndarray:
@@ -200,9 +209,9 @@ def _norm(values: np.ndarray) -> np.ndarray:
     return np.sqrt(np.square(values).reshape(len(values), -1).sum(axis=1))
 
 
-def _multiplied(name: str, feature: Change, divide: bool) -> Guess:
+def _multiplied(values: Callable[[Sample], np.ndarray], feature: Change, divide: bool) -> Guess:
     def guess(sample: Sample) -> Truth:
-        by = feature(sample.batch[name].astype(float))
+        by = feature(values(sample))
         E = sample.truth
         if by.ndim == 1:
             by = by.reshape(-1, *[1] * (E.values.ndim - 1))

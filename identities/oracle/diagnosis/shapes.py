@@ -70,8 +70,10 @@ def shape_sentence(case: Case) -> str:
     symbols = _symbols(case)
     if symbols is not None:
         return f"returns shape {describe(symbols)} where {right} is right"
-    sample = min((s for s in case.samples if s.got.shape != s.truth.values.shape), key=lambda s: s.got[0].size)
-    return f"returns shape {sample.got.shape[1:]} where {right} = {sample.truth.values.shape[1:]} is right"
+    wrong = (s for s in case.samples if s.got.shape != s.truth.values.shape)
+    sample = min(wrong, key=lambda s: (1 in s.sizes.values(), s.got[0].size))
+    here = describe(sample.truth.values.shape[1:])
+    return f"returns shape {describe(sample.got.shape[1:])} where {right}{f' = {here}' * (here != right)} is right"
 
 
 def _symbols(case: Case) -> list[str] | None:

@@ -6,6 +6,7 @@ three atoms, summed over the indices that the result does not have: z_i z_j, or 
 
 import functools
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from identities.oracle.diagnosis.factors import Factor, find_factor
 from identities.oracle.witness import function_values
 from identities.signature import Argument, result
 
-_MOST = 4000  # terms, tried on one sample; simplest first
+_MOST = 6000  # terms, tried on one sample; simplest first
 
 
 def _sigmoid(a: np.ndarray) -> np.ndarray:
@@ -37,6 +38,9 @@ _FUNCTIONS: tuple[tuple[str, Callable[[np.ndarray], np.ndarray]], ...] = (
     ("sin({})", np.sin),
     ("cos({})", np.cos),
     ("1/{}", lambda a: 1 / a),
+    ("(1 - {})", lambda a: 1 - a),
+    ("sigmoid(-{})", lambda a: _sigmoid(-a)),
+    ("normal density({})", lambda a: np.exp(-a * a / 2) / math.sqrt(2 * math.pi)),
     ("softmax({})", _softmax),
 )
 
@@ -117,6 +121,7 @@ def _terms(case: Case) -> Iterator[Term]:
     yield Term((one,), ("",), axes)
     for identity_matrix in eye:
         yield from _indexings((identity_matrix,), case.dims, axes)
+    yield from _entrywise(case, atoms, axes)
     for count, choices in ((1, atoms), (2, plain), (2, atoms), (3, plain)):
         for chosen in itertools.combinations_with_replacement(choices, count):
             if count == 2 and choices is atoms and all(atom.plain for atom in chosen):
@@ -127,9 +132,38 @@ def _terms(case: Case) -> Iterator[Term]:
                     yield from _indexings((*chosen, identity_matrix), case.dims, axes)
 
 
+def _entrywise(case: Case, atoms: Sequence[Atom], axes: str) -> Iterator[Term]:
+    """A cotangent or tangent, times up to three others, entry by entry."""
+    linear = set(_linear(case))
+    alike = [atom for atom in atoms if atom.dims == tuple(case.dims)]
+    others = [atom for atom in alike if atom.name not in linear]
+    for vector in (atom for atom in alike if atom.name in linear):
+        for count in range(4):
+            for chosen in itertools.combinations_with_replacement(others, count):
+                yield Term((vector, *chosen), (axes,) * (count + 1), axes)
+
+
+def _linear(case: Case) -> Sequence[str]:
+    """The names of cotangents and tangents, in which the derivative is linear."""
+    names = [a.name for a in case.identity.arguments]
+    return {"vjp": names[:1], "jvp": names[-len(case.identity.along) :]}.get(case.identity.kind, [])
+
+
 def _apart(indices: str, axes: str) -> bool:
     """Whether these are different indices of the result, as only then an identity matrix says anything."""
     return len(set(indices)) == 2 and set(indices) <= set(axes)
+
+
+def _apart(indices: str, axes: str) -> bool:
+    """Whether these are different indices of the result, as only then an identity matrix says anything."""
+    return len(set(indices)) == 2 and set(indices) <= set(axes)
+
+
+    # A cotangent or tangent, times up to three functions entry by entry.
+    entrywise = [atom for atom in atoms if atom.dims == tuple(case.dims)]
+    for count in (2, 3, 4):
+        for chosen in itertools.combinations_with_replacement(entrywise[:_ENTRYWISE], count):
+            yield Term(chosen, (axes,) * count, axes)
 
 
 def _eye(dims: Sequence[str], a: int, b: int) -> Atom:
@@ -171,10 +205,12 @@ def _atoms(case: Case) -> list[Atom]:
         name = "z" if z.dims(0) else "J"
         if name not in {a.name for a in identity.arguments}:
             bases.append(Atom(name, _without_ones(z.dims(0)), functools.cache(_values_of(z, identity.function))))
+    of_value = [(name, f) for name, f in _FUNCTIONS if name in ("1/{}", "(1 - {})")]
     functions = [
         Atom(name.format(atom.name), atom.dims, functools.cache(_applied(f, atom.values)), plain=False)
         for atom in bases
-        for name, f in _FUNCTIONS
+        if atom.name not in _linear(case)
+        for name, f in (of_value if atom.name in ("z", "J") else _FUNCTIONS)
         if "softmax" not in name or atom.dims
     ]
     return bases + functions

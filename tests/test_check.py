@@ -1,0 +1,241 @@
+"""Judging one candidate in this process: what is asked of it, what comes back, and how it may misbehave."""
+
+import random
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jaxtyping import Array, Float
+
+import identities
+from identities import CandidateMismatch, DerivationMismatch, check, domains
+
+
+def softmax(x):
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def mismatch(candidate, against="squared_norm_jacobian", **options) -> CandidateMismatch:
+    with pytest.raises(CandidateMismatch) as caught:
+        check(candidate, against, **options)
+    return caught.value
+
+
+def test_success_returns_the_verification():
+    verdict = check(lambda x: 2 * x, "squared_norm_jacobian", dtypes=("float64", "float32"), shapes=3, instances=40)
+    assert verdict.passed
+    assert (verdict.identity, verdict.shapes, verdict.instances) == ("squared_norm_jacobian", 3, 3 * 2 * 40)
+    assert set(verdict.errors["jacfwd"]) == {"float64", "float32"}
+
+
+def test_failure_tells_everything():
+    wrong = mismatch(lambda W, x: W.T, "matvec_jacobian_x")
+    assert isinstance(wrong, AssertionError)
+    assert (wrong.identity, wrong.dtype, wrong.diagnosis.kind) == ("matvec_jacobian_x", "float64", "shape")
+    assert wrong.arguments["W"].shape == (1, 2), "the smallest shape for which the transpose differs"
+    assert np.array_equal(wrong.expected, wrong.arguments["W"])
+    assert np.array_equal(wrong.got, wrong.expected.T)
+    message = str(wrong)
+    assert "the derivative of matvec by x, of shape (n, m): ∂Wx/∂x = W" in message
+    assert "it returns the transpose: it returns shape (m, n) where (n, m) is right" in message
+    assert 'identities.check(<lambda>, "matvec_jacobian_x"' in message
+    for name in ("W = [[", "x = [", "expected  [[", "got       [["):
+        assert name in message
+
+
+def test_the_counterexample_is_simple():
+    wrong = mismatch(lambda delta, x: delta * np.exp(np.minimum(x, 1.5)), "exp_vjp")
+    assert wrong.arguments["x"].shape == (1,)
+    assert wrong.arguments["x"][0] == 2
+
+
+def test_the_same_seed_gives_the_same_verdict():
+    first, second = (mismatch(lambda x: x**2, seed=3) for _ in range(2))
+    assert str(first) == str(second)
+
+
+@pytest.mark.parametrize("arrays", ["numpy", "jax"])
+def test_candidates_get_the_arrays_that_are_asked_for(arrays):
+    seen = set()
+
+    def candidate(x):
+        seen.add((type(x).__module__.split(".")[0], str(x.dtype)))
+        return 2 * x
+
+    check(candidate, "squared_norm_jacobian", arrays=arrays, dtypes=("float64", "bfloat16"), shapes=2)
+    assert seen == {("numpy" if arrays == "numpy" else "jaxlib", dtype) for dtype in ("float64", "bfloat16")}
+
+
+@pytest.mark.parametrize("convert", [jnp.asarray, list, tuple, np.ndarray.tolist])
+def test_candidates_may_return_arrays_and_lists(convert):
+    assert check(lambda x: convert(2 * x), "squared_norm_jacobian").passed
+
+
+def test_candidates_may_return_nested_lists():
+    nested = [[1.0, 2.0], [3.0, 4.0]]
+    assert check(lambda W, x: W.tolist(), "matvec_jacobian_x").passed
+    assert mismatch(lambda x: nested, "squared_norm_hessian").got.tolist() == nested  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_arguments_in_another_order_go_by_their_names():
+    assert check(lambda x, delta, W: np.outer(delta, x), "matvec_vjp_W").passed
+    assert check(lambda a, b, c: np.outer(a, c), "matvec_vjp_W").passed
+
+
+def bad_repr(x):
+    class Strange:
+        def __repr__(self):
+            raise ValueError
+
+    return Strange()
+
+
+def too_long(x):
+    raise ValueError("no " * 10_000)
+
+
+HOSTILE = {
+    "none": (lambda x: None, "wrong-type", "returns None"),
+    "string": (lambda x: "2x", "wrong-type", "returns a str"),
+    "complex": (lambda x: 2 * x + 0j, "wrong-type", "complex128"),
+    "objects": (lambda x: np.array([None] * len(x)), "wrong-type", "object"),
+    "dict": (lambda x: {"x": 2 * x}, "wrong-type", "returns a dict"),
+    "strange": (bad_repr, "wrong-type", "returns a Strange"),
+    "ragged": (lambda x: [[1.0], [1.0, 2.0]], "wrong-type", "parts of different shapes"),
+    "narrow": (lambda x: (2 * x).astype(np.float32), "precision", "returns float32 where the arguments are float64"),
+    "scalar": (lambda x: np.array(2.0), "shape", "returns shape ()"),
+    "nan": (lambda x: x * np.nan, "non-finite", "gives NaN"),
+    "raises": (lambda x: 1 / 0, "raises", "raises ZeroDivisionError: division by zero (line "),
+    "raises-much": (too_long, "raises", "raises ValueError: no no"),
+    "exits": (lambda x: exit(3), "raises", "raises SystemExit: 3"),
+    "too-few": (lambda: None, "raises", "takes (), and is called with the 1 arguments (x)"),
+    "too-many": (lambda x, y, z: x, "raises", "takes (x, y, z), and is called with the 1 arguments (x)"),
+    "writes": (lambda x: np.multiply(x, 2, out=x), "mutates-arguments", "writes to its argument x"),
+    "random": (lambda x: x + random.random(), "nondeterministic", "different results"),
+}
+
+
+@pytest.mark.parametrize(("candidate", "kind", "words"), HOSTILE.values(), ids=HOSTILE)
+def test_hostile_candidates_get_a_clear_verdict(candidate, kind, words):
+    wrong = mismatch(candidate, shapes=3, instances=32)
+    assert wrong.diagnosis.kind == kind
+    assert words in wrong.diagnosis.sentence
+    assert len(str(wrong)) < 3000
+
+
+def test_settings_that_a_candidate_changes_are_restored():
+    def candidate(x):
+        jax.config.update("jax_enable_x64", False)
+        jax.config.update("jax_default_matmul_precision", "bfloat16")
+        np.seterr(all="raise")
+        np.set_printoptions(precision=1)
+        return 2 * x
+
+    before = jax.config.jax_enable_x64, jax.config.jax_default_matmul_precision, np.geterr(), np.get_printoptions()  # pyright: ignore[reportAttributeAccessIssue]
+    assert check(candidate, "squared_norm_jacobian", shapes=1, instances=4).passed
+    after = jax.config.jax_enable_x64, jax.config.jax_default_matmul_precision, np.geterr(), np.get_printoptions()  # pyright: ignore[reportAttributeAccessIssue]
+    assert before == after
+
+
+def test_a_candidate_that_is_wrong_in_one_shape_only_is_found():
+    wrong = mismatch(lambda x: 2 * x + (len(x) > 3) * 1e-9)
+    assert wrong.arguments["x"].shape[0] > 3
+
+
+def test_one_percent_is_found_in_float32_and_a_few_units_are_not():
+    scale = np.float32(1.01)
+    wrong = mismatch(lambda delta, x: delta * np.cos(x) * scale, "sin_vjp", dtypes=("float32",))
+    assert wrong.diagnosis.kind == "factor"
+    assert wrong.diagnosis.factor == "1.01"
+    assert check(lambda delta, x: delta * np.cos(x) * np.float32(1 + 1e-7), "sin_vjp", dtypes=("float32",)).passed
+
+
+def test_mistakes_in_the_call_are_explained():
+    with pytest.raises(LookupError, match="did you mean squared_norm_jacobian"):
+        check(abs, "squared_norm_jacobain")
+    with pytest.raises(TypeError, match="a candidate is a function, got a float"):
+        check(3.0, "squared_norm_jacobian")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match='arrays must be "numpy", "jax" or "torch"'):
+        check(abs, "squared_norm_jacobian", arrays="cupy")
+    with pytest.raises(ValueError, match="dtypes must be a list"):
+        check(abs, "squared_norm_jacobian", dtypes="float64")
+
+
+# Functions of one's own.
+
+
+def loss(logits, y):
+    return -(y * jax.nn.log_softmax(logits)).sum(-1).mean()
+
+
+def test_a_gradient_of_a_function_of_ones_own():
+    options = {"signature": "(b,k),(b,k)->()", "domains": {"y": domains.distribution}}
+    assert identities.check_jacobian(loss, lambda logits, y: (softmax(logits) - y) / len(y), "logits", **options).passed
+    with pytest.raises(CandidateMismatch) as caught:
+        identities.check_jacobian(loss, lambda logits, y: softmax(logits) - y, "logits", **options)
+    assert caught.value.identity == "loss_jacobian_logits"
+    assert (caught.value.diagnosis.kind, caught.value.diagnosis.factor) == ("reduction", "b")
+    assert "it sums over b where the function averages" in str(caught.value)
+
+
+def test_shapes_may_come_from_annotations():
+    def scaled(x: Float[Array, "n m"], s: Float[Array, ""], power=2) -> Float[Array, "n m"]:
+        return x * s**power
+
+    assert identities.check_vjp(scaled, lambda delta, x, s: delta * s**2, "x").passed
+    assert identities.check_vjp(scaled, lambda delta, x, s: 2 * s * np.sum(delta * x), "s").passed
+    assert identities.check_jvp(scaled, lambda x, s, dx: dx * s**2).passed
+    assert identities.check_jvp(scaled, lambda x, s, dx, ds: dx * s**2 + 2 * x * s * ds, ("x", "s")).passed
+
+
+def test_mistakes_in_the_description_are_explained():
+    def f(x, y):
+        return x @ y
+
+    with pytest.raises(TypeError, match="annotate it with its shape"):
+        identities.check_jacobian(f, f)
+    with pytest.raises(ValueError, match=r'write it like "\(n,m\),\(m\)->\(n\)"'):
+        identities.check_jacobian(f, f, signature="n,n->")
+    with pytest.raises(ValueError, match=r"has 1 arguments; the function takes \(x, y\)"):
+        identities.check_jacobian(f, f, signature="(n)->()")
+    with pytest.raises(ValueError, match="has no argument 'z' to differentiate by"):
+        identities.check_jacobian(f, f, "z", signature="(n),(n)->()")
+    with pytest.raises(ValueError, match="has no argument 'z' to have a domain"):
+        identities.check_jacobian(f, f, signature="(n),(n)->()", domains={"z": domains.positive})
+    with pytest.raises(TypeError, match="must be written in JAX"):
+        identities.check_jacobian(lambda x: np.sum(np.array(x)), f, signature="(n)->()")
+
+
+# Derivations.
+
+NOTES = [
+    ("the loss, differentiated", jax.jit(jax.grad(lambda theta, X, Y: jnp.mean((Y - X @ theta) ** 2)))),
+    ("chain rule", lambda theta, X, Y: 2 / len(Y) * (Y - X @ theta) @ (-X)),
+    ("as printed", lambda theta, X, Y: 2 * (Y - X @ theta) @ (-X)),
+    ("sign taken out", lambda theta, X, Y: -2 * (Y - X @ theta) @ X),
+]
+SHAPES = "(p),(n,p),(n)->(p)"
+
+
+def test_the_notes_lose_their_1_over_n_in_the_third_line():
+    with pytest.raises(DerivationMismatch) as caught:
+        identities.check_derivation(NOTES, signature=SHAPES)
+    wrong = caught.value
+    assert (wrong.line, wrong.label) == (3, "as printed")
+    assert (wrong.diagnosis.kind, wrong.diagnosis.factor) == ("factor", "n")
+    assert "line 3, as printed, equals the one before" in str(wrong)
+
+
+def test_a_right_derivation_passes():
+    mended = [*NOTES[:2], lambda theta, X, Y: -2 / len(Y) * (Y - X @ theta) @ X]
+    assert identities.check_derivation(mended, signature=SHAPES).passed
+
+
+def test_a_line_that_raises_is_named_even_if_it_is_the_first():
+    with pytest.raises(DerivationMismatch) as caught:
+        identities.check_derivation([lambda x: x[7], lambda x: x], signature="(n)->()")
+    assert (caught.value.line, caught.value.diagnosis.kind) == (1, "raises")
+    with pytest.raises(ValueError, match="two lines or more"):
+        identities.check_derivation([lambda x: x], signature="(n)->()")
