@@ -195,9 +195,7 @@ def _declare(
     return declare
 
 
-def derivative_arguments(
-    kind: Kind, function: Callable[..., Any], wrt: str | tuple[str, ...]
-) -> tuple[Argument, ...]:
+def derivative_arguments(kind: Kind, function: Callable[..., Any], wrt: str | tuple[str, ...]) -> tuple[Argument, ...]:
     """What a derivative of that kind takes: cotangents and tangents have no name yet."""
     primals = {a.name: a for a in arguments(function)}
     along = (wrt,) if isinstance(wrt, str) else wrt

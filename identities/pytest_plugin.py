@@ -21,10 +21,12 @@ class Candidates:
     """Puts the files of `--candidate` among what pytest collects; without other arguments, in place of all else."""
 
     def __init__(self, config: pytest.Config):
+        self.dtypes: list[str] = _option(config, "--candidate-dtypes")
+        self.arrays: str = _option(config, "--candidate-arrays")
         try:
-            check_options(config.getoption("--candidate-dtypes"), 1, 1)
-            check_arrays(config.getoption("--candidate-arrays"))
-            self._modules = {_file_of(name): name for name in config.getoption("--candidate")}
+            check_options(self.dtypes, 1, 1)
+            check_arrays(self.arrays)
+            self._modules = {_file_of(name): name for name in _option(config, "--candidate")}
         except ValueError as error:
             raise pytest.UsageError(str(error)) from None
         asked = config.args if config.args_source is pytest.Config.ArgsSource.ARGS else []
@@ -33,8 +35,14 @@ class Candidates:
     @pytest.hookimpl(tryfirst=True)
     def pytest_pycollect_makemodule(self, module_path: Path, parent: pytest.Collector) -> Any:
         if module_path in self._modules:
-            return CandidateFile.from_parent(parent, path=module_path, module=self._modules[module_path])
+            return CandidateFile.from_parent(
+                parent, path=module_path, module=self._modules[module_path], candidates=self
+            )
         return None  # some other file of the run
+
+
+def _option(config: pytest.Config, name: str) -> Any:
+    return config.getoption(name)
 
 
 def _file_of(candidate: str) -> Path:
@@ -55,9 +63,9 @@ def _file_of(candidate: str) -> Path:
 class CandidateFile(pytest.File):
     """The functions of one file that are named like identities, once for each dtype."""
 
-    def __init__(self, *, module: str, **kwargs: Any):
+    def __init__(self, *, module: str, candidates: Candidates, **kwargs: Any):
         super().__init__(**kwargs)
-        self.module = module
+        self.module, self.candidates = module, candidates
 
     def collect(self) -> Iterator[pytest.Item]:
         try:
@@ -71,7 +79,7 @@ class CandidateFile(pytest.File):
             hint = "".join(f"; {name}: did you mean {meant}?" for name, meant in near.items())
             raise self.CollectError(f"{self.module} has no function whose name is in the catalog{hint}")
         for name in names:
-            for dtype in self.config.getoption("--candidate-dtypes"):
+            for dtype in self.candidates.dtypes:
                 yield CandidateItem.from_parent(
                     self, name=f"{name}[{dtype}]", identity=name, function=offered[name], dtype=dtype
                 )
@@ -87,7 +95,7 @@ class CandidateItem(pytest.Item):
         self._identity, self._function, self._dtype = identity, function, dtype
 
     def runtest(self) -> None:
-        arrays = self.config.getoption("--candidate-arrays")
+        arrays = self.parent.candidates.arrays
         repeat = (
             f"pytest --candidate {self.parent.module} --candidate-dtypes {self._dtype} "
             f"--candidate-arrays {arrays} -k {self._identity}"

@@ -121,7 +121,8 @@ def shaped(
         return function(*args)
 
     call.__signature__ = inspect.Signature(parameters, return_annotation=returns)  # pyright: ignore[reportAttributeAccessIssue]
-    arguments(call), result(call)  # which complain of what they cannot read
+    for read in (arguments, result):  # which complain of what they cannot read
+        read(call)
     return call
 
 

@@ -29,14 +29,10 @@ class Own:
     needs: Mapping[str, domains.Domain] = field(default_factory=dict)
 
     def judge(self, candidate: Callable[..., Any], **options: Any) -> identities.Verification:
-        check = {
-            "jacobian": identities.check_jacobian,
-            "vjp": identities.check_vjp,
-            "jvp": identities.check_jvp,
-        }[self.kind]
-        return check(
-            self.function, candidate, self.wrt, signature=self.signature, domains=self.needs, **options
-        )
+        check = {"jacobian": identities.check_jacobian, "vjp": identities.check_vjp, "jvp": identities.check_jvp}[
+            self.kind
+        ]
+        return check(self.function, candidate, self.wrt, signature=self.signature, domains=self.needs, **options)
 
     def __str__(self) -> str:
         return f"{self.function.__name__}_{self.kind}_{self.wrt}"

@@ -73,6 +73,7 @@ def call(function: Callable[..., Any], names: Sequence[str], values: Sequence[np
     - `names`, `values`: of the arguments, in the order of the identity.
     - `arrays`: what to pass: "numpy", "jax" or "torch", the last two with a device after a colon if wanted.
     """
+    values = [np.asarray(value) for value in values]  # a single number is an array too
     given = [_convert(value, arrays) for value in values]
     parameters = _parameters(function)
     by_name = parameters is not None and parameters != list(names) and sorted(parameters) == sorted(names)
@@ -212,9 +213,8 @@ def _array(pipe: BinaryIO, dtype: str, shape: Sequence[int]) -> np.ndarray:
         actual: Any = ml_dtypes.bfloat16
     else:
         actual = np.dtype(dtype)
-    array = np.empty(shape, actual)
-    array = np.frombuffer(pipe.read(array.nbytes), actual).reshape(shape)
-    return array
+    size = np.empty(shape, actual).nbytes
+    return np.frombuffer(pipe.read(size), actual).reshape(shape)
 
 
 if __name__ == "__main__":

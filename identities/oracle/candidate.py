@@ -19,7 +19,6 @@ from identities.oracle.tolerance import TOLERANCE, rounding_errors
 from identities.oracle.trial import Plan
 from identities.oracle.witness import Reference, reference
 
-
 Candidate = Callable[[Batch], list[Outcome]]
 """Where results come from: an outcome for each instance of a batch of arguments."""
 
@@ -154,9 +153,7 @@ def attempt(identity: Identity, candidate: Candidate, dtype: str, plan: Plan, sh
     """The candidate's results for the arguments that the plan has for a shape and dtype."""
     batch = draw_values(identity, shape, dtype, plan.each(identity), plan.seed)
     eps = float(jnp.finfo(dtype).eps)
-    return Attempt(
-        identity, shape, dtype, batch, candidate(batch), reference(identity, shape, batch, eps, plan.seed)
-    )
+    return Attempt(identity, shape, dtype, batch, candidate(batch), reference(identity, shape, batch, eps, plan.seed))
 
 
 def repeats(candidate: Candidate, attempt: Attempt, which: Sequence[int]) -> bool:

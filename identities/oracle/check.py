@@ -288,7 +288,7 @@ def _verdict(
     if any(fault.kind in ENDED for a in wrong for _, fault in a.faults):
         return diagnose(attempts, deterministic=True), (smallest, smallest.faults[0][0])
     known = {a.shape: a for a in attempts}
-    again = np.flatnonzero(~smallest.right)[:8]
+    again = np.flatnonzero(~smallest.right)[:8].tolist()
     diagnosis = diagnose(attempts, deterministic=repeats(candidate, smallest, again))
     for shape in smaller_shapes(smallest.identity, smallest.shape):
         tried = known.get(shape) or once(shape)

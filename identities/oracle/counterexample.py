@@ -52,7 +52,10 @@ def smallest(identity: Identity, failed: Shape, plan: Plan) -> Counterexample:
     )
     # An exact identity meets large integers; a person would rather see whether small ones do.
     inexact = replace(identity, exact=False)
-    return min(_failures(inexact, shape, plan) or _failures(identity, shape, plan), key=lambda failure: simplicity(failure.arguments.values()))
+    return min(
+        _failures(inexact, shape, plan) or _failures(identity, shape, plan),
+        key=lambda failure: simplicity(failure.arguments.values()),
+    )
 
 
 def _failures(identity: Identity, shape: Shape, plan: Plan) -> list[Counterexample]:
@@ -75,7 +78,10 @@ def smaller_shapes(identity: Identity, than: Shape) -> list[Shape]:
     below = sum(size for _, size in than.sizes)
     sizes = sorted(itertools.product((1, 2, 3), repeat=len(names)), key=lambda sizes: (sum(sizes), sizes))
     shapes = [
-        Shape(tuple(zip(names, s, strict=True)), form) for s in sizes if sum(s) < below for form in range(forms(identity))
+        Shape(tuple(zip(names, s, strict=True)), form)
+        for s in sizes
+        if sum(s) < below
+        for form in range(forms(identity))
     ]
     return list(filter(admitted(identity), shapes))[:_FEW]
 

@@ -91,10 +91,14 @@ def explain_mismatch(mismatch: CandidateMismatch) -> str:
     lines = [
         f"{mismatch.identity} is wrong in {mismatch.dtype}: it {mismatch.diagnosis.sentence}",
         f"  asked     {mismatch.asked}" + (f": {plain(identity.statement)}" if identity else ""),
-        *(f"  {'for' if i == 0 else '':<8}  {name} = {_array(v)}" for i, (name, v) in enumerate(mismatch.arguments.items())),
+        *(
+            f"  {'for' if i == 0 else '':<8}  {name} = {_array(v)}"
+            for i, (name, v) in enumerate(mismatch.arguments.items())
+        ),
         f"  expected  {_array(mismatch.expected)}",
         f"  got       {got}",
-        f"  mistake   {mismatch.diagnosis.kind}" + (f", {mismatch.diagnosis.factor}" if mismatch.diagnosis.factor else ""),
+        f"  mistake   {mismatch.diagnosis.kind}"
+        + (f", {mismatch.diagnosis.factor}" if mismatch.diagnosis.factor else ""),
     ]
     if mismatch.repeat:
         lines.append(f"  repeat    {mismatch.repeat}")

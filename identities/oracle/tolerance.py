@@ -48,9 +48,7 @@ def exact_errors(got: np.ndarray, reference: Reference) -> dict[str, np.ndarray]
     return {witness: np.where(got == values, 0.0, np.inf) for witness, values in reference.values.items()}
 
 
-def errors_beside(
-    got: np.ndarray, expected: np.ndarray, movement: np.ndarray, dtype: str, groups: int
-) -> np.ndarray:
+def errors_beside(got: np.ndarray, expected: np.ndarray, movement: np.ndarray, dtype: str, groups: int) -> np.ndarray:
     """The same, beside any one array of expected results that moves as told."""
     rounding = rounding_unit(dtype) * np.abs(expected) + movement
     of_group = np.maximum.accumulate(rounding.reshape(groups, -1).max(axis=1, initial=0))

@@ -105,9 +105,7 @@ def function_values(function: Callable[..., Any], batch: Batch) -> np.ndarray:
 
 
 @functools.cache
-def _function_program(
-    function: Callable[..., Any], shapes: tuple[tuple[int, ...], ...]
-) -> Callable[..., np.ndarray]:
+def _function_program(function: Callable[..., Any], shapes: tuple[tuple[int, ...], ...]) -> Callable[..., np.ndarray]:
     return compiled(jax.vmap(function), [jax.ShapeDtypeStruct(shape, np.float64) for shape in shapes], cpu())
 
 

@@ -27,6 +27,7 @@ from identities.oracle.diagnosis.terms import find_term
 from identities.oracle.tolerance import rounding_unit
 from identities.signature import describe
 
+
 def diagnose(attempts: Sequence[Attempt], deterministic: bool) -> Diagnosis:
     """What is wrong with results of one dtype, some of which are not right.
 
@@ -61,7 +62,9 @@ def _of_faults(case: Case, attempts: Sequence[Attempt]) -> Diagnosis:
     count, of = sum(int(f.sum()) for f in failed), sum(map(len, failed))
     if count == of or fault.kind == "mutates-arguments":
         return Diagnosis(fault.kind, fault.sentence)
-    everything = Case(case.identity, case.dtype, tuple(replace(s, kept=np.ones(len(s.kept), bool)) for s in case.samples))
+    everything = Case(
+        case.identity, case.dtype, tuple(replace(s, kept=np.ones(len(s.kept), bool)) for s in case.samples)
+    )
     region = find_region(everything, failed)
     return Diagnosis(fault.kind, fault.sentence + (f", {region}" if region else f", in {count} of {of} calls"))
 
@@ -121,7 +124,7 @@ def _of_values(case: Case) -> Diagnosis:
 
 def _finite(sample: Sample) -> np.ndarray:
     lost = ~np.isfinite(sample.got) & np.isfinite(sample.truth.values)
-    return ~lost.reshape(len(lost), -1).any(axis=1)
+    return np.logical_not(np.any(lost.reshape(len(lost), -1), axis=1, keepdims=True)).ravel()
 
 
 def _of_finite_values(case: Case) -> Diagnosis:
@@ -203,9 +206,10 @@ def _of_diagonal(case: Case) -> Diagnosis | None:
     wrong_off = any((w & ~o).any() for w, o in zip(wrong, on, strict=True))
     if wrong_on == wrong_off:
         return None
-    there = "on" if wrong_on else "off"
     zero = all(not s.got[s.kept][o[s.kept] == wrong_on].any() for s, o in zip(samples, on, strict=True))
-    return Diagnosis("diagonal", f"is wrong {there} the diagonal{', where it is zero,' * zero} and right {'off' if wrong_on else 'on'} it")
+    there, elsewhere = ("on", "off") if wrong_on else ("off", "on")
+    where = f"{there} the diagonal{', where it is zero,' * zero} and right {elsewhere} it"
+    return Diagnosis("diagonal", f"is wrong {where}")
 
 
 def _of_precision(case: Case) -> Diagnosis | None:

@@ -18,7 +18,7 @@ STAND_INS: dict[str, tuple[tuple[str, Callable[..., Any]], ...]] = {
     "gelu": (
         ("the tanh approximation of gelu", lambda x: jax.nn.gelu(x, approximate=True)),
         ("the approximation x sigmoid(1.702 x) of gelu", lambda x: x * jax.nn.sigmoid(1.702 * x)),
-    ),
+    )
 }
 """What goes by the name of a function of one vector without being it."""
 

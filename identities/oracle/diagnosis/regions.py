@@ -30,7 +30,7 @@ def find_region(case: Case, wrong: Sequence[np.ndarray]) -> str | None:
 
     - `wrong`: for each sample, which entries are.
     """
-    by_instance = [w.reshape(len(w), -1).any(axis=1) for w in wrong]
+    by_instance = [np.asarray(w.reshape(len(w), -1).any(axis=1)) for w in wrong]
     # Where a shape has nothing wrong, as n = 1 often has, only the shape is to thank.
     telling = [i for i, w in enumerate(by_instance) if w.any()]
     part = Case(case.identity, case.dtype, tuple(case.samples[i] for i in telling))

@@ -73,9 +73,7 @@ def symmetrisations(case: Case) -> Iterator[tuple[str, Guess]]:
     def structured(sample: Sample) -> Truth:
         G = sample.truth
         eye = np.eye(G.values.shape[-1])
-        return Truth(
-            G.values + G.values.swapaxes(-1, -2) - G.values * eye, G.movement + G.movement.swapaxes(-1, -2)
-        )
+        return Truth(G.values + G.values.swapaxes(-1, -2) - G.values * eye, G.movement + G.movement.swapaxes(-1, -2))
 
     yield "G + G^T - diag(G), the gradient by the entries of a symmetric matrix, for G", structured
     yield "the upper triangle of G for G", rearranged(np.triu)
@@ -179,7 +177,9 @@ def _value(identity: Identity) -> Guess:
 def multipliers(case: Case) -> Iterator[tuple[str, Guess]]:
     """The derivative times, or divided by, a number that an argument has, an array of its own shape, or the value."""
     identity = case.identity
-    at_hand = {a.name: (functools.partial(_given, a.name), not a.dims(0)) for a in identity.arguments}
+    at_hand: dict[str, tuple[Callable[[Sample], np.ndarray], bool]] = {
+        a.name: (functools.partial(_given, a.name), not a.dims(0)) for a in identity.arguments
+    }
     if identity.kind != "value":
         scalar = not result(identity.function).dims(0)
         name = "the value of the function"

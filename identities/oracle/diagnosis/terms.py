@@ -117,7 +117,9 @@ def _terms(case: Case) -> Iterator[Term]:
     atoms = _atoms(case)
     plain = [atom for atom in atoms if atom.plain]
     one = Atom("1", (), lambda sample: np.ones(len(sample.got)))
-    eye = [_eye(case.dims, a, b) for a, b in itertools.combinations(range(len(axes)), 2) if case.dims[a] == case.dims[b]]
+    eye = [
+        _eye(case.dims, a, b) for a, b in itertools.combinations(range(len(axes)), 2) if case.dims[a] == case.dims[b]
+    ]
     yield Term((one,), ("",), axes)
     for identity_matrix in eye:
         yield from _indexings((identity_matrix,), case.dims, axes)
@@ -152,12 +154,6 @@ def _linear(case: Case) -> Sequence[str]:
 def _apart(indices: str, axes: str) -> bool:
     """Whether these are different indices of the result, as only then an identity matrix says anything."""
     return len(set(indices)) == 2 and set(indices) <= set(axes)
-
-
-def _apart(indices: str, axes: str) -> bool:
-    """Whether these are different indices of the result, as only then an identity matrix says anything."""
-    return len(set(indices)) == 2 and set(indices) <= set(axes)
-
 
     # A cotangent or tangent, times up to three functions entry by entry.
     entrywise = [atom for atom in atoms if atom.dims == tuple(case.dims)]

@@ -1,0 +1,129 @@
+"""Code that this project did not write, judged by it: PyTorch's automatic differentiation, and SciPy."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import special
+
+from identities import Identity, catalog, check
+
+try:
+    import torch
+except ImportError:
+    torch: Any = None
+
+with_torch = pytest.mark.skipif(torch is None, reason="PyTorch is not installed: pip install torch")
+
+
+def functions_of_torch() -> dict[str, Callable[..., Any]]:
+    """The catalog's functions, by name, as PyTorch has them."""
+    if torch is None:
+        return {}
+    F = torch.nn.functional
+    return {
+        "matvec": lambda W, x: W @ x,
+        "vecmat": lambda x, W: x @ W,
+        "identity_map": lambda x: x.clone(),
+        "softmax": lambda x: F.softmax(x, dim=-1),
+        "logsumexp": lambda x: torch.logsumexp(x, dim=-1),
+        "softmax_cross_entropy": lambda theta, y: F.cross_entropy(theta[None], y[None]),
+        "squared_norm": lambda x: x.square().sum(),
+        "curve": lambda x: torch.stack([x * x * torch.sin(x), x * x + torch.sin(x)]),
+        "composition": lambda A, B, x: torch.arctan(A @ torch.sin(B @ x)),
+        "mean_squared_error": lambda theta, X, Y: F.mse_loss(X @ theta, Y),
+        "normal_equations": lambda X, Y: torch.linalg.solve(X.T @ X, X.T @ Y),
+        "exp": torch.exp,
+        "expm1": torch.expm1,
+        "log": torch.log,
+        "log1p": torch.log1p,
+        "sqrt": torch.sqrt,
+        "rsqrt": torch.rsqrt,
+        "reciprocal": torch.reciprocal,
+        "square": torch.square,
+        "sin": torch.sin,
+        "cos": torch.cos,
+        "arctan": torch.arctan,
+        "sinh": torch.sinh,
+        "cosh": torch.cosh,
+        "tanh": torch.tanh,
+        "sigmoid": torch.sigmoid,
+        "softplus": F.softplus,
+        "silu": F.silu,
+        "erf": torch.erf,
+        "gelu": F.gelu,
+        "relu": F.relu,
+        "absolute": torch.abs,
+    }
+
+
+def candidate_of_torch(identity: Identity) -> Callable[..., Any]:
+    """What PyTorch's automatic differentiation makes of its own function."""
+    function = functions_of_torch()[identity.function.__name__]
+    names = [a.name for a in identity.arguments if a.name in identity.function.__annotations__]
+    positions = [names.index(name) for name in identity.along]
+
+    def along(primals):
+        def restricted(*moving):
+            given = list(primals)
+            for position, value in zip(positions, moving, strict=True):
+                given[position] = value
+            return function(*given)
+
+        return restricted, tuple(primals[position] for position in positions)
+
+    def candidate(*given):
+        if identity.kind == "vjp":
+            restricted, at = along(given[1:])
+            return torch.autograd.functional.vjp(restricted, at, given[0])[1][0]
+        if identity.kind == "jvp":
+            restricted, at = along(given[: len(names)])
+            return torch.autograd.functional.jvp(restricted, at, tuple(given[len(names) :]))[1]
+        restricted, at = along(given)
+        derivative = torch.autograd.functional.jacobian
+        if identity.kind == "hessian":
+            derivative = torch.autograd.functional.hessian
+        result = derivative(restricted, at)
+        result = result[0][0] if identity.kind == "hessian" else result[0]
+        if identity.function.__name__ == "vecmat" and given[0].ndim == 2:  # a row vector counts as a vector
+            return result.squeeze(2).squeeze(0) if identity.wrt == "x" else result.squeeze(0)
+        return result
+
+    return candidate
+
+
+@with_torch
+@pytest.mark.parametrize("identity", catalog.values(), ids=str)
+def test_autograd_of_torch(identity: Identity):
+    if identity.function.__name__ not in functions_of_torch():
+        pytest.fail(f"PyTorch can express {identity.function.__name__}; say how")
+    dtypes = ("float64", "float32", "bfloat16")
+    solves = identity.function.__name__ == "normal_equations"  # which PyTorch does not do in bfloat16
+    verdict = check(
+        candidate_of_torch(identity),
+        identity,
+        arrays="torch",
+        dtypes=dtypes[: 2 if solves else 3],
+        shapes=3,
+        instances=32,
+    )
+    assert verdict.passed
+
+
+DERIVATIVES_OF_SCIPY = {
+    "sigmoid_vjp": lambda delta, x: delta * special.expit(x) * special.expit(-x),
+    "softplus_vjp": lambda delta, x: delta * special.expit(x),
+    "gelu_vjp": lambda delta, x: delta * (special.ndtr(x) + x * np.exp(-x * x / 2) / np.sqrt(2 * np.pi)),
+    "erf_vjp": lambda delta, x: delta * special.voigt_profile(x, np.sqrt(0.5), 0) * 2,
+    "log1p_vjp": lambda delta, x: delta * special.inv_boxcox1p(-special.log1p(x), 0) + delta,
+    "logsumexp_jacobian": special.softmax,
+    "logsumexp_hessian": lambda x: np.diag(special.softmax(x)) - np.outer(special.softmax(x), special.softmax(x)),
+    "softmax_cross_entropy_jacobian_y": lambda theta, y: -special.log_softmax(theta),
+    "softmax_cross_entropy_jacobian_theta": lambda theta, y: special.softmax(theta) - y,
+}
+
+
+@pytest.mark.parametrize("name", DERIVATIVES_OF_SCIPY)
+def test_special_functions_of_scipy(name: str):
+    assert check(DERIVATIVES_OF_SCIPY[name], name, dtypes=("float64", "float32")).passed
