@@ -3,8 +3,8 @@
 All are NumPy in the style of course homework, judged one example at a time.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -12,30 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import special
 
-import identities
-from identities import domains
+from identities import Identity, Verification, check, domains
+from identities.oracle.check import claim
 
 # Functions that the catalog does not have, with shapes for the oracle.
-
-
-@dataclass(frozen=True)
-class Own:
-    """A derivative of one of these functions."""
-
-    kind: str
-    function: Callable[..., Any]
-    wrt: str
-    signature: str
-    needs: Mapping[str, domains.Domain] = field(default_factory=dict)
-
-    def judge(self, candidate: Callable[..., Any], **options: Any) -> identities.Verification:
-        check = {"jacobian": identities.check_jacobian, "vjp": identities.check_vjp, "jvp": identities.check_jvp}[
-            self.kind
-        ]
-        return check(self.function, candidate, self.wrt, signature=self.signature, domains=self.needs, **options)
-
-    def __str__(self) -> str:
-        return f"{self.function.__name__}_{self.kind}_{self.wrt}"
 
 
 def cross_entropy(logits, y):
@@ -88,37 +68,35 @@ def attention(q, K, V):
     return jax.nn.softmax(K @ q) @ V
 
 
-BATCH = Own("jacobian", cross_entropy, "logits", "(b,k),(b,k)->()", {"y": domains.distribution})
-LINEAR_W = Own("vjp", linear, "W", "(b,n),(n,m),(m)->(b,m)")
-LINEAR_B = Own("vjp", linear, "b", "(b,n),(n,m),(m)->(b,m)")
-LINEAR_X = Own("vjp", linear, "x", "(b,n),(n,m),(m)->(b,m)")
-LAYER_NORM = Own("vjp", layer_norm, "x", "(n)->(n)")
-RIDGE = Own("jacobian", ridge, "theta", "(p),(n,p),(n)->()")
-LOGISTIC = Own("jacobian", logistic, "theta", "(p),(n,p),(n)->()")
-QUADRATIC = Own("jacobian", quadratic, "x", "(n),(n,n)->()")
-QUADRATIC_A = Own("jacobian", quadratic, "A", "(n),(n,n)->()")
-LOG_DET = Own("jacobian", log_det, "X", "(n,m)->()")
-NORM = Own("jacobian", norm, "x", "(n)->()")
-VARIANCE = Own("jacobian", variance, "x", "(n)->()")
-MATMUL_A = Own("vjp", matmul, "A", "(n,k),(k,m)->(n,m)")
-MATMUL_B = Own("vjp", matmul, "B", "(n,k),(k,m)->(n,m)")
-ATTENTION_Q = Own("vjp", attention, "q", "(d),(n,d),(n,v)->(v)")
+BATCH = claim("jacobian", cross_entropy, "logits", "(b,k),(b,k)->()", {"y": domains.distribution})
+LINEAR_W = claim("vjp", linear, "W", "(b,n),(n,m),(m)->(b,m)", None)
+LINEAR_B = claim("vjp", linear, "b", "(b,n),(n,m),(m)->(b,m)", None)
+LINEAR_X = claim("vjp", linear, "x", "(b,n),(n,m),(m)->(b,m)", None)
+LAYER_NORM = claim("vjp", layer_norm, "x", "(n)->(n)", None)
+RIDGE = claim("jacobian", ridge, "theta", "(p),(n,p),(n)->()", None)
+LOGISTIC = claim("jacobian", logistic, "theta", "(p),(n,p),(n)->()", None)
+QUADRATIC = claim("jacobian", quadratic, "x", "(n),(n,n)->()", None)
+QUADRATIC_A = claim("jacobian", quadratic, "A", "(n),(n,n)->()", None)
+LOG_DET = claim("jacobian", log_det, "X", "(n,m)->()", None)
+NORM = claim("jacobian", norm, "x", "(n)->()", None)
+VARIANCE = claim("jacobian", variance, "x", "(n)->()", None)
+MATMUL_A = claim("vjp", matmul, "A", "(n,k),(k,m)->(n,m)", None)
+MATMUL_B = claim("vjp", matmul, "B", "(n,k),(k,m)->(n,m)", None)
+ATTENTION_Q = claim("vjp", attention, "q", "(d),(n,d),(n,v)->(v)", None)
 
 
 @dataclass(frozen=True)
 class Entry:
     """A candidate, what it is to be, and the mistake in it: None in a right one."""
 
-    against: str | Own
+    against: str | Identity
     candidate: Callable[..., Any]
     kinds: tuple[str, ...] = ()
     factor: str | None = None
     dtype: str = "float64"
 
-    def judge(self) -> identities.Verification:
-        if isinstance(self.against, Own):
-            return self.against.judge(self.candidate, dtypes=(self.dtype,))
-        return identities.check(self.candidate, self.against, dtypes=(self.dtype,))
+    def judge(self, **options: Any) -> Verification:
+        return check(self.candidate, self.against, **{"dtypes": (self.dtype,), **options})
 
     def __str__(self) -> str:
         return f"{self.against}: {self.candidate.__name__}"
@@ -128,7 +106,7 @@ WRONG: list[Entry] = []
 RIGHT: list[Entry] = []
 
 
-def wrong(against: str | Own, kind: str, factor: str | None = None, dtype: str = "float64"):
+def wrong(against: str | Identity, kind: str, factor: str | None = None, dtype: str = "float64"):
     """Declare a wrong candidate and its mistake; several kinds, with a bar between, where more than one is true."""
 
     def declare(candidate):
@@ -138,7 +116,7 @@ def wrong(against: str | Own, kind: str, factor: str | None = None, dtype: str =
     return declare
 
 
-def right(against: str | Own, dtype: str = "float64"):
+def right(against: str | Identity, dtype: str = "float64"):
     """Declare a right candidate."""
 
     def declare(candidate):

@@ -177,6 +177,23 @@ def check_jvp(
     return _check_own("jvp", function, candidate, wrt, signature, domains, options)
 
 
+def claim(
+    kind: Kind,
+    function: Callable[..., Any],
+    wrt: str | tuple[str, ...] | None,
+    signature: str | None,
+    domains: Mapping[str, Domain] | None,
+) -> Identity:
+    """What there is to be right about a function of somebody's own: an identity in no catalog, with no formula."""
+    function = shaped(function, signature, tuple((domains or {}).items()))
+    wrt = wrt or arguments(function)[0].name
+    along = (wrt,) if isinstance(wrt, str) else wrt
+    unnamed = iter(["delta"] if kind == "vjp" else [f"d{name}" for name in along])
+    takes = [a if a.name else replace(a, name=next(unnamed)) for a in derivative_arguments(kind, function, wrt)]
+    name = f"{function.__name__}_{kind}_{'_'.join(along)}"
+    return Identity(name, kind, function, function, wrt, "", (), False, tuple(takes))
+
+
 def _check_own(
     kind: Kind,
     function: Callable[..., Any],
@@ -186,15 +203,8 @@ def _check_own(
     domains: Mapping[str, Domain] | None,
     options: Options,
 ) -> Verification:
-    function = shaped(function, signature, tuple((domains or {}).items()))
-    wrt = wrt or arguments(function)[0].name
-    along = (wrt,) if isinstance(wrt, str) else wrt
-    takes = derivative_arguments(kind, function, wrt)
-    unnamed = iter(["delta"] if kind == "vjp" else [f"d{name}" for name in along])
-    takes = tuple(a if a.name else replace(a, name=next(unnamed)) for a in takes)
-    name = f"{function.__name__}_{kind}_{'_'.join(along)}"
     try:
-        return check(candidate, Identity(name, kind, function, candidate, wrt, "", (), False, takes), **options)
+        return check(candidate, claim(kind, function, wrt, signature, domains), **options)
     except jax.errors.TracerArrayConversionError as error:
         raise TypeError(f"{function.__name__} must be written in JAX, to be differentiated: {error}") from error
 
