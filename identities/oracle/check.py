@@ -102,12 +102,17 @@ def check(
     make no sense.
     """
     identity = find(against)
-    name = getattr(candidate, "__name__", type(candidate).__name__)
-    repeat = (
-        f'identities.check({name}, "{identity}", dtypes={tuple(dtypes)!r}, arrays="{arrays}", '
-        f"shapes={shapes}, instances={instances}, seed={seed})"
-    )
+    options = Options(dtypes=dtypes, arrays=arrays, shapes=shapes, instances=instances, seed=seed)
+    repeat = f'identities.check({_name(candidate)}, "{identity}", {_written(options)})'
     return judge(Local(candidate, arrays), identity, dtypes, shapes, instances, seed, repeat)
+
+
+def _name(candidate: Callable[..., Any]) -> str:
+    return getattr(candidate, "__name__", type(candidate).__name__)
+
+
+def _written(options: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in options.items())
 
 
 class Options(TypedDict, total=False):
@@ -203,8 +208,13 @@ def _check_own(
     domains: Mapping[str, Domain] | None,
     options: Options,
 ) -> Verification:
+    identity = claim(kind, function, wrt, signature, domains)
+    described = ", ".join([_name(function), _name(candidate), repr(identity.wrt), f"signature={signature!r}"])
+    described += ", domains=..." * bool(domains)
+    repeat = f"identities.check_{kind}({described}, {_written(options)}".rstrip(", ") + ")"
+    given: Any = {"dtypes": ("float64",), "shapes": SHAPES, "instances": INSTANCES, "seed": 0} | options
     try:
-        return check(candidate, claim(kind, function, wrt, signature, domains), **options)
+        return judge(Local(candidate, given.pop("arrays", "numpy")), identity, repeat=repeat, **given)
     except jax.errors.TracerArrayConversionError as error:
         raise TypeError(f"{function.__name__} must be written in JAX, to be differentiated: {error}") from error
 
@@ -308,7 +318,7 @@ def _verdict(
     telling = np.flatnonzero(~smallest.within)  # where the dtype is wrong and not the value, there are none
     simplest = min(
         telling if telling.size else range(len(smallest.right)),
-        key=lambda i: simplicity([values[i] for values in smallest.batch.values()]),
+        key=lambda i: (not smallest.expected[i].any(), simplicity([v[i] for v in smallest.batch.values()])),
     )
     return diagnosis, (smallest, int(simplest))
 
