@@ -154,7 +154,7 @@ def _print_grades(grades: Sequence[Grade]) -> None:
     console.print(table)
     for g in grades:
         if isinstance(g.verdict, CandidateMismatch):
-            console.print(f"\n{g.verdict}", highlight=False, markup=False)
+            console.print(f"\n{g.verdict}", highlight=False, markup=False, soft_wrap=True)
     judged = [g.verdict for g in grades if not isinstance(g.verdict, str)]
     right = sum(isinstance(verdict, Verification) for verdict in judged)
     style = "bold red" if any(g.failed for g in grades) else "bold green"
