@@ -43,6 +43,8 @@ class CandidateMismatch(AssertionError):
     - `diagnosis`: the mistake, with `kind`, `sentence` and, where there is one, `factor`.
     """
 
+    __module__ = "identities"  # where it is found, and what a traceback says
+
     def __init__(
         self,
         identity: str,
@@ -67,6 +69,8 @@ class CandidateMismatch(AssertionError):
 
 class DerivationMismatch(CandidateMismatch):
     """A line of a derivation differs from the one before: `line`, counted from 1, and its `label`."""
+
+    __module__ = "identities"
 
     def __init__(self, *evidence: Any, line: int, label: str):
         super().__init__(*evidence)
