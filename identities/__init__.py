@@ -9,7 +9,6 @@ from identities.catalog import Source as Source
 from identities.catalog import catalog as catalog
 
 if TYPE_CHECKING:
-    from identities.oracle.check import CandidateMismatch as CandidateMismatch
     from identities.oracle.check import DerivationMismatch as DerivationMismatch
     from identities.oracle.check import check as check
     from identities.oracle.check import check_derivation as check_derivation
@@ -17,12 +16,14 @@ if TYPE_CHECKING:
     from identities.oracle.check import check_jvp as check_jvp
     from identities.oracle.check import check_vjp as check_vjp
     from identities.oracle.diagnosis import Diagnosis as Diagnosis
+    from identities.oracle.judge import CandidateMismatch as CandidateMismatch
     from identities.oracle.verify import Verification as Verification
     from identities.oracle.verify import verify as verify
 
 _ORACLE = {
-    "check": "check check_derivation check_jacobian check_jvp check_vjp CandidateMismatch DerivationMismatch",
+    "check": "check check_derivation check_jacobian check_jvp check_vjp DerivationMismatch",
     "diagnosis": "Diagnosis",
+    "judge": "CandidateMismatch",
     "verify": "verify Verification",
 }
 

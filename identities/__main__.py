@@ -17,8 +17,9 @@ from rich.table import Table
 from identities.catalog import Identity, catalog, find
 from identities.oracle import report
 from identities.oracle.candidate import check_arrays
-from identities.oracle.check import INSTANCES, SHAPES, CandidateMismatch
+from identities.oracle.check import INSTANCES, SHAPES
 from identities.oracle.grading import Exam, Grade, grade
+from identities.oracle.judge import CandidateMismatch
 from identities.oracle.programs import describe_device
 from identities.oracle.sandbox import Limits
 from identities.oracle.tolerance import TOLERANCE

@@ -13,7 +13,8 @@ import pytest
 from identities.catalog import catalog
 from identities.oracle.calling import functions, load
 from identities.oracle.candidate import Local, check_arrays, matched
-from identities.oracle.check import INSTANCES, SHAPES, CandidateMismatch, judge
+from identities.oracle.check import INSTANCES, SHAPES
+from identities.oracle.judge import CandidateMismatch, judge
 from identities.oracle.verify import check_options
 
 

@@ -1,4 +1,4 @@
-"""Judging somebody else's gradient: right; or wrong, how, and where that shows first."""
+"""Judging somebody else's gradient against the catalog, a function of one's own, or the line before."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -13,58 +13,15 @@ import numpy as np
 from identities.catalog import Identity, Kind, derivative_arguments, find
 from identities.domains import Domain
 from identities.oracle.arguments import Shape, draw_shapes, draw_values, perturbed
-from identities.oracle.calling import Fault
-from identities.oracle.candidate import Attempt, Candidate, Local, attempt, repeats
-from identities.oracle.counterexample import simplicity, smaller_shapes
-from identities.oracle.diagnosis import Diagnosis, diagnose
-from identities.oracle.diagnosis.case import axes
-from identities.oracle.programs import cpu
+from identities.oracle.candidate import Attempt, Candidate, Local
+from identities.oracle.judge import CandidateMismatch, evidence, judge, plan_of, verdict_on
 from identities.oracle.trial import Plan
-from identities.oracle.verify import Verification, check_options
-from identities.oracle.witness import WITNESSES, reference_of
-from identities.signature import arguments, describe, shaped
+from identities.oracle.verify import Verification
+from identities.oracle.witness import reference_of
+from identities.signature import arguments, shaped
 
 SHAPES, INSTANCES = 5, 128
 """How much is tried by default: enough to tell n from 4, and cheap enough for a slow candidate."""
-
-ENDED = ("timeout", "crash")
-"""Faults after which a candidate is not called again."""
-
-
-class CandidateMismatch(AssertionError):
-    """A candidate is wrong.
-
-    **Fields:**
-
-    - `identity`: the name of what it was judged against.
-    - `dtype`: of the arguments.
-    - `arguments`: the smallest counterexample, of the smallest shape and there of simple values, by name.
-    - `expected`, `got`: there; `got` is what came back in words if it was no array.
-    - `diagnosis`: the mistake, with `kind`, `sentence` and, where there is one, `factor`.
-    """
-
-    __module__ = "identities"  # where it is found, and what a traceback says
-
-    def __init__(
-        self,
-        identity: str,
-        dtype: str,
-        arguments: Mapping[str, np.ndarray],
-        expected: np.ndarray,
-        got: np.ndarray | str,
-        diagnosis: Diagnosis,
-        asked: str,
-        repeat: str,
-    ):
-        super().__init__(identity, dtype, arguments, expected, got, diagnosis, asked, repeat)
-        self.identity, self.dtype, self.arguments = identity, dtype, arguments
-        self.expected, self.got, self.diagnosis = expected, got, diagnosis
-        self.asked, self.repeat = asked, repeat
-
-    def __str__(self) -> str:
-        from identities.oracle.report import explain_mismatch
-
-        return explain_mismatch(self)
 
 
 class DerivationMismatch(CandidateMismatch):
@@ -247,7 +204,7 @@ def check_derivation(
     labelled = [line if isinstance(line, tuple) else (getattr(line, "__name__", ""), line) for line in lines]
     if len(labelled) < 2:
         raise ValueError("a derivation has two lines or more")
-    plan = _plan(("float64",), shapes, instances, seed)
+    plan = plan_of(("float64",), shapes, instances, seed)
     function = shaped(labelled[0][1], signature, tuple((domains or {}).items()))
     identity = Identity("derivation", "value", function, function, (), "", (), False, arguments(function))
     steps = [Local(line, arrays) for _, line in labelled]
@@ -258,9 +215,8 @@ def check_derivation(
         attempts = [step(shape) for shape in draw_shapes(identity, shapes, seed)]
         if not all(a.right.all() for a in attempts):
             asked = f"line {number}" + f", {label}," * bool(label) + " equals the one before"
-            diagnosis, shown = _verdict(line, attempts, step)
-            evidence = (*_evidence("derivation", shown), diagnosis, asked, "")
-            raise DerivationMismatch(*evidence, line=number, label=label)
+            diagnosis, shown = verdict_on(line, attempts, step)
+            raise DerivationMismatch(*evidence("derivation", shown), diagnosis, asked, "", line=number, label=label)
         tried += sum(len(a.outcomes) for a in attempts)
         worst = max(worst, *(float(a.errors["line before"].max()) for a in attempts))
     errors = {"line before": {"float64": worst}}
@@ -272,75 +228,8 @@ def _step(identity: Identity, before: Candidate, line: Candidate, plan: Plan, sh
     batch = draw_values(identity, shape, "float64", plan.each(identity), plan.seed)
     copies = [batch, *perturbed(batch, float(jnp.finfo("float64").eps), plan.seed)]
     given = [before(copy) for copy in copies]
-    if any(isinstance(outcome, Fault) for outcomes in given for outcome in outcomes):
-        given = np.zeros((len(copies), len(given[0])))  # the first line, held against itself, has its own complaint
+    if len({getattr(outcome, "shape", None) for outcomes in given for outcome in outcomes}) > 1:
+        given = np.zeros((len(copies), len(given[0])))  # of the first line, which is about to be complained of
     return Attempt(
         identity, shape, "float64", batch, line(batch), reference_of({"line before": np.array(given, float)})
     )
-
-
-def judge(
-    candidate: Candidate, identity: Identity, dtypes: Sequence[str], shapes: int, instances: int, seed: int, repeat: str
-) -> Verification:
-    """The verdict on a candidate, wherever it runs; `repeat` is the command that gives it again.
-
-    **Raises:** `CandidateMismatch`.
-    """
-    identity = replace(identity, exact=False)  # who computes the same in another way may round
-    plan = _plan(dtypes, shapes, instances, seed)
-    errors = {witness: dict.fromkeys(plan.dtypes, 0.0) for witness in WITNESSES}
-    drawn = draw_shapes(identity, plan.shapes, plan.seed)
-    tried = 0
-    for dtype in plan.dtypes:
-        once = functools.partial(attempt, identity, candidate, dtype, plan)
-        attempts = [once(shape) for shape in drawn]
-        if not all(a.right.all() for a in attempts):
-            diagnosis, shown = _verdict(candidate, attempts, once)
-            raise CandidateMismatch(*_evidence(identity.name, shown), diagnosis, _asked(identity), repeat)
-        tried += sum(len(a.outcomes) for a in attempts)
-        for witness, worst in errors.items():
-            worst[dtype] = max(float(a.errors[witness].max()) for a in attempts)
-    return Verification(identity.name, True, len(drawn), tried, errors, None, None, plan)
-
-
-def _verdict(
-    candidate: Candidate, attempts: Sequence[Attempt], once: Callable[[Shape], Attempt]
-) -> tuple[Diagnosis, tuple[Attempt, int]]:
-    """The mistake, and the attempt and instance that show it best: of the smallest shape, and of simple values."""
-    wrong = [a for a in attempts if not a.right.all()]
-    smallest = min(wrong, key=lambda a: sum(size for _, size in a.shape.sizes))
-    if any(fault.kind in ENDED for a in wrong for _, fault in a.faults):
-        return diagnose(attempts, deterministic=True), (smallest, smallest.faults[0][0])
-    known = {a.shape: a for a in attempts}
-    again = np.flatnonzero(~smallest.right)[:8].tolist()
-    diagnosis = diagnose(attempts, deterministic=repeats(candidate, smallest, again))
-    for shape in smaller_shapes(smallest.identity, smallest.shape):
-        tried = known.get(shape) or once(shape)
-        if not tried.right.all():
-            smallest = tried
-            break
-    telling = np.flatnonzero(~smallest.within)  # where the dtype is wrong and not the value, there are none
-    simplest = min(
-        telling if telling.size else range(len(smallest.right)),
-        key=lambda i: (not smallest.expected[i].any(), simplicity([v[i] for v in smallest.batch.values()])),
-    )
-    return diagnosis, (smallest, int(simplest))
-
-
-def _evidence(name: str, shown: tuple[Attempt, int]) -> tuple[str, str, dict[str, np.ndarray], np.ndarray, Any]:
-    attempt, i = shown
-    outcome = attempt.outcomes[i]
-    got = (outcome.got or outcome.sentence) if isinstance(outcome, Fault) else outcome
-    given = {name: values[i] for name, values in attempt.batch.items()}
-    return name, attempt.dtype, given, attempt.expected[i], got
-
-
-def _asked(identity: Identity) -> str:
-    by = " and ".join(identity.along)
-    what = {"jacobian": "derivative", "hessian": "second derivative"}.get(identity.kind, identity.kind)
-    return f"the {what} of {identity.function.__name__} by {by}, of shape {describe(axes(identity))}"
-
-
-def _plan(dtypes: Sequence[str], shapes: int, instances: int, seed: int) -> Plan:
-    check_options(dtypes, shapes, instances)
-    return Plan(tuple(dtypes), shapes, instances, seed, cpu())

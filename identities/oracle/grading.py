@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from identities.catalog import find
 from identities.oracle.candidate import matched
-from identities.oracle.check import CandidateMismatch, judge
+from identities.oracle.judge import CandidateMismatch, judge
 from identities.oracle.sandbox import Limits, Sandbox
 from identities.oracle.verify import Verification
 

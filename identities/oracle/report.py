@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from identities.catalog import Identity, catalog, find
-from identities.oracle.check import CandidateMismatch
 from identities.oracle.counterexample import Counterexample
 from identities.oracle.grading import Grade
+from identities.oracle.judge import CandidateMismatch
 from identities.oracle.programs import describe_device
 from identities.oracle.verify import Verification
 from identities.signature import describe, result
