@@ -13,6 +13,7 @@ import numpy as np
 from identities.catalog import Identity, Kind, derivative_arguments, find
 from identities.domains import Domain
 from identities.oracle.arguments import Shape, draw_shapes, draw_values, perturbed
+from identities.oracle.calling import Fault
 from identities.oracle.candidate import Attempt, Candidate, Local
 from identities.oracle.judge import CandidateMismatch, evidence, judge, plan_of, verdict_on
 from identities.oracle.trial import Plan
@@ -228,7 +229,8 @@ def _step(identity: Identity, before: Candidate, line: Candidate, plan: Plan, sh
     batch = draw_values(identity, shape, "float64", plan.each(identity), plan.seed)
     copies = [batch, *perturbed(batch, float(jnp.finfo("float64").eps), plan.seed)]
     given = [before(copy) for copy in copies]
-    if len({getattr(outcome, "shape", None) for outcomes in given for outcome in outcomes}) > 1:
+    shapes = {None if isinstance(o, Fault) else o.shape for outcomes in given for o in outcomes}
+    if None in shapes or len(shapes) > 1:
         given = np.zeros((len(copies), len(given[0])))  # of the first line, which is about to be complained of
     return Attempt(
         identity, shape, "float64", batch, line(batch), reference_of({"line before": np.array(given, float)})
