@@ -152,6 +152,16 @@ def test_one_percent_is_found_in_float32_and_a_few_units_are_not():
     assert check(lambda delta, x: delta * np.cos(x) * np.float32(1 + 1e-7), "sin_vjp", dtypes=("float32",)).passed
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_factors_are_named_in_low_precision_too(dtype):
+    def halved(x, v):
+        z = jax.nn.softmax(x)
+        return z * (v - z @ v) / len(x) / 2
+
+    wrong = mismatch(jax.jit(halved), "softmax_jvp", arrays="jax", dtypes=(dtype,))
+    assert (wrong.diagnosis.kind, wrong.diagnosis.factor) == ("factor", "1/(2 n)")
+
+
 def test_mistakes_in_the_call_are_explained():
     with pytest.raises(LookupError, match="did you mean squared_norm_jacobian"):
         check(abs, "squared_norm_jacobain")

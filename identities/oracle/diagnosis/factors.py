@@ -79,7 +79,7 @@ def find_factor(case: Case, guess: Guess, beside: Guess | None = None) -> Factor
         if guessed.values.shape != sample.got.shape:
             return None
         ratios.append(_ratio((sample.got - rest)[sample.kept], guessed.values[sample.kept]))
-    near = 4096 * float(jnp.finfo(case.dtype).eps)
+    near = min(4096 * float(jnp.finfo(case.dtype).eps), 0.03)  # relatively, of a ratio and a simple number
     for factor in _factors(case, ratios, near):
         if case.explained(multiple(guess, factor, beside)):
             return factor
@@ -112,9 +112,9 @@ def _factors(case: Case, ratios: list[float | None], near: float) -> Iterator[Fa
             continue
         if max(rest) - min(rest) > near * abs(rest[0]):
             continue
-        simple = [c for c in _CONSTANTS if abs(abs(rest[0]) - c) <= near * c]
-        if simple:
-            yield Factor(simple[0] if rest[0] > 0 else -simple[0], powers)
+        nearest = min(_CONSTANTS, key=lambda c: abs(abs(rest[0]) - c))  # noqa: B023
+        if abs(abs(rest[0]) - nearest) <= near * nearest:
+            yield Factor(nearest if rest[0] > 0 else -nearest, powers)
         elif not powers:
             yield Factor(float(np.mean(rest)))
 
