@@ -128,7 +128,9 @@ def _verify(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     check_options(options.dtypes, options.shapes, options.instances)
     check_arrays(options.arrays)
-    if missing := [file for file in options.files if file.endswith(".py") and not Path(file).is_file()]:
+    if options.time_limit <= 0 or options.memory_limit < 0:
+        raise ValueError("limits must be positive; a memory limit of 0 is none")
+    if missing := [file for file in options.files if (".py" in file or "/" in file) and not Path(file).is_file()]:
         raise ValueError(f"there is no file {missing[0]}")
     if unknown := [name for name in options.only if name not in catalog]:
         find(unknown[0])

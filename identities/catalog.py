@@ -95,6 +95,8 @@ def find(identity: Identity | str) -> Identity:
     """
     if isinstance(identity, Identity):
         return identity
+    if not isinstance(identity, str):
+        raise TypeError(f"an identity is meant by its name, got a {type(identity).__name__}")
     if identity in _catalog:
         return _catalog[identity]
     near = difflib.get_close_matches(identity, _catalog, n=3, cutoff=0.5)

@@ -71,7 +71,7 @@ class CandidateFile(pytest.File):
     def collect(self) -> Iterator[pytest.Item]:
         try:
             offered = functions(load(self.module))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self.CollectError(f"{self.module} cannot be loaded: {type(error).__name__}: {error}") from error
         names, near = matched(offered)
         for name, meant in near.items():

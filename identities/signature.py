@@ -109,6 +109,8 @@ def shaped(
             takes = ", ".join(p.name for p in parameters)
             raise ValueError(f"signature {signature!r} has {len(shapes)} arguments; the function takes ({takes})")
         parameters = [p.replace(annotation=shape) for p, shape in zip(parameters, shapes, strict=True)]
+    if wrong := next((name for name, domain in domains if not isinstance(domain, Domain)), None):
+        raise TypeError(f"the domain of {wrong} must be one of identities.domains, as in domains.positive")
     if unknown := dict(domains).keys() - {p.name for p in parameters}:
         raise ValueError(f"the function has no argument {min(unknown)!r} to have a domain")
     parameters = [
@@ -127,10 +129,11 @@ def shaped(
 
 
 def _annotations(signature: str) -> list[Any]:
-    group = r"\([^()]*\)"
+    dim = r"([A-Za-z_]\w*|\d+)([*+-]([A-Za-z_]\w*|\d+))*"
+    group = rf"\(({dim}(,{dim})*)?\)"
     if not re.fullmatch(rf"{group}(,{group})*->{group}", re.sub(r"\s", "", signature)):
         raise ValueError(f'signature {signature!r} cannot be read; write it like "(n,m),(m)->(n)"')
-    return [Float[Array, shape.strip("()").replace(",", " ")] for shape in re.findall(group, signature)]
+    return [Float[Array, shape.strip("()").replace(",", " ")] for shape in re.findall(r"\([^()]*\)", signature)]
 
 
 def names(arguments: Sequence[Argument]) -> tuple[str, ...]:

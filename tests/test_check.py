@@ -1,6 +1,7 @@
 """Judging one candidate in this process: what is asked of it, what comes back, and how it may misbehave."""
 
 import random
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -218,6 +219,80 @@ def test_mistakes_in_the_description_are_explained():
         identities.check_jacobian(lambda x: np.sum(np.array(x)), f, signature="(n)->()")
 
 
+def test_descriptions_that_do_not_fit_the_function_are_refused():
+    def f(W, x):
+        return W @ x
+
+    def check(signature, function=f, wrt: Any = "x", **options):
+        return identities.check_jacobian(function, lambda W, x: W, wrt, signature=signature, **options)
+
+    with pytest.raises(ValueError, match=r"f returns shape \(4,\) .* its signature says \(m,\)"):
+        check("(n,m),(m)->(m)")
+    with pytest.raises(TypeError, match="f does not take the shapes"):
+        check("(n,m),(n)->(n)")
+    with pytest.raises(TypeError, match="must return one array, it returns a tuple"):
+        check("(n,m),(m)->(n)", function=lambda W, x: (W, x))
+    with pytest.raises(ValueError, match="wrt is the name of one argument"):
+        check("(n,m),(m)->(n)", wrt=("W", "x"))
+    with pytest.raises(TypeError, match="has no option 'tolerance'; there are dtypes, arrays"):
+        check("(n,m),(m)->(n)", tolerance=1)
+    with pytest.raises(TypeError, match=r"the domain of x must be one of identities\.domains"):
+        check("(n,m),(m)->(n)", domains={"x": "positive"})
+
+
+def test_names_of_cotangents_do_not_clash_with_those_of_arguments():
+    def f(delta, x):
+        return x * delta
+
+    signature = "(n),(n)->(n)"
+    assert identities.check_vjp(f, lambda g, delta, x: g * x, "delta", signature=signature).passed
+
+
+# Where there is no derivative.
+
+
+def relu_layer(W, x):
+    return jax.nn.relu(W @ x)
+
+
+def test_kinks_neither_count_nor_hide_what_does():
+    signature = "(m,n),(n)->(m)"
+
+    def right(delta, W, x):
+        return np.outer(delta * (W @ x > 0), x)
+
+    def clipped(delta, W, x):
+        return np.outer(delta * (W @ x > 0), np.clip(x, -8, 8))
+
+    assert identities.check_vjp(relu_layer, right, "W", signature=signature).passed
+    with pytest.raises(CandidateMismatch, match="where an entry of x is larger in magnitude than 8"):
+        identities.check_vjp(relu_layer, clipped, "W", signature=signature)
+
+
+def test_poles_do_not_count():
+    with pytest.raises(CandidateMismatch) as caught:
+        identities.check_jacobian(lambda x: jnp.log(x * x).sum(), lambda x: 1 / x, signature="(n)->()")
+    assert caught.value.diagnosis.factor == "1/2"
+
+
+def test_a_function_without_a_derivative_is_refused():
+    with pytest.raises(ValueError, match=r"no finite and continuous derivative by x at .*; say with `domains`"):
+        identities.check_jacobian(lambda x: jnp.sqrt(x).sum(), lambda x: 1 / x, signature="(n)->()")
+
+
+def test_terms_that_cancel_to_nothing_leave_their_rounding():
+    def normalise(x):
+        return x / jnp.sqrt(x @ x)
+
+    def backward(delta, x):
+        r = np.sqrt(x @ x)
+        return delta / r - x * (x @ delta) / r**3
+
+    for dtype in ("float64", "float32"):
+        needs = {"x": domains.nonzero}
+        assert identities.check_vjp(normalise, backward, signature="(n)->(n)", domains=needs, dtypes=(dtype,)).passed
+
+
 # Derivations.
 
 NOTES = [
@@ -241,6 +316,15 @@ def test_the_notes_lose_their_1_over_n_in_the_third_line():
 def test_a_right_derivation_passes():
     mended = [*NOTES[:2], lambda theta, X, Y: -2 / len(Y) * (Y - X @ theta) @ X]
     assert identities.check_derivation(mended, signature=SHAPES).passed
+
+
+def test_lines_that_are_random_or_ragged_are_named():
+    with pytest.raises(DerivationMismatch) as caught:
+        identities.check_derivation([lambda x: x + np.random.rand(*x.shape), lambda x: x], signature="(n)->(n)")
+    assert (caught.value.line, caught.value.diagnosis.kind) == (1, "nondeterministic")
+    with pytest.raises(DerivationMismatch) as caught:
+        identities.check_derivation([lambda x: x[x > 0], lambda x: x], signature="(n)->(n)")
+    assert (caught.value.line, caught.value.diagnosis.kind) == (1, "shape")
 
 
 def test_a_line_that_raises_is_named_even_if_it_is_the_first():

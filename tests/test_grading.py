@@ -132,6 +132,19 @@ def square_vjp(delta, x):
 def erf_vjp(delta, x):
     return np.ones((1, 10**8), np.int8)
 
+def arctan_vjp(delta, x):
+    # Lies about the shape of what follows, and colours the terminal.
+    main = sys.modules["__main__"]
+    send = main.send
+    main.send = lambda pipe, head, payload=b"": send(pipe, {"dtype": "float64", "shape": [float("inf")]})
+    return delta
+
+def sigmoid_vjp(delta, x):
+    raise ValueError("\\x1b[31mred\\x1b[0m")
+
+def expm1_vjp(delta, x):
+    raise KeyboardInterrupt
+
 class Evil:
     def __reduce__(self):
         return (os.system, ("touch pwned",))
@@ -162,6 +175,9 @@ def test_hostile_functions_lose_only_their_own_verdict(tmp_path, capsys, monkeyp
         "sinh_vjp": ("raises", "raises MemoryError"),
         "silu_vjp": ("wrong-type", "returns a Evil"),
         "erf_vjp": ("wrong-type", "no array of a sensible size"),
+        "arctan_vjp": ("wrong-type", "no array of a sensible size"),
+        "sigmoid_vjp": ("raises", "raises ValueError:  [31mred [0m"),
+        "expm1_vjp": ("raises", "raises KeyboardInterrupt"),
     }
     for name, (kind, words) in expected.items():
         assert records[name]["diagnosis"]["kind"] == kind, name
@@ -176,6 +192,10 @@ def test_hostile_functions_lose_only_their_own_verdict(tmp_path, capsys, monkeyp
         ("1 / 0", "cannot be loaded: ZeroDivisionError: division by zero (line 2)"),
         ("def f(:", "cannot be loaded: SyntaxError"),
         ("import os; os._exit(0)", "cannot be loaded: ends its process, with exit code 0"),
+        (
+            "import sys\nm = sys.modules['__main__']\no = m.send\nm.send = lambda p, h: o(p, {})",
+            "disturbs the connection",
+        ),
         ("while True: pass", "cannot be loaded: does not finish within 1 s"),
     ],
 )
@@ -195,7 +215,16 @@ def test_the_next_file_is_judged_all_the_same(tmp_path, capsys):
     assert "1 of 1 right" in capsys.readouterr().out
 
 
+def test_a_function_that_is_asked_for_and_missing_is_an_error(tmp_path, capsys):
+    source = "def square_vjp(delta, x):\n    return 2 * x * delta"
+    assert grade(tmp_path, source, "--only", "square_vjp", "cos_vjp")[0] == 1
+    assert "is not in the file" in capsys.readouterr().out
+
+
 def test_misuse_exits_with_two(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(["check", "nowhere", "--time-limit", "-1"])
+    assert exit_.value.code == 2
     with pytest.raises(SystemExit) as exit_:
         main(["check", "nowhere.py"])
     assert exit_.value.code == 2

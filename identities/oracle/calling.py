@@ -74,7 +74,7 @@ def call(function: Callable[..., Any], names: Sequence[str], values: Sequence[np
     - `arrays`: what to pass: "numpy", "jax" or "torch", the last two with a device after a colon if wanted.
     """
     values = [np.asarray(value) for value in values]  # a single number is an array too
-    given = [_convert(value, arrays) for value in values]
+    given = [convert(value, arrays) for value in values]
     parameters = _parameters(function)
     by_name = parameters is not None and parameters != list(names) and sorted(parameters) == sorted(names)
     try:
@@ -87,7 +87,8 @@ def call(function: Callable[..., Any], names: Sequence[str], values: Sequence[np
     return _judgeable(result)
 
 
-def _convert(value: np.ndarray, arrays: str) -> Any:
+def convert(value: np.ndarray, arrays: str) -> Any:
+    """A copy of an array of NumPy as an array of the kind that is wanted."""
     kind, _, device = arrays.partition(":")
     if kind == "numpy":
         return value.copy()
@@ -183,6 +184,13 @@ def receive(pipe: BinaryIO) -> dict[str, Any] | None:
     return json.loads(pipe.read(struct.unpack("<I", length)[0])) if len(length) == 4 else None
 
 
+def _called(function: Callable[..., Any], names: Sequence[str], values: Sequence[np.ndarray], arrays: str) -> Outcome:
+    try:
+        return call(function, names, values, arrays)
+    except BaseException as error:  # KeyboardInterrupt, say: here it is only the candidate's
+        return Fault("raises", f"raises {_said(error, None)}")
+
+
 def serve(path: str, requests: BinaryIO, answers: BinaryIO, memory: int) -> None:
     """Load a file, say what it offers, and answer requests to call it until there are no more."""
     if memory:
@@ -191,7 +199,7 @@ def serve(path: str, requests: BinaryIO, answers: BinaryIO, memory: int) -> None
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     try:
         offered = functions(load(path))
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         send(answers, {"error": _said(error, str(Path(path).resolve()))})
         return
     send(answers, {"functions": list(offered)})
@@ -199,7 +207,7 @@ def serve(path: str, requests: BinaryIO, answers: BinaryIO, memory: int) -> None
         batch = [_array(requests, a["dtype"], a["shape"]) for a in request["arguments"]]
         names = [a["name"] for a in request["arguments"]]
         for values in zip(*batch, strict=True):
-            outcome = call(offered[request["function"]], names, values, request["arrays"])
+            outcome = _called(offered[request["function"]], names, values, request["arrays"])
             if isinstance(outcome, Fault):
                 send(answers, {"fault": list(outcome)})
             else:

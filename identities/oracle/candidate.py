@@ -5,7 +5,7 @@ import difflib
 import functools
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -14,10 +14,13 @@ import numpy as np
 
 from identities.catalog import Identity, catalog
 from identities.oracle.arguments import Batch, Shape, draw_values, regimes
-from identities.oracle.calling import ARRAYS, Fault, Outcome, call
+from identities.oracle.calling import ARRAYS, Fault, Outcome, call, convert
 from identities.oracle.tolerance import TOLERANCE, rounding_errors
 from identities.oracle.trial import Plan
-from identities.oracle.witness import Reference, reference
+from identities.oracle.witness import Reference, axes, function_values, reference, smooth
+
+_VANISHING = 1e-10
+"""A derivative that is nowhere larger than that is taken for nothing but rounding."""
 
 Candidate = Callable[[Batch], list[Outcome]]
 """Where results come from: an outcome for each instance of a batch of arguments."""
@@ -34,6 +37,10 @@ class Local:
         check_arrays(self.arrays)
         if not callable(self.function):
             raise TypeError(f"a candidate is a function, got a {type(self.function).__name__}")
+        try:
+            convert(np.zeros(1), self.arrays)
+        except Exception as error:  # of a framework that is not there, or a device
+            raise ValueError(f"arrays={self.arrays!r} are not to be had here: {error}") from error
 
     def __call__(self, batch: Batch) -> list[Outcome]:
         with _settings_kept(), jax.enable_x64(True):
@@ -74,13 +81,16 @@ def _settings_kept() -> Iterator[None]:
             yield
         finally:
             for name, value in jax.config.values.items():
-                if value is not before[name]:
+                if name in before and value is not before[name]:
                     jax.config.update(name, before[name])
 
 
 @dataclass(frozen=True, eq=False)
 class Attempt:
-    """What a candidate makes of a batch of one shape and dtype, beside what is right."""
+    """What a candidate makes of a batch of one shape and dtype, beside what is right.
+
+    Only the `judged` instances count: at a kink or a pole of the function nothing is right.
+    """
 
     identity: Identity
     shape: Shape
@@ -88,6 +98,7 @@ class Attempt:
     batch: Batch
     outcomes: list[Outcome]
     reference: Reference
+    judged: np.ndarray
 
     @functools.cached_property
     def expected(self) -> np.ndarray:
@@ -112,7 +123,7 @@ class Attempt:
 
     @functools.cached_property
     def faults(self) -> list[tuple[int, Fault]]:
-        return [(i, outcome) for i, outcome in enumerate(self.outcomes) if isinstance(outcome, Fault)]
+        return [(i, o) for i, o in enumerate(self.outcomes) if isinstance(o, Fault) and self.judged[i]]
 
     @functools.cached_property
     def narrower(self) -> str | None:
@@ -127,21 +138,24 @@ class Attempt:
         """By witness, the worst error of each instance, in units of rounding."""
         count = len(self.outcomes)
         if self.got.shape != self.expected.shape:
-            return {witness: np.full(count, np.inf) for witness in self.reference.values}
+            return {witness: np.where(self.judged, np.inf, 0.0) for witness in self.reference.values}
         with np.errstate(over="ignore"):  # beyond the range of the dtype, infinity is right
             got = self.got.astype(jnp.dtype(self.dtype))
         units = rounding_errors(got, self.reference, self.dtype, len(regimes(self.identity)))
-        return {witness: errors.reshape(count, -1).max(axis=1, initial=0) for witness, errors in units.items()}
+        return {
+            witness: np.where(self.judged, errors.reshape(count, -1).max(axis=1, initial=0), 0.0)
+            for witness, errors in units.items()
+        }
 
     @functools.cached_property
     def within(self) -> np.ndarray:
         """Which instances have values that are right to the tolerance."""
-        return np.all([errors <= TOLERANCE for errors in self.errors.values()], axis=0)
+        return np.all([errors <= TOLERANCE for errors in self.errors.values()], axis=0) | ~self.judged
 
     @functools.cached_property
     def right(self) -> np.ndarray:
         """Which instances are right: in value, and to as many digits as the arguments have."""
-        return self.within & (self.narrower is None)
+        return self.within & (self.narrower is None) | ~self.judged
 
 
 def _digits(dtype: np.dtype) -> float:
@@ -153,13 +167,37 @@ def attempt(identity: Identity, candidate: Candidate, dtype: str, plan: Plan, sh
     """The candidate's results for the arguments that the plan has for a shape and dtype."""
     batch = draw_values(identity, shape, dtype, plan.each(identity), plan.seed)
     eps = float(jnp.finfo(dtype).eps)
-    return Attempt(identity, shape, dtype, batch, candidate(batch), reference(identity, shape, batch, eps, plan.seed))
+    right = reference(identity, shape, batch, eps, plan.seed)
+    judged = smooth(identity, shape, batch, plan.seed)
+    right.movement[~judged] = 0  # which would be the unit of all others
+    expected = next(iter(right.values.values()))[judged]
+    if np.abs(expected).max(initial=0) < _VANISHING:
+        right = replace(right, movement=right.movement + _rounding_of_terms(identity, shape, batch, eps))
+    return Attempt(identity, shape, dtype, batch, candidate(batch), right, judged)
+
+
+def _rounding_of_terms(identity: Identity, shape: Shape, batch: Batch, eps: float) -> np.ndarray:
+    """How much rounding the terms of a derivative leave that cancel to nothing, as of x/|x| in one dimension.
+
+    They are about as large as f(x)/x, times the cotangent if there is one.
+    """
+
+    def largest(values: np.ndarray) -> np.ndarray:
+        return np.abs(values.astype(float)).reshape(len(values), -1).max(axis=1, initial=0)
+
+    by = next(a for a in identity.arguments if a.name == identity.along[0])
+    x = np.abs(batch[by.name].astype(float)).reshape(len(batch[by.name]), -1)
+    terms = largest(function_values(identity.function, batch)) / np.where(x > 0, x, 1).min(axis=1, initial=1)
+    if identity.kind == "vjp":
+        terms *= largest(batch[identity.arguments[0].name])
+    return (eps * terms).reshape(-1, *[1] * len(axes(identity)))
 
 
 def repeats(candidate: Candidate, attempt: Attempt, which: Sequence[int]) -> bool:
     """Whether those instances give the same results, to rounding, when they are asked for again."""
     again = candidate({name: values[list(which)] for name, values in attempt.batch.items()})
-    scale = np.abs(attempt.expected).max(initial=0) * float(jnp.finfo(attempt.dtype).eps) * TOLERANCE
+    size = np.abs(attempt.expected[attempt.judged]).max(initial=0)
+    scale = size * float(jnp.finfo(attempt.dtype).eps) * TOLERANCE
     for i, second in zip(which, again, strict=True):
         first = attempt.outcomes[i]
         if isinstance(first, Fault) or isinstance(second, Fault):

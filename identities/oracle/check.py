@@ -14,15 +14,19 @@ from identities.catalog import Identity, Kind, derivative_arguments, find
 from identities.domains import Domain
 from identities.oracle.arguments import Shape, draw_shapes, draw_values, perturbed
 from identities.oracle.calling import Fault
-from identities.oracle.candidate import Attempt, Candidate, Local
+from identities.oracle.candidate import Attempt, Candidate, Local, repeats
+from identities.oracle.diagnosis import NONDETERMINISTIC, Diagnosis
 from identities.oracle.judge import CandidateMismatch, evidence, judge, plan_of, verdict_on
 from identities.oracle.trial import Plan
 from identities.oracle.verify import Verification
 from identities.oracle.witness import reference_of
-from identities.signature import arguments, shaped
+from identities.signature import arguments, describe, result, shaped
 
 SHAPES, INSTANCES = 5, 128
 """How much is tried by default: enough to tell n from 4, and cheap enough for a slow candidate."""
+
+
+_UNSTEADY = Diagnosis("nondeterministic", NONDETERMINISTIC)
 
 
 class DerivationMismatch(CandidateMismatch):
@@ -48,7 +52,8 @@ def check(
     """Judge a function against an identity of the catalog.
 
     It is called with one set of arguments at a time, by position, in the order of the identity
-    (`identities show NAME`), and may return an array of NumPy, JAX or torch, or nested lists.
+    (`identities show NAME`), or by name if its parameters have the same names in another order. It may return
+    an array of NumPy, JAX or torch, or nested lists.
 
     **Arguments:**
 
@@ -153,12 +158,41 @@ def claim(
 ) -> Identity:
     """What there is to be right about a function of somebody's own: an identity in no catalog, with no formula."""
     function = shaped(function, signature, tuple((domains or {}).items()))
-    wrt = wrt or arguments(function)[0].name
+    names = [a.name for a in arguments(function)]
+    wrt = wrt or names[0]
+    several = kind == "jvp" and isinstance(wrt, tuple)
+    if not (isinstance(wrt, str) or several):
+        raise ValueError(f"wrt is the name of one argument{', or several' * (kind == 'jvp')}; got {wrt!r}")
     along = (wrt,) if isinstance(wrt, str) else wrt
-    unnamed = iter(["delta"] if kind == "vjp" else [f"d{name}" for name in along])
+    wanted = ["delta"] if kind == "vjp" else [f"d{name}" for name in along]
+    unnamed = iter([name if name not in names else f"{name}_" for name in wanted])
     takes = [a if a.name else replace(a, name=next(unnamed)) for a in derivative_arguments(kind, function, wrt)]
     name = f"{function.__name__}_{kind}_{'_'.join(along)}"
-    return Identity(name, kind, function, function, wrt, "", (), False, tuple(takes))
+    claimed = Identity(name, kind, function, function, wrt, "", (), False, tuple(takes))
+    _check_function(claimed)
+    return claimed
+
+
+def _check_function(identity: Identity) -> None:
+    """Complain of a function that is not in JAX, or not of the shapes that it is said to have."""
+    function = identity.function
+    (shape,) = draw_shapes(identity, 1, 0)
+    structures = [jax.ShapeDtypeStruct(shape.of(a), np.float32) for a in arguments(function)]
+    try:
+        got = jax.eval_shape(function, *structures)
+    except (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError) as error:
+        raise TypeError(f"{function.__name__} must be written in JAX, to be differentiated: {error}") from error
+    except TypeError as error:
+        given = ", ".join(str(structure.shape) for structure in structures)
+        raise TypeError(
+            f"{function.__name__} does not take the shapes {given}, as its signature says: {error}"
+        ) from error
+    wanted = result(function)
+    if not hasattr(got, "shape"):
+        raise TypeError(f"{function.__name__} must return one array, it returns a {type(got).__name__}")
+    if got.shape != shape.of(wanted):
+        says = f"{describe(wanted.dims(shape.form))} = {shape.of(wanted)}"
+        raise ValueError(f"{function.__name__} returns shape {got.shape} for {shape}, its signature says {says}")
 
 
 def _check_own(
@@ -175,10 +209,10 @@ def _check_own(
     described += ", domains=..." * bool(domains)
     repeat = f"identities.check_{kind}({described}, {_written(options)}".rstrip(", ") + ")"
     given: Any = {"dtypes": ("float64",), "shapes": SHAPES, "instances": INSTANCES, "seed": 0} | options
-    try:
-        return judge(Local(candidate, given.pop("arrays", "numpy")), identity, repeat=repeat, **given)
-    except jax.errors.TracerArrayConversionError as error:
-        raise TypeError(f"{function.__name__} must be written in JAX, to be differentiated: {error}") from error
+    arrays = given.pop("arrays", "numpy")
+    if unknown := given.keys() - Options.__annotations__.keys():
+        raise TypeError(f"check_{kind} has no option {min(unknown)!r}; there are {', '.join(Options.__annotations__)}")
+    return judge(Local(candidate, arrays), identity, repeat=repeat, **given)
 
 
 def check_derivation(
@@ -209,19 +243,21 @@ def check_derivation(
     function = shaped(labelled[0][1], signature, tuple((domains or {}).items()))
     identity = Identity("derivation", "value", function, function, (), "", (), False, arguments(function))
     steps = [Local(line, arrays) for _, line in labelled]
+    drawn = draw_shapes(identity, shapes, seed)
     worst, tried = 0.0, 0
     # The first line is held against itself: it may raise.
     for number, before, (label, _), line in zip(count(1), [steps[0], *steps], labelled, steps, strict=False):
         step = functools.partial(_step, identity, before, line, plan)
-        attempts = [step(shape) for shape in draw_shapes(identity, shapes, seed)]
-        if not all(a.right.all() for a in attempts):
+        attempts = [step(shape) for shape in drawn]
+        steady = number > 1 or all(repeats(line, a, range(8)) for a in attempts)
+        if not (steady and all(a.right.all() for a in attempts)):
             asked = f"line {number}" + f", {label}," * bool(label) + " equals the one before"
-            diagnosis, shown = verdict_on(line, attempts, step)
+            diagnosis, shown = verdict_on(line, attempts, step) if steady else (_UNSTEADY, (attempts[0], 0))
             raise DerivationMismatch(*evidence("derivation", shown), diagnosis, asked, "", line=number, label=label)
         tried += sum(len(a.outcomes) for a in attempts)
         worst = max(worst, *(float(a.errors["line before"].max()) for a in attempts))
     errors = {"line before": {"float64": worst}}
-    return Verification("derivation", True, shapes, tried, errors, None, None, plan)
+    return Verification("derivation", True, len(drawn), tried, errors, None, None, plan)
 
 
 def _step(identity: Identity, before: Candidate, line: Candidate, plan: Plan, shape: Shape) -> Attempt:
@@ -232,6 +268,5 @@ def _step(identity: Identity, before: Candidate, line: Candidate, plan: Plan, sh
     shapes = {None if isinstance(o, Fault) else o.shape for outcomes in given for o in outcomes}
     if None in shapes or len(shapes) > 1:
         given = np.zeros((len(copies), len(given[0])))  # of the first line, which is about to be complained of
-    return Attempt(
-        identity, shape, "float64", batch, line(batch), reference_of({"line before": np.array(given, float)})
-    )
+    held = reference_of({"line before": np.array(given, float)})
+    return Attempt(identity, shape, "float64", batch, line(batch), held, np.ones(len(given[0]), bool))

@@ -71,7 +71,8 @@ def _listed(file: str, exam: Exam, only: Sequence[str]) -> list[Grade]:
         for name, meant in near.items()
         if not only
     ]
-    if names:
+    grades += [Grade(file, name, "is not in the file") for name in only if name not in names]
+    if names or only:
         return grades
     return [*grades, Grade(file, "", "has no function whose name is in the catalog (`identities list`)")]
 

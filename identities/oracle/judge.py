@@ -13,11 +13,10 @@ from identities.oracle.calling import Fault
 from identities.oracle.candidate import Attempt, Candidate, attempt, repeats
 from identities.oracle.counterexample import simplicity, smaller_shapes
 from identities.oracle.diagnosis import Diagnosis, diagnose
-from identities.oracle.diagnosis.case import axes
 from identities.oracle.programs import cpu
 from identities.oracle.trial import Plan
 from identities.oracle.verify import Verification, check_options
-from identities.oracle.witness import WITNESSES
+from identities.oracle.witness import WITNESSES, axes
 from identities.signature import describe
 
 ENDED = ("timeout", "crash")
@@ -75,6 +74,7 @@ def judge(
     for dtype in plan.dtypes:
         once = functools.partial(attempt, identity, candidate, dtype, plan)
         attempts = [once(shape) for shape in drawn]
+        _check_judged(identity, attempts)
         if not all(a.right.all() for a in attempts):
             diagnosis, shown = verdict_on(candidate, attempts, once)
             raise CandidateMismatch(*evidence(identity.name, shown), diagnosis, _asked(identity), repeat)
@@ -82,6 +82,18 @@ def judge(
         for witness, worst in errors.items():
             worst[dtype] = max(float(a.errors[witness].max()) for a in attempts)
     return Verification(identity.name, True, len(drawn), tried, errors, None, None, plan)
+
+
+def _check_judged(identity: Identity, attempts: Sequence[Attempt]) -> None:
+    """Complain of a function that has no derivative at most of the arguments."""
+    judged, of = sum(int(a.judged.sum()) for a in attempts), sum(len(a.judged) for a in attempts)
+    if 2 * judged < of:
+        a = next(a for a in attempts if not a.judged.all())
+        at = {name: values[int(np.argmin(a.judged))].tolist() for name, values in a.batch.items()}
+        raise ValueError(
+            f"{identity.function.__name__} has no finite and continuous derivative by {' and '.join(identity.along)} "
+            f"at {of - judged} of {of} drawn arguments, as at {at}; say with `domains` which values are meant"
+        )
 
 
 def verdict_on(
@@ -107,7 +119,7 @@ def verdict_on(
             break
     telling = np.flatnonzero(~smallest.within)  # where the dtype is wrong and not the value, there are none
     simplest = min(
-        telling if telling.size else range(len(smallest.right)),
+        telling if telling.size else np.flatnonzero(smallest.judged),
         key=lambda i: (not smallest.expected[i].any(), simplicity([v[i] for v in smallest.batch.values()])),
     )
     return diagnosis, (smallest, int(simplest))

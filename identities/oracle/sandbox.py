@@ -28,8 +28,9 @@ from identities.oracle.candidate import Candidate
 
 _DTYPES = (
     *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
-    *("float64", "float32", "float16", "bfloat16", "longdouble", "float128"),
+    *("float64", "float32", "float16", "bfloat16", "float128"),
 )
+_DISTURBED = "disturbs the connection to the judge"
 _LARGEST_HEAD, _LARGEST_ARRAY = 1 << 20, 1 << 26
 
 
@@ -79,8 +80,10 @@ class Sandbox:
         try:
             head = self._head()
             if "error" in head:
-                raise _Ended(Fault("raises", str(head["error"])))
-            return [str(name) for name in head["functions"]]
+                raise _Ended(Fault("raises", _plain(head["error"])))
+            if not isinstance(head.get("functions"), list):
+                raise _Ended(Fault("crash", _DISTURBED))
+            return [_plain(name) for name in head["functions"]]
         except _Ended as ended:
             self.close()
             raise ValueError(f"{file} cannot be loaded: {ended.fault.sentence}") from None
@@ -92,16 +95,17 @@ class Sandbox:
         self.close()
 
     def close(self) -> None:
-        """End the process and all that it started."""
+        """End the process, and those that it started in its group."""
+        if self._answers < 0:
+            return
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         with contextlib.suppress(OSError):
             assert self._process.stdin is not None
             self._process.stdin.close()
         self._process.wait()
-        if self._answers >= 0:
-            os.close(self._answers)
-            self._answers = -1
+        os.close(self._answers)
+        self._answers = -1
 
     def candidate(self, function: str) -> Candidate:
         """One function of the file, to be judged. Once the process has ended, every call says so."""
@@ -140,7 +144,7 @@ class Sandbox:
         head = self._head()
         try:
             if "fault" in head:
-                kind, sentence, got = map(str, head["fault"])
+                kind, sentence, got = map(_plain, head["fault"])
                 return Fault(kind if kind in ("raises", "wrong-type", "mutates-arguments") else "raises", sentence, got)
             dtype, shape = head["dtype"], tuple(map(int, head["shape"]))
             if dtype not in _DTYPES or min(shape, default=0) < 0 or len(shape) > 32:
@@ -149,7 +153,7 @@ class Sandbox:
             size = math.prod(shape) * actual.itemsize
             if size > _LARGEST_ARRAY:
                 raise ValueError
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             raise _Ended(Fault("wrong-type", "returns what is no array of a sensible size")) from None
         return np.frombuffer(self._read(size), actual).reshape(shape)
 
@@ -162,7 +166,7 @@ class Sandbox:
             if not isinstance(head, dict):
                 raise ValueError
         except (ValueError, RecursionError):
-            raise _Ended(Fault("crash", "disturbs the connection to the judge")) from None
+            raise _Ended(Fault("crash", _DISTURBED)) from None
         return head
 
     def _read(self, size: int) -> bytes:
@@ -192,3 +196,8 @@ class Sandbox:
         if code < 0:
             return Fault("crash", f"ends its process with {signal.Signals(-code).name}")
         return Fault("crash", f"ends its process, with exit code {code}")
+
+
+def _plain(text: object) -> str:
+    """What a stranger has to say, in one line, without control characters, and not for ever."""
+    return "".join(c if c.isprintable() else " " for c in " ".join(str(text).split()))[:1000]

@@ -17,6 +17,9 @@ TOLERANCE = 8
 Over five million instances of all identities in float64, float32 and bfloat16 the worst was under 6.
 """
 
+_OUTLIER = 64
+"""Times what nine in ten of a batch are below: what is larger, as near a pole, is nobody's unit but its own."""
+
 
 def rounding_unit(dtype: str) -> float:
     """The largest relative error of rounding a real number to the dtype."""
@@ -51,8 +54,13 @@ def exact_errors(got: np.ndarray, reference: Reference) -> dict[str, np.ndarray]
 def errors_beside(got: np.ndarray, expected: np.ndarray, movement: np.ndarray, dtype: str, groups: int) -> np.ndarray:
     """The same, beside any one array of expected results that moves as told."""
     rounding = rounding_unit(dtype) * np.abs(expected) + movement
-    of_group = np.maximum.accumulate(rounding.reshape(groups, -1).max(axis=1, initial=0))
-    unit = np.repeat(of_group, len(rounding) // groups).reshape(-1, *[1] * (rounding.ndim - 1))
+    own = rounding.reshape(len(rounding), -1).max(axis=1, initial=0)
+    own = np.where(np.isfinite(own), own, 0.0)
+    by_group = own.reshape(groups, -1)
+    usual = np.quantile(by_group, 0.9, axis=1)
+    of_group = np.where(usual > 0, np.minimum(by_group.max(axis=1), _OUTLIER * usual), by_group.max(axis=1))
+    of_group = np.maximum.accumulate(of_group)
+    unit = np.maximum(own, np.repeat(of_group, len(own) // groups)).reshape(-1, *[1] * (rounding.ndim - 1))
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         units = np.abs(got.astype(np.float64) - expected) / unit
         # Equal zeros have no scale, and equal infinities, beyond the dtype's range, no difference.

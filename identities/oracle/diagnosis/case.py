@@ -11,7 +11,7 @@ from identities.catalog import Identity
 from identities.oracle.arguments import Batch, Shape, regimes
 from identities.oracle.candidate import Attempt
 from identities.oracle.tolerance import TOLERANCE, errors_beside
-from identities.signature import result
+from identities.oracle.witness import axes
 
 
 @dataclass(frozen=True)
@@ -116,19 +116,7 @@ def case_of(attempts: Sequence[Attempt]) -> Case:
     """The case that attempts of one dtype make; calls that gave no array do not count."""
     samples = []
     for a in attempts:
-        kept = np.array([isinstance(outcome, np.ndarray) for outcome in a.outcomes])
+        kept = a.judged & [isinstance(outcome, np.ndarray) for outcome in a.outcomes]
         truth = Truth(a.expected, a.reference.movement)
         samples.append(Sample(a.identity, a.shape, a.dtype, a.batch, a.got, truth, kept))
     return Case(attempts[0].identity, attempts[0].dtype, tuple(samples))
-
-
-@functools.cache
-def axes(identity: Identity) -> tuple[str, ...]:
-    """The names of the axes of a derivative, in its first form; those of fixed size 1 are dropped."""
-    outputs = result(identity.function).dims(0)
-    if identity.kind in ("jvp", "value"):
-        return outputs
-    inputs = next(a for a in identity.arguments if a.name == identity.along[0]).dims(0)
-    if identity.kind == "vjp":
-        return inputs
-    return tuple(dim for dim in (*outputs, *inputs * (2 if identity.kind == "hessian" else 1)) if dim != "1")

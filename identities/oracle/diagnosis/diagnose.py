@@ -9,7 +9,14 @@ from identities.oracle.calling import Fault
 from identities.oracle.candidate import Attempt
 from identities.oracle.diagnosis.case import Case, Diagnosis, Sample, case_of
 from identities.oracle.diagnosis.factors import Factor, find_factor
-from identities.oracle.diagnosis.precision import digits, finite_differences, lower_precision, stand_ins, units
+from identities.oracle.diagnosis.precision import (
+    close_to,
+    digits,
+    finite_differences,
+    lower_precision,
+    stand_ins,
+    units,
+)
 from identities.oracle.diagnosis.reduction import averages
 from identities.oracle.diagnosis.regions import find_region
 from identities.oracle.diagnosis.relatives import (
@@ -24,8 +31,13 @@ from identities.oracle.diagnosis.relatives import (
 )
 from identities.oracle.diagnosis.shapes import relations, shape_sentence, unreduced
 from identities.oracle.diagnosis.terms import find_term
-from identities.oracle.tolerance import rounding_unit
+from identities.oracle.tolerance import TOLERANCE, rounding_unit
 from identities.signature import describe
+
+NONDETERMINISTIC = "gives different results when it is called again with the same arguments"
+
+_ROUNDING = {"float64": 1000, "float32": 64}
+"""Units of rounding, by dtype, that are hardly a mistake in the formula."""
 
 
 def diagnose(attempts: Sequence[Attempt], deterministic: bool) -> Diagnosis:
@@ -36,7 +48,7 @@ def diagnose(attempts: Sequence[Attempt], deterministic: bool) -> Diagnosis:
     - `deterministic`: whether the wrong ones came out the same a second time.
     """
     if not deterministic:
-        return Diagnosis("nondeterministic", "gives different results when it is called again with the same arguments")
+        return Diagnosis("nondeterministic", NONDETERMINISTIC)
     case = case_of(attempts)
     if any(attempt.faults for attempt in attempts):
         return _of_faults(case, attempts)
@@ -124,12 +136,15 @@ def _of_values(case: Case) -> Diagnosis:
 
 def _finite(sample: Sample) -> np.ndarray:
     lost = ~np.isfinite(sample.got) & np.isfinite(sample.truth.values)
+    lost &= sample.kept.reshape(-1, *[1] * (lost.ndim - 1))
     return np.logical_not(np.any(lost.reshape(len(lost), -1), axis=1, keepdims=True)).ravel()
 
 
 def _of_finite_values(case: Case) -> Diagnosis:
-    if units(case) < rounding_unit(case.dtype) ** -0.25:  # three quarters of the digits are right
-        return Diagnosis("precision", "is right but for rounding, which a form that cancels less would not show")
+    if (off := units(case)) < _ROUNDING.get(case.dtype, 0):
+        return Diagnosis(
+            "precision", f"is right but for rounding, by up to {off:.0f} units where {TOLERANCE} are allowed"
+        )
     if factor := find_factor(case, truth):
         return _of_factor(case, factor)
     for what, guess in permutations(case):
@@ -152,14 +167,14 @@ def _of_finite_values(case: Case) -> Diagnosis:
             return Diagnosis("factor", f"returns the right result times {times}", times)
     if diagnosis := _of_precision(case):
         return diagnosis
-    if found := find_term(case):
+    if case.dtype in ("float64", "float32") and (found := find_term(case)):
         term, factor = found
         constant = replace(factor, constant=-factor.constant)
         return Diagnosis("missing-term", f"lacks the term {_product(constant, str(term))} {_of_entry(case)}".rstrip())
     wrong = [~sample.right for sample in case.samples]
     if region := find_region(case, wrong):
         return Diagnosis("region", f"is wrong {region}, and right elsewhere")
-    if (right_to := digits(case)) >= 3:
+    if (right_to := digits(case, worst=0.95)) >= 3:
         why = "an approximation, a finite difference, or a constant cut off"
         return Diagnosis("precision", f"is right to about {int(right_to)} digits only: {why}")
     if _same_entries(case):
@@ -214,22 +229,23 @@ def _of_diagonal(case: Case) -> Diagnosis | None:
 
 
 def _of_precision(case: Case) -> Diagnosis | None:
-    if digits(case) < 0.5:  # far off
-        return None
     for what, guess in stand_ins(case):
-        if case.explained(guess):
+        if close_to(case, guess):
             return Diagnosis("precision", f"returns the derivative of {what}")
-    if digits(case) < 1.5:
+    if digits(case, worst=0.5) < 1.5:  # far off
         return None
     for what, guess in finite_differences(case):
         if case.explained(guess):
-            return Diagnosis("precision", f"is {what}: right to about {int(digits(case))} digits")
+            return Diagnosis("precision", f"is {what}: right to about {int(digits(case, worst=0.5))} digits")
     if lower := lower_precision(case):
         return Diagnosis("precision", f"is right to the rounding of {lower}, not of {case.dtype}")
     return None
 
 
 def _same_entries(case: Case) -> bool:
+    if case.dtype not in ("float64", "float32"):  # where different entries may look the same
+        return False
+
     def in_order(sample: Sample, values: np.ndarray) -> np.ndarray:
         return np.sort(values[sample.kept].reshape(int(sample.kept.sum()), -1), axis=1)
 

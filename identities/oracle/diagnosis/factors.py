@@ -112,7 +112,7 @@ def _factors(case: Case, ratios: list[float | None], near: float) -> Iterator[Fa
             continue
         if max(rest) - min(rest) > near * abs(rest[0]):
             continue
-        nearest = min(_CONSTANTS, key=lambda c: abs(abs(rest[0]) - c))  # noqa: B023
+        nearest = min(_CONSTANTS, key=lambda c: abs(abs(rest[0]) - c))
         if abs(abs(rest[0]) - nearest) <= near * nearest:
             yield Factor(nearest if rest[0] > 0 else -nearest, powers)
         elif not powers:

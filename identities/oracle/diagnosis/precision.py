@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from identities.oracle.arguments import regimes
 from identities.oracle.diagnosis.case import Case, Guess, Sample, Truth
-from identities.oracle.tolerance import rounding_unit
+from identities.oracle.tolerance import errors_beside, rounding_unit
 from identities.oracle.witness import function_values, in_layout, reference
 from identities.signature import shaped
 
@@ -47,7 +48,8 @@ def lower_precision(case: Case) -> str | None:
 
         if case.explained(moved, lower):
             # An error far below that rounding has another cause, and so has one that many results do not have.
-            coarse = digits(case) < -math.log10(rounding_unit(lower)) + 0.8
+            usual = digits(case, worst=0.5)
+            coarse = abs(usual + math.log10(rounding_unit(lower))) < 1
             return lower if coarse and _share_right(case) < 0.3 else None
     return None
 
@@ -59,19 +61,36 @@ def _share_right(case: Case) -> float:
 
 
 def units(case: Case) -> float:
-    """The worst error in units of rounding, relative to the largest entry of its sample."""
-    return 10.0 ** -digits(case) / rounding_unit(case.dtype)
+    """The worst error in units of rounding."""
+    worst = [
+        errors_beside(s.got, s.truth.values, s.truth.movement, s.dtype, len(regimes(s.identity)))[s.kept]
+        for s in case.samples
+    ]
+    return max((float(w.max()) for w in worst if w.size), default=0.0)
 
 
-def digits(case: Case) -> float:
-    """To how many decimal digits the worst entry is right, relative to the largest of its sample."""
-    worst = 0.0
+def digits(case: Case, worst: float = 1.0) -> float:
+    """To how many decimal digits results are right, relative to the largest entry of each.
+
+    **Arguments:**
+
+    - `worst`: of which part of the instances, the best ones first, the worst is meant; by default of all.
+    """
+    relative = []
     for sample in case.samples:
-        E, got = sample.truth.values[sample.kept], sample.got[sample.kept]
-        with np.errstate(invalid="ignore"):
-            error = np.abs(np.where(got == E, 0, got - E)).max(initial=0)
-        worst = max(worst, float(error / np.abs(E).max(initial=1e-300)))
-    return -math.log10(worst) if worst > 0 else math.inf
+        E, got = (v[sample.kept].reshape(int(sample.kept.sum()), -1) for v in (sample.truth.values, sample.got))
+        size, error = np.abs(E).max(axis=1, initial=0), np.abs(got - E).max(axis=1, initial=0)
+        relative.append(error[size > 0] / size[size > 0])
+    together = np.concatenate(relative)
+    largest = float(np.quantile(together, worst)) if together.size else 0.0
+    return -math.log10(largest) if largest > 0 else math.inf
+
+
+def close_to(case: Case, guess: Guess) -> bool:
+    """Whether a guess is a million times nearer to the results than the truth is."""
+    pairs = [(s, guess(s)) for s in case.samples]
+    off = max(float(np.abs(s.got - s.truth.values)[s.kept].max(initial=0)) for s, _ in pairs)
+    return all(float(np.abs(s.got - g.values)[s.kept].max(initial=0)) <= 1e-6 * off for s, g in pairs)
 
 
 def finite_differences(case: Case) -> Iterator[tuple[str, Guess]]:

@@ -8,6 +8,9 @@ import numpy as np
 
 from identities.oracle.diagnosis.case import Case, Sample
 
+_MOSTLY = 0.85
+"""What part of a region must be wrong, where zeros among other arguments may hide a mistake."""
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -24,7 +27,7 @@ class Condition:
 
 
 def find_region(case: Case, wrong: Sequence[np.ndarray]) -> str | None:
-    """The condition on the arguments that holds wherever a result is wrong, and hardly elsewhere.
+    """The condition on the arguments that holds wherever a result is wrong, and almost nowhere else.
 
     **Arguments:**
 
@@ -42,9 +45,11 @@ def find_region(case: Case, wrong: Sequence[np.ndarray]) -> str | None:
         ("where", case, _size_conditions(case), by_instance),
     ):
         rated = [(_tightness(within, w, condition), condition.words) for condition in conditions]
-        tightness, words = max(rated, key=lambda pair: pair[0], default=(0.0, ""))
-        if tightness > 0.5:
-            return f"{where} {words}"
+        best = max((tightness for tightness, _ in rated), default=0.0)
+        if best > _MOSTLY:
+            # Several conditions may hold in the same places, since the sizes do not tell all names apart.
+            words = [words for tightness, words in rated if tightness == best]
+            return f"{where} {' or '.join(words[:3])}"
     return None
 
 
@@ -121,7 +126,15 @@ def _of_numbers(
         ("is above", most, 1),
         ("is below", [-v for v in least], -1),
     ):
-        if (threshold := _between(case, wrong, size)) is not None:
+        if (threshold := _between(case, wrong, size)) is None:
+            continue
+        # A round number at which results are already wrong belongs to the region.
+        if float(f"{threshold:.3g}") == threshold and any(
+            (v[w] == threshold).any() for v, w in zip(size, wrong, strict=True)
+        ):
+            at = {"is above": "is at least", "is below": "is at most"}.get(what, "is in magnitude at least")
+            yield Condition(f"{name} {at} {sign * threshold:g}", [v >= threshold for v in size], enough=0.1)
+        else:
             yield Condition(f"{name} {what} {sign * threshold:.7g}", [v > threshold for v in size], enough=0.1)
 
 
@@ -135,6 +148,8 @@ def _between(case: Case, wrong: Sequence[np.ndarray], size: list[np.ndarray]) ->
     if not bad.size or not below.any():  # where only zeros are right, as of anything linear, there is no threshold
         return None
     low, high = float(below.max()), float(bad.min())
+    if float(f"{high:.3g}") == high:
+        return high
     for digits in range(1, 8):
         step = 10.0 ** (np.floor(np.log10(max(abs(low), abs(high)))) - digits + 1)
         threshold = np.floor(high / step) * step

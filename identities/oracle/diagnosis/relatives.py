@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from identities.catalog import Identity, derivative_arguments
-from identities.oracle.diagnosis.case import Case, Guess, Sample, Truth, axes
-from identities.oracle.witness import function_values, reference
+from identities.oracle.diagnosis.case import Case, Guess, Sample, Truth
+from identities.oracle.witness import axes, function_values, reference
 from identities.signature import arguments, describe, result
 
 Change = Callable[[np.ndarray], np.ndarray]

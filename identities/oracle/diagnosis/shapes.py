@@ -20,7 +20,6 @@ class Relation:
     - `undo`: the way back for one instance, given the right shape, where nothing was lost.
     """
 
-    kind: str
     sentence: str
     guess: Guess
     undo: Callable[[np.ndarray, tuple[int, ...]], np.ndarray] | None = None
@@ -30,28 +29,28 @@ def relations(case: Case) -> Iterator[Relation]:
     """The likeliest first."""
     for what, guess in permutations(case):
         if rank(case) == 2:
-            yield Relation("shape", "returns the transpose", guess, lambda got, shape: got.T)
+            yield Relation("returns the transpose", guess, lambda got, shape: got.T)
         else:
-            yield Relation("shape", f"returns the right entries {what}", guess)
-    yield Relation("shape", _unsqueezed(case), _as_got, lambda got, shape: got.reshape(shape))
-    yield Relation("shape", "flattens the result, row by row", _flat("C"), lambda got, shape: got.reshape(shape))
+            yield Relation(f"returns the right entries {what}", guess)
+    yield Relation(_unsqueezed(case), _as_got, lambda got, shape: got.reshape(shape))
+    yield Relation("flattens the result, row by row", _flat("C"), lambda got, shape: got.reshape(shape))
     yield Relation(
-        "shape", "flattens the result, column by column", _flat("F"), lambda got, shape: got.reshape(shape, order="F")
+        "flattens the result, column by column", _flat("F"), lambda got, shape: got.reshape(shape, order="F")
     )
     if rank(case) == 2:
         diagonal = rearranged(lambda E: np.stack([np.diag(e) for e in E]))
-        yield Relation("shape", "returns only the diagonal of the matrix", diagonal)
+        yield Relation("returns only the diagonal of the matrix", diagonal)
     if rank(case) == 1:
         matrix = rearranged(lambda E: E[:, :, None] * np.eye(E.shape[1]))
-        yield Relation("shape", "returns a diagonal matrix, with the vector on its diagonal", matrix, _diagonal)
+        yield Relation("returns a diagonal matrix, with the vector on its diagonal", matrix)
     for axis in range(rank(case)):
         name = _name(case, axis)
         for keep in (False, True):
             kept = ", which it keeps with size 1" * keep
-            yield Relation("shape", f"sums over axis {axis}{name}{kept}", _reduced(np.sum, axis, keep))
-            yield Relation("shape", f"averages over axis {axis}{name}{kept}", _reduced(np.mean, axis, keep))
-    yield Relation("shape", "sums over all entries", rearranged(lambda E: E.reshape(len(E), -1).sum(axis=1)))
-    yield Relation("shape", "averages over all entries", rearranged(lambda E: E.reshape(len(E), -1).mean(axis=1)))
+            yield Relation(f"sums over axis {axis}{name}{kept}", _reduced(np.sum, axis, keep))
+            yield Relation(f"averages over axis {axis}{name}{kept}", _reduced(np.mean, axis, keep))
+    yield Relation("sums over all entries", rearranged(lambda E: E.reshape(len(E), -1).sum(axis=1)))
+    yield Relation("averages over all entries", rearranged(lambda E: E.reshape(len(E), -1).mean(axis=1)))
 
 
 def unreduced(case: Case) -> Iterator[tuple[str, Callable[[np.ndarray], np.ndarray]]]:
@@ -69,7 +68,9 @@ def shape_sentence(case: Case) -> str:
     right = describe(case.dims)
     symbols = _symbols(case)
     if symbols is not None:
-        return f"returns shape {describe(symbols)} where {right} is right"
+        broadcast = len(case.dims) == 1 and symbols == [case.dims[0]] * 2
+        hint = ", as a column broadcast against a row does" * broadcast
+        return f"returns shape {describe(symbols)} where {right} is right{hint}"
     wrong = (s for s in case.samples if s.got.shape != s.truth.values.shape)
     sample = min(wrong, key=lambda s: (1 in s.sizes.values(), s.got[0].size))
     here = describe(sample.truth.values.shape[1:])
@@ -117,10 +118,6 @@ def _flat(order) -> Guess:
 
 def _reduced(reduce: Callable, axis: int, keep: bool) -> Guess:
     return rearranged(lambda E: reduce(E, axis=axis + 1, keepdims=keep))
-
-
-def _diagonal(got: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    return np.diag(got)
 
 
 def _name(case: Case, axis: int) -> str:
