@@ -17,7 +17,7 @@ from identities.oracle.arguments import Batch, Shape, draw_values, regimes
 from identities.oracle.calling import ARRAYS, Fault, Outcome, call, convert
 from identities.oracle.tolerance import TOLERANCE, rounding_errors
 from identities.oracle.trial import Plan
-from identities.oracle.witness import Reference, axes, function_values, reference, smooth
+from identities.oracle.witness import Reference, function_values, reference, smooth
 
 _VANISHING = 1e-10
 """A derivative that is nowhere larger than that is taken for nothing but rounding."""
@@ -172,11 +172,12 @@ def attempt(identity: Identity, candidate: Candidate, dtype: str, plan: Plan, sh
     right.movement[~judged] = 0  # which would be the unit of all others
     expected = next(iter(right.values.values()))[judged]
     if np.abs(expected).max(initial=0) < _VANISHING:
-        right = replace(right, movement=right.movement + _rounding_of_terms(identity, shape, batch, eps))
+        left = _rounding_of_terms(identity, batch, eps).reshape(-1, *[1] * (right.movement.ndim - 1))
+        right = replace(right, movement=right.movement + left)
     return Attempt(identity, shape, dtype, batch, candidate(batch), right, judged)
 
 
-def _rounding_of_terms(identity: Identity, shape: Shape, batch: Batch, eps: float) -> np.ndarray:
+def _rounding_of_terms(identity: Identity, batch: Batch, eps: float) -> np.ndarray:
     """How much rounding the terms of a derivative leave that cancel to nothing, as of x/|x| in one dimension.
 
     They are about as large as f(x)/x, times the cotangent if there is one.
@@ -190,7 +191,7 @@ def _rounding_of_terms(identity: Identity, shape: Shape, batch: Batch, eps: floa
     terms = largest(function_values(identity.function, batch)) / np.where(x > 0, x, 1).min(axis=1, initial=1)
     if identity.kind == "vjp":
         terms *= largest(batch[identity.arguments[0].name])
-    return (eps * terms).reshape(-1, *[1] * len(axes(identity)))
+    return eps * terms
 
 
 def repeats(candidate: Candidate, attempt: Attempt, which: Sequence[int]) -> bool:
