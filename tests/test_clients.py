@@ -10,7 +10,7 @@ from scipy import special
 from identities import Identity, catalog, check
 
 try:
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]
 except ImportError:
     torch: Any = None
 

@@ -96,7 +96,7 @@ def convert(value: np.ndarray, arrays: str) -> Any:
         import jax
 
         return jax.device_put(value, jax.devices(device)[0] if device else None)
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]
 
     if value.dtype.name == "bfloat16":  # which torch takes from no array
         return torch.from_numpy(value.astype(np.float32)).to(torch.bfloat16).to(device or "cpu")
