@@ -3,7 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from identities import chain, elementwise, linear, linear_regression, norms, softmax  # noqa: F401
+from identities import chain, elementwise, linear, linear_regression, matrix, norms, softmax  # noqa: F401
 from identities.catalog import Identity as Identity
 from identities.catalog import Source as Source
 from identities.catalog import catalog as catalog

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
-from identities.signature import Argument, arguments, checked, restrict, result
+from identities.signature import Argument, arguments, checked, restrict, result, statics
 
 F = TypeVar("F", bound=Callable[..., Any])
 Kind = Literal["jacobian", "vjp", "jvp", "hessian", "value"]
@@ -70,6 +70,11 @@ class Identity:
     def along(self) -> tuple[str, ...]:
         """The names in `wrt`, one or several, as a tuple."""
         return (self.wrt,) if isinstance(self.wrt, str) else self.wrt
+
+    @property
+    def static(self) -> tuple[str, ...]:
+        """The names of arguments that are integers known while tracing, such as a power."""
+        return tuple(statics(self.function))
 
     @property
     def preconditions(self) -> tuple[str, ...]:
@@ -188,8 +193,9 @@ def _declare(
         name = closed_form.__name__
         if name in _catalog:
             raise ValueError(f"the catalog has an identity {name} already")
-        specification = restrict(takes, closed_form)
-        public = checked(closed_form, specification)
+        static = statics(function)
+        specification = restrict(takes, closed_form, static)
+        public = checked(closed_form, specification, static)
         sources = (source,) if isinstance(source, Source) else source
         _catalog[name] = Identity(name, kind, function, public, wrt, states, sources, exact, specification)
         return public

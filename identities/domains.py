@@ -79,3 +79,66 @@ full_column_rank = Domain(
     lambda x: jnp.linalg.matrix_rank(x.astype(jnp.promote_types(x.dtype, jnp.float32))) == x.shape[1],
     lambda shape: shape[0] >= shape[1],
 )
+
+
+def _symmetric_part(z: np.ndarray) -> np.ndarray:
+    return (z + z.swapaxes(-1, -2)) / 2
+
+
+def _positive_definite(z: np.ndarray) -> np.ndarray:
+    # The eigenvalues of the symmetric part, moved to between one and two times the largest.
+    eigenvalues, V = np.linalg.eigh(_symmetric_part(z))
+    largest = np.abs(eigenvalues).max(axis=-1, keepdims=True)
+    largest = np.where(largest > 0, largest, 1)
+    return _symmetric_part((V * (largest + np.abs(eigenvalues))[:, None, :]) @ V.swapaxes(-1, -2))
+
+
+def _is_symmetric(x: Array) -> Bool[Array, ""]:
+    forgiven = 4 * x.shape[-1] * jnp.finfo(x.dtype).eps * jnp.abs(x).max()
+    return (jnp.abs(x - x.T) <= forgiven).all()
+
+
+def _has_positive_definite_part(x: Array) -> Bool[Array, ""]:
+    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    return jnp.linalg.eigvalsh(wide + wide.T).min() > 0
+
+
+invertible = Domain("an invertible matrix", _with_full_column_rank, full_column_rank.contains)
+
+full_row_rank = Domain(
+    "full row rank",
+    lambda z: _with_full_column_rank(z.swapaxes(-1, -2)).swapaxes(-1, -2),
+    lambda x: full_column_rank.contains(x.T),
+    lambda shape: shape[0] <= shape[1],
+)
+
+symmetric = Domain("a symmetric matrix", _symmetric_part, _is_symmetric)
+
+positive_definite = Domain(
+    "a symmetric positive definite matrix",
+    _positive_definite,
+    lambda x: _is_symmetric(x) & _has_positive_definite_part(x),
+)
+
+positive_definite_part = Domain(
+    "a matrix whose symmetric part is positive definite",
+    lambda z: _positive_definite(z) + (z - z.swapaxes(-1, -2)) / 2,
+    _has_positive_definite_part,
+)
+
+
+def _with_distinct_eigenvalues(z: np.ndarray) -> np.ndarray:
+    # The eigenvalues of the symmetric part, each one further from the one before by the largest.
+    eigenvalues, V = np.linalg.eigh(_symmetric_part(z))
+    largest = np.abs(eigenvalues).max(axis=-1, keepdims=True)
+    apart = eigenvalues + np.where(largest > 0, largest, 1) * np.arange(z.shape[-1])
+    return _symmetric_part((V * apart[:, None, :]) @ V.swapaxes(-1, -2))
+
+
+distinct_eigenvalues = Domain("a symmetric matrix with distinct eigenvalues", _with_distinct_eigenvalues, _is_symmetric)
+
+small = Domain("", lambda z: z, lambda x: jnp.array(True), lambda shape: max(shape) <= 3)
+"""Any values, of at most three rows and columns: enough where a result multiplies the sizes of its arguments."""
+
+longer_than_one = Domain("", lambda z: z, lambda x: jnp.array(True), lambda shape: shape[0] > 1)
+"""Any values, of more than one entry: where a derivative in one dimension is zero, and nothing but rounding."""

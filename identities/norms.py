@@ -5,7 +5,7 @@ from jaxtyping import Array, Float
 
 from identities.catalog import hessian, jacobian
 from identities.signature import checked
-from identities.sources import notes
+from identities.sources import cookbook, notes
 
 
 @checked
@@ -14,7 +14,12 @@ def squared_norm(x: Float[Array, "n"]) -> Float[Array, ""]:
     return x @ x
 
 
-@jacobian(squared_norm, states=r"\frac{\partial}{\partial x} \lVert x \rVert^2 = 2 x^\top", source=notes(8), exact=True)
+@jacobian(
+    squared_norm,
+    states=r"\frac{\partial}{\partial x} \lVert x \rVert^2 = 2 x^\top",
+    source=(notes(8), cookbook(131)),
+    exact=True,
+)
 def squared_norm_jacobian(x):
     """Twice the vector, shape (n,)."""
     return 2 * x

@@ -45,6 +45,17 @@ class Argument:
         return f"{self.name} {shapes}" + (f", {self.domain.requires}" * bool(self.domain.requires))
 
 
+@dataclass(frozen=True)
+class Static:
+    """Metadata of an integer that is known while tracing, such as a power: `Annotated[int, Static(0, 4)]`.
+
+    `least` is the smallest that is allowed, `most` the largest that is drawn.
+    """
+
+    least: int
+    most: int
+
+
 def describe(dims: Sequence[object]) -> str:
     """`("n", "m")` as it is printed everywhere: `(n, m)`; one dimension as `(n,)`."""
     return f"({', '.join(map(str, dims))}{',' * (len(dims) == 1)})"
@@ -75,7 +86,27 @@ def argument(name: str, annotation: Any) -> Argument:
 def arguments(function: Callable[..., Any]) -> tuple[Argument, ...]:
     """The arguments of an annotated function, in order."""
     parameters = inspect.signature(function, eval_str=True).parameters.values()
-    return tuple(argument(p.name, p.annotation) for p in parameters if not _left_at_its_default(p))
+    static = statics(function)
+    return tuple(
+        argument(p.name, p.annotation) for p in parameters if p.name not in static and not _left_at_its_default(p)
+    )
+
+
+@functools.cache
+def statics(function: Callable[..., Any]) -> Mapping[str, Static]:
+    """The static arguments of an annotated function, by name."""
+    parameters = inspect.signature(function, eval_str=True).parameters.values()
+    metadata = {p.name: getattr(p.annotation, "__metadata__", ()) for p in parameters}
+    return {name: m for name, of_it in metadata.items() for m in of_it if isinstance(m, Static)}
+
+
+@functools.cache
+def bound(
+    function: Callable[..., Any], sizes: tuple[tuple[str, int], ...], static: tuple[str, ...]
+) -> Callable[..., Any]:
+    """The function with its static arguments filled in: the same one each time, so that programs are shared."""
+    values = {name: size for name, size in sizes if name in static}
+    return functools.partial(function, **values) if values else function
 
 
 def _left_at_its_default(p: inspect.Parameter) -> bool:
@@ -142,12 +173,14 @@ def names(arguments: Sequence[Argument]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for dim in dims for name in _names_in(dim)))
 
 
-def restrict(arguments: Sequence[Argument], closed_form: Callable[..., Any]) -> tuple[Argument, ...]:
+def restrict(
+    arguments: Sequence[Argument], closed_form: Callable[..., Any], static: Mapping[str, Static]
+) -> tuple[Argument, ...]:
     """The arguments with the annotations of `closed_form` put in place wherever it has any.
 
     A closed form that holds only on a part of its function's domain says so by annotating the argument.
     """
-    parameters = list(inspect.signature(closed_form).parameters.values())
+    parameters = [p for p in inspect.signature(closed_form).parameters.values() if p.name not in static]
     if len(parameters) != len(arguments) or any(
         a.name not in ("", p.name) for a, p in zip(arguments, parameters, strict=True)
     ):
@@ -159,7 +192,9 @@ def restrict(arguments: Sequence[Argument], closed_form: Callable[..., Any]) -> 
     )
 
 
-def checked(function: F, arguments_: tuple[Argument, ...] | None = None) -> F:
+def checked(
+    function: F, arguments_: tuple[Argument, ...] | None = None, static: Mapping[str, Static] | None = None
+) -> F:
     """The same function, which first checks its arguments and says in words what is wrong.
 
     Shapes and dtypes are checked whenever they are known, which is always: under `jit` that happens
@@ -169,14 +204,19 @@ def checked(function: F, arguments_: tuple[Argument, ...] | None = None) -> F:
     does not fit or a value outside the domain.
     """
     specification = arguments_ or arguments(function)
-
-    names = {a.name for a in specification}
+    ranges = dict(statics(function) if static is None else static)
+    parameters = tuple(inspect.signature(function).parameters)
+    names = set(parameters)
 
     @functools.wraps(function)
     def call(*args, **kwargs):
-        given = dict(zip((a.name for a in specification), args, strict=False)) | kwargs
+        given = dict(zip(parameters, args, strict=False)) | kwargs
         if given.keys() == names and len(args) + len(kwargs) == len(names):
             check(function.__name__, specification, given)
+            for name, range_ in ranges.items():
+                if not isinstance(given[name], int) or given[name] < range_.least:
+                    wanted = f"an integer, at least {range_.least}, known outside jit"
+                    raise ValueError(f"{function.__name__}: argument {name} must be {wanted}; got {given[name]!r}")
         return function(*args, **kwargs)  # which names missing and superfluous arguments itself
 
     return call  # pyright: ignore[reportReturnType]

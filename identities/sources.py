@@ -10,3 +10,15 @@ def notes(equation: int | str, erratum: str | None = None) -> Source:
     Network Gradients", Stanford CS224n.
     """
     return Source("Notes", str(equation), erratum)
+
+
+def cookbook(equation: int, erratum: str | None = None) -> Source:
+    """An equation of K. B. Petersen and M. S. Pedersen, "The Matrix Cookbook", version of 15 November 2012."""
+    return Source("Matrix Cookbook", str(equation), erratum)
+
+
+def giles(section: str) -> Source:
+    """A section of M. B. Giles, "An extended collection of matrix derivative results for forward and reverse mode
+    algorithmic differentiation", Oxford University Computing Laboratory, report 08/01, 2008.
+    """
+    return Source("Giles", section)

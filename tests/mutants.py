@@ -17,6 +17,7 @@ from identities.oracle.trial import Trial
 def of_results(got: np.ndarray, shape: Shape) -> Iterator[tuple[str, np.ndarray]]:
     """Wrong results made from right ones, of shape (batch, ...), with a name for each mistake."""
     yield "negated", -got
+    yield "one added", got + 1
     yield "doubled", 2 * got
     yield "scaled by 1 + 1e-9", got * (1 + 1e-9)
     largest = got.copy().reshape(len(got), -1)
@@ -41,7 +42,8 @@ def dropping_terms(identity: Identity, trial: Trial) -> list[np.ndarray]:
     """The results that come of leaving out one term of one sum of the closed form, for each in turn."""
     arguments = tuple(trial.batch.values())
     with full_precision():
-        traced = jax.make_jaxpr(identity.closed_form)(*[jnp.asarray(values[0]) for values in arguments])
+        closed_form = trial.shape.bind(identity.closed_form, identity.static)
+        traced = jax.make_jaxpr(closed_form)(*[jnp.asarray(values[0]) for values in arguments])
     count = len(_sums(traced.jaxpr))
 
     def mutants(*values):

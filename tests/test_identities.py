@@ -18,7 +18,8 @@ def test_identity(identity: Identity, plan: Plan) -> None:
     )
     assert verdict.passed, explain(verdict)
 
-    shape = draw_shapes(identity, plan.shapes, plan.seed)[0]
+    shapes = draw_shapes(identity, plan.shapes, plan.seed)
+    shape = min(shapes, key=lambda shape: (1 in dict(shape.sizes).values(), str(shape)))
     of_all_dtypes = list(trials(identity, shape, plan))
     assert [str(trial.got.dtype) for trial in of_all_dtypes] == list(plan.dtypes), "results keep the arguments' dtype"
     assert by_itself(of_all_dtypes[0]).passed, "differs outside jit and vmap"

@@ -4,6 +4,7 @@ import functools
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import hypothesis
 import hypothesis.strategies as st
@@ -11,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from identities.catalog import Identity
-from identities.signature import Argument, names, shape_of
+from identities.signature import Argument, bound, names, shape_of, statics
 
 LARGEST = 6
 """The largest size that a dimension takes by default: enough to tell every index from every other."""
@@ -32,6 +33,14 @@ class Shape:
 
     def of(self, argument: Argument) -> tuple[int, ...]:
         return shape_of(argument.dims(self.form), dict(self.sizes))
+
+    def also(self, name: str, value: int) -> "Shape":
+        """The shape with the value of a static argument."""
+        return Shape((*self.sizes, (name, value)), self.form)
+
+    def bind(self, function: Callable[..., Any], static: tuple[str, ...]) -> Callable[..., Any]:
+        """The function with its static arguments filled in, if it has any."""
+        return bound(function, self.sizes, static) if static else function
 
     def __str__(self) -> str:
         return ", ".join(f"{name} = {size}" for name, size in self.sizes) or "scalars"
@@ -60,7 +69,11 @@ def draw_shapes(identity: Identity, count: int, seed: int) -> list[Shape]:
     of the arguments admit them.
     """
     drawn = _draw_shapes(names(identity.arguments), forms(identity), 4 * count, seed)
-    return list(filter(admitted(identity), drawn))[:count]
+    shapes = list(filter(admitted(identity), drawn))[:count]
+    for name, static in statics(identity.function).items():
+        values = sorted(range(static.least, static.most + 1), key=lambda value: (3 * value + 1) % 5)
+        shapes = [shape.also(name, values[i % len(values)]) for i, shape in enumerate(shapes)]
+    return shapes
 
 
 @functools.cache

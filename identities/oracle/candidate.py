@@ -3,9 +3,10 @@
 import contextlib
 import difflib
 import functools
+import inspect
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -17,10 +18,7 @@ from identities.oracle.arguments import Batch, Shape, draw_values, regimes
 from identities.oracle.calling import ARRAYS, Fault, Outcome, call, convert
 from identities.oracle.tolerance import TOLERANCE, rounding_errors
 from identities.oracle.trial import Plan
-from identities.oracle.witness import Reference, function_values, reference, smooth
-
-_VANISHING = 1e-10
-"""A derivative that is nowhere larger than that is taken for nothing but rounding."""
+from identities.oracle.witness import Reference, reference, smooth
 
 Candidate = Callable[[Batch], list[Outcome]]
 """Where results come from: an outcome for each instance of a batch of arguments."""
@@ -170,33 +168,23 @@ def attempt(identity: Identity, candidate: Candidate, dtype: str, plan: Plan, sh
     right = reference(identity, shape, batch, eps, plan.seed)
     judged = smooth(identity, shape, batch, plan.seed)
     right.movement[~judged] = 0  # which would be the unit of all others
-    expected = next(iter(right.values.values()))[judged]
-    if np.abs(expected).max(initial=0) < _VANISHING:
-        left = _rounding_of_terms(identity, batch, eps).reshape(-1, *[1] * (right.movement.ndim - 1))
-        right = replace(right, movement=right.movement + left)
-    return Attempt(identity, shape, dtype, batch, candidate(batch), right, judged)
+    outcomes = candidate(with_static(identity, shape, batch))
+    return Attempt(identity, shape, dtype, batch, outcomes, right, judged)
 
 
-def _rounding_of_terms(identity: Identity, batch: Batch, eps: float) -> np.ndarray:
-    """How much rounding the terms of a derivative leave that cancel to nothing, as of x/|x| in one dimension.
-
-    They are about as large as f(x)/x, times the cotangent if there is one.
-    """
-
-    def largest(values: np.ndarray) -> np.ndarray:
-        return np.abs(values.astype(float)).reshape(len(values), -1).max(axis=1, initial=0)
-
-    by = next(a for a in identity.arguments if a.name == identity.along[0])
-    x = np.abs(batch[by.name].astype(float)).reshape(len(batch[by.name]), -1)
-    terms = largest(function_values(identity.function, batch)) / np.where(x > 0, x, 1).min(axis=1, initial=1)
-    if identity.kind == "vjp":
-        terms *= largest(batch[identity.arguments[0].name])
-    return eps * terms
+def with_static(identity: Identity, shape: Shape, batch: Batch) -> Batch:
+    """The batch with static arguments among the others, in the order in which the closed form takes them."""
+    if not identity.static:
+        return batch
+    count, sizes = len(next(iter(batch.values()))), dict(shape.sizes)
+    everything = batch | {name: np.full(count, sizes[name]) for name in identity.static}
+    return {name: everything[name] for name in inspect.signature(identity.closed_form).parameters}
 
 
 def repeats(candidate: Candidate, attempt: Attempt, which: Sequence[int]) -> bool:
     """Whether those instances give the same results, to rounding, when they are asked for again."""
-    again = candidate({name: values[list(which)] for name, values in attempt.batch.items()})
+    batch = {name: values[list(which)] for name, values in attempt.batch.items()}
+    again = candidate(with_static(attempt.identity, attempt.shape, batch))
     size = np.abs(attempt.expected[attempt.judged]).max(initial=0)
     scale = size * float(jnp.finfo(attempt.dtype).eps) * TOLERANCE
     for i, second in zip(which, again, strict=True):

@@ -16,8 +16,9 @@ def by_itself(trial: Trial) -> Trial:
     """The trial with one of its results computed anew: eagerly, by itself, in no batch."""
     got = trial.got.copy()
     with full_precision():
-        got[-1] = trial.identity.closed_form(*[jnp.asarray(values[-1]) for values in trial.batch.values()])
-    return Trial(trial.identity, trial.dtype, trial.batch, got, trial.reference)
+        closed_form = trial.shape.bind(trial.identity.closed_form, trial.identity.static)
+        got[-1] = closed_form(*[jnp.asarray(values[-1]) for values in trial.batch.values()])
+    return Trial(trial.identity, trial.dtype, trial.shape, trial.batch, got, trial.reference)
 
 
 def differentiated(identity: Identity, shape: Shape, plan: Plan, by: str) -> Trial:
@@ -25,8 +26,14 @@ def differentiated(identity: Identity, shape: Shape, plan: Plan, by: str) -> Tri
     position = [a.name for a in identity.arguments].index(by)
     plan = replace(plan, instances=64)  # a small batch: second derivatives of solves are where XLA may hang
     batch = draw_batch(identity, shape, "float64", plan)
-    program = compiled(jax.vmap(jax.jacfwd(identity.closed_form, position)), tuple(batch.values()), plan.device)
+    closed_form = shape.bind(identity.closed_form, identity.static)
+    program = compiled(jax.vmap(jax.jacfwd(closed_form, position)), tuple(batch.values()), plan.device)
     eps = float(jnp.finfo("float64").eps)
     return Trial(
-        identity, "float64", batch, program(*batch.values()), reference(identity, shape, batch, eps, plan.seed, then=by)
+        identity,
+        "float64",
+        shape,
+        batch,
+        program(*batch.values()),
+        reference(identity, shape, batch, eps, plan.seed, then=by),
     )

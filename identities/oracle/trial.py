@@ -47,6 +47,7 @@ class Trial:
 
     identity: Identity
     dtype: str
+    shape: Shape
     batch: Batch
     got: np.ndarray
     reference: Reference
@@ -80,7 +81,7 @@ def trials(identity: Identity, shape: Shape, plan: Plan) -> Iterator[Trial]:
     program = closed_form_program(identity, shape, plan)
     for dtype, batch, got in zip(plan.dtypes, batches, program(*map(_values, batches)), strict=True):
         eps = float(jnp.finfo(dtype).eps)
-        yield Trial(identity, dtype, batch, got, reference(identity, shape, batch, eps, plan.seed))
+        yield Trial(identity, dtype, shape, batch, got, reference(identity, shape, batch, eps, plan.seed))
 
 
 def draw_batch(identity: Identity, shape: Shape, dtype: str, plan: Plan) -> Batch:
@@ -99,7 +100,7 @@ def closed_form_program(identity: Identity, shape: Shape, plan: Plan) -> Callabl
     """
     batch = plan.each(identity) * len(regimes(identity))
     shapes = tuple((batch, *shape.of(a)) for a in identity.arguments)
-    return _program(identity.closed_form, shapes, plan.dtypes, plan.device)
+    return _program(shape.bind(identity.closed_form, identity.static), shapes, plan.dtypes, plan.device)
 
 
 @functools.cache

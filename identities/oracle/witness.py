@@ -21,6 +21,9 @@ from identities.signature import arguments, result
 
 WITNESSES = ("jacfwd", "jacrev")
 
+_VANISHING = 1e-10
+"""A derivative that is nowhere larger than that is taken for nothing but rounding."""
+
 Mode = Callable[[Callable[..., Any], int], Callable[..., Any]]
 
 
@@ -53,7 +56,29 @@ def reference(
     given = {name: values.astype(np.float64) for name, values in batch.items()}
     # One copy after the other: XLA may hang over large batches of solves.
     copies = [_witnessed(identity, shape, copy, then) for copy in (given, *perturbed(given, eps, seed))]
-    return reference_of({witness: np.stack([copy[witness] for copy in copies]) for witness in WITNESSES})
+    found = reference_of({witness: np.stack([copy[witness] for copy in copies]) for witness in WITNESSES})
+    largest = max(np.abs(values[np.isfinite(values)]).max(initial=0) for values in found.values.values())
+    if then is None and largest < _VANISHING:
+        left = _rounding_of_terms(identity, shape, batch, eps).reshape(-1, *[1] * (found.movement.ndim - 1))
+        found = Reference(found.values, found.movement + left)
+    return found
+
+
+def _rounding_of_terms(identity: Identity, shape: Shape, batch: Batch, eps: float) -> np.ndarray:
+    """How much rounding the terms of a derivative leave that cancel to nothing, as of x/|x| in one dimension.
+
+    They are about as large as f(x)/x, times the cotangent if there is one.
+    """
+
+    def largest(values: np.ndarray) -> np.ndarray:
+        return np.abs(values.astype(float)).reshape(len(values), -1).max(axis=1, initial=0)
+
+    by = next(a for a in identity.arguments if a.name == identity.along[0])
+    x = np.abs(batch[by.name].astype(float)).reshape(len(batch[by.name]), -1)
+    terms = largest(function_values(identity, shape, batch)) / np.where(x > 0, x, 1).min(axis=1, initial=1)
+    if identity.kind == "vjp":
+        terms *= largest(batch[identity.arguments[0].name])
+    return eps * terms
 
 
 def smooth(identity: Identity, shape: Shape, batch: Batch, seed: int) -> np.ndarray:
@@ -76,7 +101,7 @@ def smooth(identity: Identity, shape: Shape, batch: Batch, seed: int) -> np.ndar
             finite = np.isfinite(before).all(axis=1) & np.isfinite(after).all(axis=1)
             with np.errstate(invalid="ignore"):
                 jump = np.abs(after - before).max(axis=1, initial=0)
-            found &= finite & ~(jump > 1e-6 * np.abs(before[finite]).max(initial=0))
+            found &= finite & ~(jump > max(1e-6 * np.abs(before[finite]).max(initial=0), _VANISHING))
     return found
 
 
@@ -91,7 +116,8 @@ def reference_of(copies: Mapping[str, np.ndarray]) -> Reference:
 def _witnessed(identity: Identity, shape: Shape, batch: Batch, then: str | None) -> dict[str, np.ndarray]:
     primals = {a.name: batch[a.name] for a in arguments(identity.function)}
     orders = [(name, name) if identity.kind == "hessian" else (name,) for name in identity.along]
-    dense = [_dense(identity.function, (*o, then) if then else o, primals) for o in orders]
+    function = shape.bind(identity.function, identity.static)
+    dense = [_dense(function, (*o, then) if then else o, primals) for o in orders]
     return {
         witness: in_layout(identity, shape, batch, [tensors[witness] for tensors in dense]) for witness in WITNESSES
     }
@@ -121,9 +147,10 @@ def _contract(vectors: np.ndarray, dense: np.ndarray, axis: int) -> np.ndarray:
     return np.einsum("bv,bpva->bpa", vectors.reshape(batch, -1), flat).reshape(batch, *before, *after)
 
 
-def function_values(function: Callable[..., Any], batch: Batch) -> np.ndarray:
+def function_values(identity: Identity, shape: Shape, batch: Batch) -> np.ndarray:
     """What the function itself gives, in float64."""
-    primals = [batch[a.name].astype(np.float64) for a in arguments(function)]
+    primals = [batch[a.name].astype(np.float64) for a in arguments(identity.function)]
+    function = shape.bind(identity.function, identity.static)
     return _function_program(function, tuple(values.shape for values in primals))(*primals)
 
 

@@ -110,15 +110,15 @@ def _differences(h: float, central: bool) -> Guess:
     def guess(sample: Sample) -> Truth:
         identity = sample.identity
         at = {a.name: sample.batch[a.name].astype(float) for a in identity.arguments}
-        here = function_values(identity.function, at)
+        here = function_values(identity, sample.shape, at)
         dense = []
         for name in identity.along:
             columns = []
             for index in np.ndindex(*at[name].shape[1:]):
                 step = np.zeros(at[name].shape)
                 step[:, *index] = h
-                after = function_values(identity.function, at | {name: at[name] + step})
-                before = function_values(identity.function, at | {name: at[name] - step}) if central else here
+                after = function_values(identity, sample.shape, at | {name: at[name] + step})
+                before = function_values(identity, sample.shape, at | {name: at[name] - step}) if central else here
                 columns.append((after - before) / (2 * h if central else h))
             dense.append(np.stack(columns, axis=-1).reshape(*here.shape, *at[name].shape[1:]))
         values = in_layout(identity, sample.shape, at, dense)

@@ -168,7 +168,7 @@ def _value(identity: Identity) -> Guess:
     def guess(sample: Sample) -> Truth:
         if sample.shape.of(replace(identity.arguments[0], forms=(dims,))) != sample.got.shape[1:]:
             return _NOTHING
-        values = function_values(identity.function, sample.batch)
+        values = function_values(identity, sample.shape, sample.batch)
         return Truth(values, np.abs(values) * 2.0**-50)
 
     return guess
@@ -183,7 +183,7 @@ def multipliers(case: Case) -> Iterator[tuple[str, Guess]]:
     if identity.kind != "value":
         scalar = not result(identity.function).dims(0)
         name = "the value of the function"
-        at_hand[name] = (lambda sample: function_values(identity.function, sample.batch), scalar)
+        at_hand[name] = (lambda sample: function_values(identity, sample.shape, sample.batch), scalar)
     for name, (values, scalar) in at_hand.items():
         features: list[tuple[str, Change]] = [(name, _entries)]
         if not scalar:

@@ -9,11 +9,11 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
+from identities.catalog import Identity
 from identities.oracle.diagnosis.case import Case, Guess, Sample, Truth
 from identities.oracle.diagnosis.factors import Factor, find_factor
 from identities.oracle.witness import function_values
@@ -200,7 +200,7 @@ def _atoms(case: Case) -> list[Atom]:
         z = result(identity.function)
         name = "z" if z.dims(0) else "J"
         if name not in {a.name for a in identity.arguments}:
-            bases.append(Atom(name, _without_ones(z.dims(0)), functools.cache(_values_of(z, identity.function))))
+            bases.append(Atom(name, _without_ones(z.dims(0)), functools.cache(_values_of(z, identity))))
     of_value = [(name, f) for name, f in _FUNCTIONS if name in ("1/{}", "(1 - {})")]
     functions = [
         Atom(name.format(atom.name), atom.dims, functools.cache(_applied(f, atom.values)), plain=False)
@@ -216,11 +216,11 @@ def _without_ones(dims: Sequence[str]) -> tuple[str, ...]:
     return tuple(dim for dim in dims if dim != "1")
 
 
-def _values_of(a: Argument, function: Callable[..., Any] | None = None) -> Callable[[Sample], np.ndarray]:
+def _values_of(a: Argument, identity: Identity | None = None) -> Callable[[Sample], np.ndarray]:
     """Of an argument, or of the function whose result is described; a row vector counts as a vector."""
 
     def values(sample: Sample) -> np.ndarray:
-        full = function_values(function, sample.batch) if function else sample.batch[a.name].astype(float)
+        full = function_values(identity, sample.shape, sample.batch) if identity else sample.batch[a.name].astype(float)
         return full.squeeze(tuple(i for i, dim in enumerate(a.dims(sample.shape.form), start=1) if dim == "1"))
 
     return values

@@ -1,0 +1,17 @@
+"""Derivatives of functions of matrices.
+
+The derivative of a scalar by a matrix has the shape of the matrix. Capital letters are matrices, small ones
+vectors and scalars; a prime in a docstring is a transpose.
+"""
+
+from identities.matrix import (  # noqa: F401
+    determinants,
+    differentials,
+    eigenvalues,
+    forms,
+    inverses,
+    norms,
+    powers,
+    structured,
+    traces,
+)

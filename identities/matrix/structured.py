@@ -1,0 +1,208 @@
+"""Matrices with structure: derivatives by their independent entries, and gradients in their own space.
+
+The two differ. A symmetric matrix has its entries off the diagonal twice, so that the derivative by an
+independent entry counts both; that is what the Matrix Cookbook prints, and what an optimiser over the
+entries of one triangle wants. The gradient in the space of symmetric matrices, with the inner product
+Tr A'B, counts each once, and is the symmetric part of the unstructured one; that is what a step
+X - t grad f wants, and nearly everybody else (Srinivasan and Panda, "What is the gradient of a scalar
+function of a symmetric matrix?", 2020).
+"""
+
+from typing import Annotated
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from identities import domains, linalg
+from identities.catalog import jacobian, vjp
+from identities.matrix.forms import congruence_jacobian_X
+from identities.matrix.shapes import Matrix, PositiveDefinite, Scalar, Square
+from identities.signature import checked
+from identities.sources import cookbook
+
+
+def twice_off_diagonal(G: Square) -> Square:
+    """G + G' - G o I: each entry with its mirror image, those on the diagonal once."""
+    return G + G.T - jnp.diag(jnp.diag(G))
+
+
+@checked
+def symmetric_by_triangle(L: Square) -> Square:
+    """The symmetric matrix whose lower triangle is that of L."""
+    return jnp.tril(L) + jnp.tril(L, -1).T
+
+
+@jacobian(
+    symmetric_by_triangle,
+    states=r"\frac{\partial A}{\partial A_{ij}} = S^{ij} = J^{ij} + J^{ji} - J^{ij} J^{ij}, \quad i \ge j",
+    source=cookbook(134),
+    exact=True,
+)
+def symmetric_by_triangle_jacobian(L):
+    """The structure matrices, shape (n, n, n, n); zero for the entries of L above the diagonal."""
+    n = L.shape[0]
+    J = jnp.eye(n * n, dtype=L.dtype).reshape(n, n, n, n)
+    both = J + J.swapaxes(0, 1) - J * jnp.eye(n, dtype=L.dtype)
+    return both * jnp.tril(jnp.ones((n, n), L.dtype))
+
+
+@vjp(
+    symmetric_by_triangle,
+    states=r"\frac{dF}{dA_{ij}} = \sum_{kl} \frac{\partial F}{\partial A_{kl}} \frac{\partial A_{kl}}{\partial A_{ij}}"
+    r" = (G + G^\top - G \circ I)_{ij}, \quad i \ge j",
+    source=(cookbook(133), cookbook(138)),
+    exact=True,
+)
+def symmetric_by_triangle_vjp(delta, L):
+    """The derivative G by all entries as one by the independent ones, shape (n, n), lower triangle."""
+    return jnp.tril(twice_off_diagonal(delta))
+
+
+@checked
+def symmetric_part(A: Square) -> Square:
+    """(A + A')/2, the projection onto the symmetric matrices."""
+    return (A + A.T) / 2
+
+
+@vjp(
+    symmetric_part,
+    states=r"\nabla F = \frac{1}{2} (G + G^\top)",
+    source=cookbook(
+        138, erratum="a gradient is meant by many readers; what is printed counts entries off the diagonal twice"
+    ),
+)
+def symmetric_part_vjp(delta, A):
+    """The derivative G by all entries as a gradient in the space of symmetric matrices, shape (n, n)."""
+    return (delta + delta.T) / 2
+
+
+@checked
+def trace_with_symmetric(A: Square, L: Square) -> Scalar:
+    """Tr AX, X symmetric with the lower triangle of L."""
+    return jnp.sum(A.T * symmetric_by_triangle(L))
+
+
+@jacobian(
+    trace_with_symmetric,
+    wrt="L",
+    states=r"\frac{d \operatorname{Tr} AX}{dX_{ij}} = (A + A^\top - A \circ I)_{ij}, \quad i \ge j",
+    source=cookbook(139),
+    exact=True,
+)
+def trace_with_symmetric_jacobian_L(A, L):
+    """By the independent entries, shape (n, n), lower triangle; as a gradient it is (A + A')/2."""
+    return jnp.tril(twice_off_diagonal(A))
+
+
+@checked
+def log_determinant_of_symmetric(L: PositiveDefinite) -> Scalar:
+    """ln det X, X symmetric with the lower triangle of L."""
+    return linalg.log_abs_det(symmetric_by_triangle(L))
+
+
+@jacobian(
+    log_determinant_of_symmetric,
+    states=r"\frac{d \ln \det X}{dX_{ij}} = (2X^{-1} - X^{-1} \circ I)_{ij}, \quad i \ge j",
+    source=cookbook(141),
+)
+def log_determinant_of_symmetric_jacobian(L):
+    """By the independent entries, shape (n, n), lower triangle; as a gradient it is X^-1."""
+    return jnp.tril(twice_off_diagonal(linalg.inv(symmetric_by_triangle(L))))
+
+
+@checked
+def log_determinant_of_symmetric_part(A: Annotated[Square, domains.positive_definite_part]) -> Scalar:
+    """ln det X, X = (A + A')/2."""
+    return linalg.log_abs_det(symmetric_part(A))
+
+
+@jacobian(log_determinant_of_symmetric_part, states=r"\nabla \ln \det X = X^{-1}", source=cookbook(141))
+def log_determinant_of_symmetric_part_jacobian(A):
+    """The gradient in the space of symmetric matrices, shape (n, n)."""
+    return linalg.inv(symmetric_part(A))
+
+
+@checked
+def trace_with_diagonal(A: Square, X: Square) -> Scalar:
+    """Tr AD, D diagonal with the diagonal of X."""
+    return jnp.sum(jnp.diag(A) * jnp.diag(X))
+
+
+@jacobian(
+    trace_with_diagonal,
+    wrt="X",
+    states=r"\frac{d \operatorname{Tr} AX}{dX} = A \circ I",
+    source=cookbook(142),
+    exact=True,
+)
+def trace_with_diagonal_jacobian_X(A, X):
+    """The diagonal of A, as a matrix, shape (n, n); entries and gradient agree."""
+    return jnp.diag(jnp.diag(A))
+
+
+def diagonal_sums(A: Square) -> Float[Array, "2*n-1"]:
+    """The sums along the diagonals of A, from the lower left corner to the upper right."""
+    n = A.shape[0]
+    # Rows from the last to the first, one entry too long each: read anew, they are sheared to columns.
+    sheared = jnp.pad(A[::-1], ((0, 0), (0, n))).reshape(-1)[: n * (2 * n - 1)].reshape(n, 2 * n - 1)
+    return sheared.sum(axis=0)
+
+
+@checked
+def trace_with_toeplitz(A: Square, t: Float[Array, "2*n-1"]) -> Scalar:
+    """Tr AT, T the Toeplitz matrix whose diagonals have the values t, from the lower left to the upper right."""
+    n = A.shape[0]
+    i = jnp.arange(n)
+    return jnp.sum(A.T * t[i[None, :] - i[:, None] + n - 1])
+
+
+@jacobian(
+    trace_with_toeplitz,
+    wrt="t",
+    states=r"\frac{d \operatorname{Tr} AT}{dT} = \frac{d \operatorname{Tr} TA}{dT} = \alpha(A),"
+    r" \quad \alpha_k = \sum_{j - i = k} (A^\top)_{ij}",
+    source=cookbook(143),
+    exact=True,
+)
+def trace_with_toeplitz_jacobian_t(A, t):
+    """The sums of A' along its diagonals, shape (2n - 1,); as a gradient, their averages."""
+    return diagonal_sums(A.T)
+
+
+@checked
+def trace_with_symmetric_toeplitz(A: Square, t: Float[Array, "n"]) -> Scalar:
+    """Tr AT, T the symmetric Toeplitz matrix with t in its first column."""
+    i = jnp.arange(A.shape[0])
+    return jnp.sum(A.T * t[jnp.abs(i[None, :] - i[:, None])])
+
+
+@jacobian(
+    trace_with_symmetric_toeplitz,
+    wrt="t",
+    states=r"\frac{d \operatorname{Tr} AT}{dT} = \alpha(A) + \alpha(A)^\top - \alpha(A) \circ I",
+    source=cookbook(144),
+    exact=True,
+)
+def trace_with_symmetric_toeplitz_jacobian_t(A, t):
+    """The sums of A along both diagonals at each distance, the main one once, shape (n,)."""
+    sums = diagonal_sums(A)
+    n = A.shape[0]
+    return (sums + sums[::-1])[n - 1 :].at[0].set(jnp.trace(A))
+
+
+@checked
+def sines_of_congruence(X: Matrix, B: Square) -> Scalar:
+    """g(U) = sum sin U_kl of U = X'BX: a scalar function of a matrix function."""
+    return jnp.sin(X.T @ B @ X).sum()
+
+
+@jacobian(
+    sines_of_congruence,
+    wrt="X",
+    states=r"\frac{\partial g(U)}{\partial X_{ij}} = \operatorname{Tr}\left("
+    r"\left(\frac{\partial g(U)}{\partial U}\right)^\top \frac{\partial U}{\partial X_{ij}}\right)",
+    source=(cookbook(135), cookbook(136), cookbook(137)),
+)
+def sines_of_congruence_jacobian_X(X, B):
+    """The chain rule, with the matrix dg/dU = cos U and the tensor dU/dX, shape (n, m)."""
+    return jnp.einsum("kl,klij->ij", jnp.cos(X.T @ B @ X), congruence_jacobian_X(X, B))
