@@ -15,6 +15,7 @@ from identities.oracle.verify import Verification
 from identities.signature import describe, result
 
 _SYMBOLS = {
+    r"^{-\top}": "⁻ᵀ",
     r"^\top": "ᵀ",
     "^2": "²",
     "^3": "³",
@@ -26,6 +27,12 @@ _SYMBOLS = {
     r"\varphi": "φ",
     r"\Phi": "Φ",
     r"\pi": "π",
+    r"\lambda": "λ",
+    r"\alpha": "α",
+    r"\otimes": "⊗",
+    r"\nabla ": "∇",
+    r"\ge": "≥",
+    r"\overline": "conj",
     r"\circ": "∘",
     r"\sum": "Σ",
     r"\langle ": "⟨",
