@@ -28,11 +28,10 @@ _SYMBOLS = {
     r"\Phi": "Φ",
     r"\pi": "π",
     r"\lambda": "λ",
-    r"\alpha": "α",
+    r"\alpha": "α",  # noqa: RUF001
     r"\otimes": "⊗",
     r"\nabla ": "∇",
     r"\ge": "≥",
-    r"\overline": "conj",
     r"\circ": "∘",
     r"\sum": "Σ",
     r"\langle ": "⟨",
@@ -60,6 +59,7 @@ def plain(latex: str) -> str:
         return text if re.fullmatch(r"[\w∂ŷᵀ²√πθδσφΦ]+|\(.*\)", text) else f"({text})"
 
     text = re.sub(r"\\hat\{(\w)\}", "\\1\u0302", latex).replace("y\u0302", "ŷ")
+    text = re.sub(r"\\overline\{\(([^{}]*)\)\}", r"conj(\1)", text)
     text = re.sub(r"\\operatorname\{(\w+)\}", r"\1", text)
     for symbol, replacement in _SYMBOLS.items():
         text = text.replace(symbol, replacement)
