@@ -26,6 +26,9 @@ from identities.signature import arguments, names, result
 ENTRIES = 1 << 20
 """About how many entries the largest array has, arguments and result."""
 
+POWER = 3
+"""What static arguments are."""
+
 
 def shape_of_benchmark(identity: Identity) -> Shape:
     """The shape, with equal sizes, whose largest array has about ENTRIES entries."""
@@ -50,10 +53,10 @@ def _entries(shape: tuple[int, ...]) -> int:
     return count
 
 
-def autodiff(identity: Identity) -> dict[str, Callable[..., Any]]:
+def autodiff(identity: Identity, shape: Shape) -> dict[str, Callable[..., Any]]:
     """The ways that JAX has to the same derivative, on the closed form's arguments."""
-    function = identity.function
-    position = [[a.name for a in arguments(function)].index(name) for name in identity.along]
+    function = shape.bind(identity.function, identity.static)
+    position = [[a.name for a in arguments(identity.function)].index(name) for name in identity.along]
     if identity.kind == "jacobian":
         return {"jacfwd": jax.jacfwd(function, position[0]), "jacrev": jax.jacrev(function, position[0])}
     if identity.kind == "hessian":
@@ -61,7 +64,7 @@ def autodiff(identity: Identity) -> dict[str, Callable[..., Any]]:
             "jacfwd": jax.jacfwd(jax.jacrev(function, position[0]), position[0]),
             "jacrev": jax.jacrev(jax.jacfwd(function, position[0]), position[0]),
         }
-    count = len(arguments(function))
+    count = len(arguments(identity.function))
 
     def with_only(primals):
         def of_varied(*varied):
@@ -97,9 +100,11 @@ def main() -> None:
     slower = []
     for identity in [find(name) for name in options.names] or catalog.values():
         shape = shape_of_benchmark(identity)
+        for name in identity.static:
+            shape = shape.also(name, POWER)
         batch = draw_values(identity, shape, options.dtype, 1, seed=0)
         values = jax.device_put([jnp.asarray(v[-1]) for v in batch.values()], device)
-        programs = {"closed form": identity.closed_form, **autodiff(identity)}
+        programs = {"closed form": shape.bind(identity.closed_form, identity.static), **autodiff(identity, shape)}
         if identity.kind == "jacobian":  # whose modes go through a basis of the inputs or of the outputs
             inputs = _entries(shape.of(next(a for a in identity.arguments if a.name == identity.wrt)))
             outputs = _entries(shape.of(result(identity.function)))
