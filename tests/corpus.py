@@ -306,6 +306,32 @@ def jacobian_of_a_curve_as_a_column(x):
     return np.array([[2 * x * b + a * np.cos(x)], [2 * x + np.cos(x)]])
 
 
+@wrong("trace_XX_jacobian", "transpose")
+def trace_of_a_square_untransposed(X):
+    return 2 * X
+
+
+@wrong("inverse_vjp", "transpose")
+def inverse_pulled_back_untransposed(delta, X):
+    Y = np.linalg.inv(X)
+    return -Y @ delta.T @ Y
+
+
+@wrong("matvec_vjp_W", "layout")
+def unrolled_by_columns_and_rolled_by_rows(delta, W, x):
+    return np.outer(delta, x).ravel(order="F").reshape(W.shape)
+
+
+@wrong("log_determinant_jacobian", "transpose")
+def inverse_untransposed(X):
+    return np.linalg.inv(X)
+
+
+@wrong("trace_with_symmetric_jacobian_L", "diagonal")
+def symmetric_by_entries_without_correction(A, L):
+    return np.tril(A + A.T)
+
+
 # ---- wrong: parts missing
 
 
@@ -816,6 +842,18 @@ def attention_backward(delta, q, K, V):
 @right(LOG_DET)
 def log_determinant(X):
     return 2 * np.linalg.solve(X @ X.T + 4 * np.eye(len(X)), X)
+
+
+@right("trace_of_AXk_jacobian_X")
+def power_rule_by_sums(A, X, k):
+    P = [np.linalg.matrix_power(X, r) for r in range(k + 1)]
+    return sum((P[r].T @ A.T @ P[k - 1 - r].T for r in range(k)), np.zeros_like(X))
+
+
+@right("inverse_form_jacobian_X")
+def inverse_form_by_the_inverse(a, X, b):
+    Y = np.linalg.inv(X)
+    return -Y.T @ np.outer(a, b) @ Y.T
 
 
 # ---- right: in single precision
