@@ -19,7 +19,7 @@ from rich.table import Table
 
 from benchmarks.timing import median, ratio, times
 from identities.catalog import Identity, catalog, find
-from identities.oracle.arguments import Shape, draw_values
+from identities.oracle.arguments import Shape, admitted, draw_values
 from identities.oracle.programs import find_device
 from identities.signature import arguments, names, result
 
@@ -41,7 +41,7 @@ def shape_of_benchmark(identity: Identity) -> Shape:
             order = 2 if identity.kind == "hessian" else 1
             outer = _entries(shape.of(result(identity.function)))
             largest = max(largest, outer * _entries(shape.of(inner)) ** order)
-        if largest > ENTRIES or not shape.sizes:
+        if largest > ENTRIES or not shape.sizes or not admitted(identity)(shape):
             return Shape(tuple((name, size) for name, _ in shape.sizes))
         size *= 2
 
