@@ -13,6 +13,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -42,13 +43,15 @@ class _Backward:
             sizes = (("n", 5), ("p", 3))
         batch = draw_values(identity, Shape(sizes), dtype, 4, 0)
         point = {name: values[6] for name, values in batch.items()}  # an ordinary one
-        self.identity, self.entry = identity, entry
+        static = dict.fromkeys(identity.static, 3)
+        self.identity = identity
+        self.function, self.candidate = partial(identity.function, **static), partial(entry.candidate, **static)
         self.primals = {a.name: point[a.name] for a in arguments(identity.function)}
         self.wrt = identity.along[0]
         self.at = self.primals[self.wrt]
 
     def value(self, x: Any) -> Any:
-        f = self.identity.function
+        f = self.function
         if self.identity.kind == "hessian":
             position = list(self.primals).index(self.wrt)
             f = jax.grad(f, position)
@@ -56,7 +59,7 @@ class _Backward:
 
     def pull_back(self, delta: np.ndarray, x: np.ndarray) -> np.ndarray:
         given = tuple((self.primals | {self.wrt: np.asarray(x)}).values())
-        candidate, kind = self.entry.candidate, self.identity.kind
+        candidate, kind = self.candidate, self.identity.kind
         if kind == "vjp":
             got = candidate(np.asarray(delta), *given)
         elif kind == "jvp":
