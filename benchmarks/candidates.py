@@ -19,7 +19,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import torch  # pyright: ignore[reportMissingImports]
+import torch  # pyright: ignore[reportMissingImports]  # an extra, which the type checker may not see
 from jax.test_util import check_grads
 from rich.console import Console
 from rich.table import Table
@@ -103,6 +103,7 @@ def by_gradcheck(entry: Entry, dtype: str) -> None:
             return torch.from_numpy(np.array(backward.pull_back(deltas[0].numpy(), x.detach().numpy())))
 
     x = torch.from_numpy(np.array(backward.at)).requires_grad_()
+    # Its defaults in float64; in float32 they reject everything, and these are what people set.
     eps, atol = (1e-6, 1e-5) if dtype == "float64" else (1e-3, 1e-2)
     torch.autograd.gradcheck(Function.apply, (x,), eps=eps, atol=atol)
 

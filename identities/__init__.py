@@ -3,6 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
+# The topics: importing one puts its identities into the catalog.
 from identities import chain, elementwise, linear, linear_regression, matrix, norms, softmax  # noqa: F401
 from identities.catalog import Identity as Identity
 from identities.catalog import Source as Source

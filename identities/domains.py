@@ -142,3 +142,7 @@ small = Domain("", lambda z: z, lambda x: jnp.array(True), lambda shape: max(sha
 
 longer_than_one = Domain("", lambda z: z, lambda x: jnp.array(True), lambda shape: shape[0] > 1)
 """Any values, of more than one entry: where a derivative in one dimension is zero, and nothing but rounding."""
+
+beyond_one = Domain("", lambda z: z + np.where(z < 0, -1.0, 1.0), lambda x: jnp.array(True))
+within_one = Domain("", inside_unit_interval.project, lambda x: jnp.array(True))
+"""Any values; drawn beyond one and within it, so that an argument of either kind never equals one of the other."""

@@ -6,7 +6,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import jax.scipy.linalg
 
 
 def _in_every_dtype(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -23,9 +22,7 @@ def _in_every_dtype(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 det = _in_every_dtype(jnp.linalg.det)
-eigh = _in_every_dtype(jnp.linalg.eigh)
 eigvalsh = _in_every_dtype(jnp.linalg.eigvalsh)
-expm = _in_every_dtype(jax.scipy.linalg.expm)
 inv = _in_every_dtype(jnp.linalg.inv)
 log_abs_det = _in_every_dtype(lambda X: jnp.linalg.slogdet(X)[1])
 solve = _in_every_dtype(jnp.linalg.solve)

@@ -13,7 +13,7 @@ from scipy import special
 from identities import Identity, catalog, check
 
 try:
-    import torch  # pyright: ignore[reportMissingImports]
+    import torch  # pyright: ignore[reportMissingImports]  # an extra, which the type checker may not see
 except ImportError:
     torch: Any = None
 

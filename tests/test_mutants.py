@@ -18,10 +18,8 @@ def differs(mutant: np.ndarray, got: np.ndarray) -> bool:
     """Whether a mutant is one: changing a term that vanishes, or a shift that cancels, is no mistake."""
     if mutant.shape != got.shape:
         return True
-    there = np.isfinite(got)  # and not where the function has no derivative
-    if not np.isfinite(mutant[there]).all():
-        return True
-    return bool(np.abs(mutant - got)[there].max(initial=0) > 1e-13 * np.abs(got[there]).max(initial=0))
+    with np.errstate(invalid="ignore"):
+        return not np.abs(mutant - got).max() <= 1e-13 * np.abs(got).max()
 
 
 @pytest.mark.parametrize("identity", catalog.values(), ids=str)

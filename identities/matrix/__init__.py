@@ -4,6 +4,7 @@ The derivative of a scalar by a matrix has the shape of the matrix. Capital lett
 vectors and scalars; a prime in a docstring is a transpose.
 """
 
+# Importing one puts its identities into the catalog.
 from identities.matrix import (  # noqa: F401
     determinants,
     differentials,

@@ -1,18 +1,11 @@
 """Determinants, and logarithms of determinants."""
 
-import jax.numpy as jnp
-
 from identities import linalg
 from identities.catalog import jacobian
 from identities.matrix.differentials import log_determinant
-from identities.matrix.shapes import FullColumnRank, FullRowRank, Invertible, Scalar
+from identities.matrix.shapes import FullColumnRank, FullRowRank, Scalar
 from identities.signature import checked
 from identities.sources import cookbook
-
-
-def curve_of_matrices(x: Scalar, X: Invertible) -> tuple[Invertible, Invertible, Invertible]:
-    """A curve Y(x) = X + sin(x) X'/4, invertible where X is well-conditioned, and its first two derivatives."""
-    return X + jnp.sin(x) * X.T / 4, jnp.cos(x) * X.T / 4, -jnp.sin(x) * X.T / 4
 
 
 @checked

@@ -5,7 +5,6 @@ from jaxtyping import Array, Float
 
 from identities import linalg
 from identities.catalog import jacobian, vjp
-from identities.matrix.determinants import curve_of_matrices
 from identities.matrix.differentials import inverse
 from identities.matrix.shapes import (
     FullColumnRank,
@@ -22,6 +21,11 @@ from identities.signature import checked
 from identities.sources import cookbook, giles
 
 
+def curve_of_matrices(x: Scalar, X: Invertible) -> tuple[Invertible, Square]:
+    """A curve Y(x) = X + sin(x) X'/4, invertible where X is well-conditioned, and its derivative."""
+    return X + jnp.sin(x) * X.T / 4, jnp.cos(x) * X.T / 4
+
+
 @checked
 def inverse_of_curve(x: Scalar, X: Invertible) -> Square:
     """Y(x)^-1 along the curve Y(x) = X + sin(x) X'/4."""
@@ -36,7 +40,7 @@ def inverse_of_curve(x: Scalar, X: Invertible) -> Square:
 )
 def inverse_of_curve_jacobian_x(x, X):
     """Two products with the inverse, shape (n, n)."""
-    Y, dY, _ = curve_of_matrices(x, X)
+    Y, dY = curve_of_matrices(x, X)
     inverse = linalg.inv(Y)
     return -inverse @ dY @ inverse
 

@@ -1,24 +1,29 @@
 """Norms of differences, and quotients of squared norms."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import jax.numpy as jnp
 
 from identities.catalog import jacobian
-from identities.domains import longer_than_one
+from identities.domains import beyond_one, longer_than_one, within_one
 from identities.matrix.shapes import Scalar, Vector
 from identities.signature import checked
 from identities.sources import cookbook
 
+Beyond = Annotated[Vector, beyond_one]
+BeyondInSpace = Annotated[Vector, replace(beyond_one, admits=longer_than_one.admits)]
+Within = Annotated[Vector, within_one]
+
 
 @checked
-def distance(x: Vector, a: Vector) -> Scalar:
+def distance(x: Beyond, a: Within) -> Scalar:
     """||x - a||, for x other than a."""
     return jnp.linalg.norm(x - a)
 
 
 @checked
-def direction(x: Annotated[Vector, longer_than_one], a: Vector) -> Vector:
+def direction(x: BeyondInSpace, a: Within) -> Vector:
     """(x - a)/||x - a||, for x other than a."""
     return (x - a) / jnp.linalg.norm(x - a)
 

@@ -98,7 +98,7 @@ def convert(value: np.ndarray, arrays: str) -> Any:
         import jax
 
         return jax.device_put(value, jax.devices(device)[0] if device else None)
-    import torch  # pyright: ignore[reportMissingImports]
+    import torch  # pyright: ignore[reportMissingImports]  # an extra, which the type checker may not see
 
     if value.dtype.name == "bfloat16":  # which torch takes from no array
         return torch.from_numpy(value.astype(np.float32)).to(torch.bfloat16).to(device or "cpu")
@@ -149,8 +149,9 @@ def as_array(result: Any) -> np.ndarray:
 def _judgeable(result: Any) -> Outcome:
     try:
         array = as_array(result)
-    except Exception as error:  # of a ragged list, say, or an array that is no more
-        what = " of parts of different shapes" if isinstance(result, (list, tuple)) else f" ({_short(error)})"
+    except Exception as error:  # a stranger's object may raise anything; it becomes the verdict, with the error in it
+        ragged = isinstance(error, ValueError) and isinstance(result, (list, tuple))
+        what = " of parts of different shapes" if ragged else f" ({_short(error)})"
         return Fault("wrong-type", f"returns a {type(result).__name__}{what}, not an array of numbers", _short(result))
     real = array.dtype.kind in "biuf" or array.dtype.name in ("bfloat16", "float16")
     if not real:
@@ -163,7 +164,7 @@ def _judgeable(result: Any) -> Outcome:
 def _short(value: Any) -> str:
     try:
         text = " ".join(repr(value).split())
-    except Exception as error:
+    except Exception as error:  # a stranger's repr may raise anything too, and that is then printed
         text = f"<{type(value).__name__} whose repr raises {type(error).__name__}>"
     return text if len(text) <= 200 else text[:200] + " ..."
 

@@ -37,7 +37,7 @@ class Local:
             raise TypeError(f"a candidate is a function, got a {type(self.function).__name__}")
         try:
             convert(np.zeros(1), self.arrays)
-        except Exception as error:  # of a framework that is not there, or a device
+        except (ImportError, RuntimeError, AssertionError) as error:  # no such framework, or no such device
             raise ValueError(f"arrays={self.arrays!r} are not to be had here: {error}") from error
 
     def __call__(self, batch: Batch) -> list[Outcome]:
@@ -194,6 +194,6 @@ def repeats(candidate: Candidate, attempt: Attempt, which: Sequence[int]) -> boo
                 return False
         elif first.shape != second.shape or not np.allclose(
             first.astype(float), second.astype(float), rtol=0, atol=scale, equal_nan=True
-        ):
+        ):  # NaN twice is wrong, but not random
             return False
     return True

@@ -66,18 +66,16 @@ def diagnose(attempts: Sequence[Attempt], deterministic: bool) -> Diagnosis:
 
 
 def _of_faults(case: Case, attempts: Sequence[Attempt]) -> Diagnosis:
-    failed = [np.array([isinstance(outcome, Fault) for outcome in a.outcomes]) for a in attempts]
+    failed = [a.judged & [isinstance(outcome, Fault) for outcome in a.outcomes] for a in attempts]
     _, fault = min(
         ((sum(size for _, size in a.shape.sizes), fault) for a in attempts for _, fault in a.faults[:1]),
         key=lambda found: found[0],
     )
-    count, of = sum(int(f.sum()) for f in failed), sum(map(len, failed))
+    count, of = sum(int(f.sum()) for f in failed), sum(int(a.judged.sum()) for a in attempts)
     if count == of or fault.kind == "mutates-arguments":
         return Diagnosis(fault.kind, fault.sentence)
-    everything = Case(
-        case.identity, case.dtype, tuple(replace(s, kept=np.ones(len(s.kept), bool)) for s in case.samples)
-    )
-    region = find_region(everything, failed)
+    samples = tuple(replace(s, kept=a.judged) for s, a in zip(case.samples, attempts, strict=True))
+    region = find_region(replace(case, samples=samples), failed)
     return Diagnosis(fault.kind, fault.sentence + (f", {region}" if region else f", in {count} of {of} calls"))
 
 
@@ -90,7 +88,7 @@ def _of_shape(case: Case) -> Diagnosis:
         if case.explained(relation.guess):
             return Diagnosis("shape", f"{relation.sentence}: it {fact}")
     for what, reduce in unreduced(case):
-        reduced = case.with_results(lambda sample: reduce(sample.got))  # noqa: B023
+        reduced = case.with_results(lambda sample, reduce=reduce: reduce(sample.got))
         if reduced.explained(truth):
             return Diagnosis("reduction", f"{what}: it {fact}")
     for what, guess in own_arguments(case):
@@ -99,7 +97,7 @@ def _of_shape(case: Case) -> Diagnosis:
     for relation in relations(case):
         if relation.undo is None or any(relation.guess(s).values.shape != s.got.shape for s in case.samples):
             continue
-        undone = case.with_results(lambda s: _undo(relation.undo, s))  # noqa: B023
+        undone = case.with_results(lambda s, undo=relation.undo: _undo(undo, s))
         besides = _of_values(undone)
         if besides.kind != "unexplained":
             return Diagnosis("shape", f"{fact}, and besides {besides.sentence}", besides.factor)

@@ -11,8 +11,9 @@ import numpy as np
 
 from identities.oracle.arguments import regimes
 from identities.oracle.diagnosis.case import Case, Guess, Sample, Truth
+from identities.oracle.diagnosis.relatives import witnessed
 from identities.oracle.tolerance import errors_beside, rounding_unit
-from identities.oracle.witness import function_values, in_layout, reference
+from identities.oracle.witness import function_values, in_layout
 from identities.signature import shaped
 
 STAND_INS: dict[str, tuple[tuple[str, Callable[..., Any]], ...]] = {
@@ -28,12 +29,7 @@ def stand_ins(case: Case) -> Iterator[tuple[str, Guess]]:
     """The same derivative of what the function is often replaced with."""
     for name, function in STAND_INS.get(case.identity.function.__name__, ()):
         other = replace(case.identity, function=shaped(function, "(n)->(n)"))
-        yield name, lambda sample, other=other: _witnessed(other, sample)
-
-
-def _witnessed(identity, sample: Sample) -> Truth:
-    given = reference(identity, sample.shape, sample.batch, float(jnp.finfo(sample.dtype).eps), 0)
-    return Truth(next(iter(given.values.values())), given.movement)
+        yield name, lambda sample, other=other: witnessed(other, sample)
 
 
 def lower_precision(case: Case) -> str | None:
@@ -102,7 +98,11 @@ def finite_differences(case: Case) -> Iterator[tuple[str, Guess]]:
             h = 10.0**-exponent
             what = f"a {'central' if central else 'forward'} difference with step {h:g}"
             guess = _differences(h, central)
-            if not case.explained(lambda sample: Truth(sample.truth.values, guess(sample).movement)):  # noqa: B023
+
+            def of_that_rounding(sample: Sample, guess: Guess = guess) -> Truth:
+                return Truth(sample.truth.values, guess(sample).movement)
+
+            if not case.explained(of_that_rounding):
                 yield what, guess
 
 

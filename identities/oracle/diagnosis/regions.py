@@ -92,13 +92,13 @@ def _size_conditions(case: Case) -> Iterator[Condition]:
     for n in names:
         # That something is right for n = 1 alone says little: most terms vanish there.
         for size in sorted({s.sizes[n] for s in case.samples}):
-            yield everywhere(f"{n} = {size}", lambda s: s.sizes[n] == size)  # noqa: B023
+            yield everywhere(f"{n} = {size}", lambda s, n=n, size=size: s.sizes[n] == size)
             if size > 1:
-                yield everywhere(f"{n} > {size}", lambda s: s.sizes[n] > size)  # noqa: B023
+                yield everywhere(f"{n} > {size}", lambda s, n=n, size=size: s.sizes[n] > size)
     for n, m in itertools.permutations(names, 2):
-        yield everywhere(f"{n} > {m}", lambda s: s.sizes[n] > s.sizes[m])  # noqa: B023
+        yield everywhere(f"{n} > {m}", lambda s, n=n, m=m: s.sizes[n] > s.sizes[m])
         if n < m and any(s.sizes[n] == s.sizes[m] > 1 for s in case.samples):
-            yield everywhere(f"{n} differs from {m}", lambda s: s.sizes[n] != s.sizes[m])  # noqa: B023
+            yield everywhere(f"{n} differs from {m}", lambda s, n=n, m=m: s.sizes[n] != s.sizes[m])
     if len({s.shape.form for s in case.samples}) > 1:
         yield everywhere("vectors are 1-D", lambda s: s.shape.form == 0)
         yield everywhere("vectors are rows, of shape (1, n)", lambda s: s.shape.form == 1)

@@ -126,12 +126,13 @@ def _derivative(identity: Identity, kind, name: str) -> Guess:
     def guess(sample: Sample) -> Truth:
         if sample.shape.of(replace(identity.arguments[0], forms=(axes(other),))) != sample.got.shape[1:]:
             return _NOTHING
-        return _witnessed(other, sample)
+        return witnessed(other, sample)
 
     return guess
 
 
-def _witnessed(identity: Identity, sample: Sample) -> Truth:
+def witnessed(identity: Identity, sample: Sample) -> Truth:
+    """What the witnesses say of another claim, for the arguments of a sample."""
     batch = {a.name: sample.batch[a.name] for a in identity.arguments}
     eps = float(jnp.finfo(sample.dtype).eps)
     given = reference(identity, sample.shape, batch, eps, 0)
@@ -159,7 +160,7 @@ def _swapped(identity: Identity) -> Guess:
 
 def _derivative_in_full(identity: Identity) -> Guess:
     other = replace(identity, kind="jacobian", arguments=arguments(identity.function))
-    return lambda sample: _witnessed(other, sample)
+    return lambda sample: witnessed(other, sample)
 
 
 def _value(identity: Identity) -> Guess:
