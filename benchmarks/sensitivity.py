@@ -56,10 +56,10 @@ def main() -> None:
                     alarms[dtype] += not trial.passed
                     error = max(float(units.max()) for units in trial.errors.values())
                     largest_error[dtype] = max(largest_error[dtype], (error, identity.name))
-                    for mistake in MISTAKES:
+                    for mistake in MISTAKES if trial.got.any() else ():  # nothing times anything is right
                         e = smallest_rejected(trial, mistake)
                         rejected[dtype, mistake] = min(rejected[dtype, mistake], e)
-            for key, e in rejected.items():
+            for key, e in rejected.items() if any(map(np.isfinite, rejected.values())) else ():
                 worst[key] = max(worst[key], (e, identity.name))
     table = Table(title=f"{len(catalog)} identities, {options.seeds} seeds")
     mistakes = [f"{mistake} x (1 + e)" for mistake in MISTAKES]

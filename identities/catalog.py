@@ -9,6 +9,7 @@ into the catalog, where the oracle finds it; the function stays a plain function
 """
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -88,6 +89,9 @@ class Identity:
         return f"$\\displaystyle {self.statement}$"
 
 
+_SHORTHANDS = {r"\\D\{(\w+)\}": r"\\frac{\\partial}{\\partial \1}", r"\\Tr\b": r"\\operatorname{Tr}"}
+"""What statements may say for short, each with the LaTeX that it stands for."""
+
 _catalog: dict[str, Identity] = {}
 catalog: Mapping[str, Identity] = MappingProxyType(_catalog)
 """Every identity by its name, read-only; declaring an identity adds it."""
@@ -125,7 +129,7 @@ def jacobian(
     **Arguments:**
 
     - `wrt`: the argument to differentiate by; may be left out where there is one only.
-    - `states`, `source`, `exact`: see `Identity`.
+    - `states`, `source`, `exact`: see `Identity`. A statement may say `\\D{X}` for the derivative by X, and `\\Tr`.
     """
     return _declare("jacobian", function, wrt, states, source, exact)
 
@@ -188,6 +192,8 @@ def _declare(
     if wrt is None:
         (wrt,) = (a.name for a in arguments(function))
     takes = derivative_arguments(kind, function, wrt)
+    for shorthand, latex in _SHORTHANDS.items():
+        states = re.sub(shorthand, latex, states)
 
     def declare(closed_form: F) -> F:
         name = closed_form.__name__

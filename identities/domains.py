@@ -23,12 +23,17 @@ class Domain:
     - `project`: sends a real NumPy array of shape (batch, ...) to members, one an entry of the batch.
     - `contains`: whether one array is a member, as a boolean JAX scalar; rounding is forgiven.
     - `admits`: whether there are members of a shape.
+    - `normwise`: whether a member is one matrix to be factorised, rather than a table of numbers: its rounding is
+      then relative to its norm, as the backward error of a stable factorisation is, and not to each entry.
+    - `largest`: the most rows or columns that are drawn.
     """
 
     requires: str
     project: Callable[[np.ndarray], np.ndarray]
     contains: Callable[[Array], Bool[Array, ""]]
     admits: Callable[[tuple[int, ...]], bool] = lambda shape: True
+    normwise: bool = False
+    largest: int = 1 << 30
 
 
 def _distribution(z: np.ndarray) -> np.ndarray:
@@ -65,20 +70,32 @@ distribution = Domain(
 )
 
 
-def _with_full_column_rank(z: np.ndarray) -> np.ndarray:
+def _nonzero(largest: np.ndarray) -> np.ndarray:
+    return np.where(largest > 0, largest, 1)
+
+
+def _wide(x: Array) -> Array:
+    """In a dtype that LAPACK has."""
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
+def _with_full_rank(z: np.ndarray) -> np.ndarray:
     # Singular values between one and two times the size of z: random, and far from dependent.
     U, s, Vt = np.linalg.svd(z, full_matrices=False)
-    largest = s.max(axis=-1, keepdims=True)
-    largest = np.where(largest > 0, largest, 1)
-    return (U * (largest + s)[:, None, :]) @ Vt
+    return (U * (_nonzero(s.max(axis=-1, keepdims=True)) + s)[:, None, :]) @ Vt
+
+
+def _has_full_rank(x: Array) -> Bool[Array, ""]:
+    return jnp.linalg.matrix_rank(_wide(x)) == min(x.shape)
 
 
 full_column_rank = Domain(
-    "full column rank",
-    _with_full_column_rank,
-    lambda x: jnp.linalg.matrix_rank(x.astype(jnp.promote_types(x.dtype, jnp.float32))) == x.shape[1],
-    lambda shape: shape[0] >= shape[1],
+    "full column rank", _with_full_rank, _has_full_rank, lambda shape: shape[0] >= shape[1], normwise=True
 )
+full_row_rank = Domain(
+    "full row rank", _with_full_rank, _has_full_rank, lambda shape: shape[0] <= shape[1], normwise=True
+)
+invertible = Domain("an invertible matrix", _with_full_rank, _has_full_rank, normwise=True)
 
 
 def _symmetric_part(z: np.ndarray) -> np.ndarray:
@@ -88,8 +105,7 @@ def _symmetric_part(z: np.ndarray) -> np.ndarray:
 def _positive_definite(z: np.ndarray) -> np.ndarray:
     # The eigenvalues of the symmetric part, moved to between one and two times the largest.
     eigenvalues, V = np.linalg.eigh(_symmetric_part(z))
-    largest = np.abs(eigenvalues).max(axis=-1, keepdims=True)
-    largest = np.where(largest > 0, largest, 1)
+    largest = _nonzero(np.abs(eigenvalues).max(axis=-1, keepdims=True))
     return _symmetric_part((V * (largest + np.abs(eigenvalues))[:, None, :]) @ V.swapaxes(-1, -2))
 
 
@@ -99,18 +115,8 @@ def _is_symmetric(x: Array) -> Bool[Array, ""]:
 
 
 def _has_positive_definite_part(x: Array) -> Bool[Array, ""]:
-    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    return jnp.linalg.eigvalsh(wide + wide.T).min() > 0
+    return jnp.linalg.eigvalsh(_wide(x) + _wide(x).T).min() > 0
 
-
-invertible = Domain("an invertible matrix", _with_full_column_rank, full_column_rank.contains)
-
-full_row_rank = Domain(
-    "full row rank",
-    lambda z: _with_full_column_rank(z.swapaxes(-1, -2)).swapaxes(-1, -2),
-    lambda x: full_column_rank.contains(x.T),
-    lambda shape: shape[0] <= shape[1],
-)
 
 symmetric = Domain("a symmetric matrix", _symmetric_part, _is_symmetric)
 
@@ -118,27 +124,124 @@ positive_definite = Domain(
     "a symmetric positive definite matrix",
     _positive_definite,
     lambda x: _is_symmetric(x) & _has_positive_definite_part(x),
+    normwise=True,
 )
 
 positive_definite_part = Domain(
     "a matrix whose symmetric part is positive definite",
     lambda z: _positive_definite(z) + (z - z.swapaxes(-1, -2)) / 2,
     _has_positive_definite_part,
+    normwise=True,
 )
 
 
+def _apart(values: np.ndarray) -> np.ndarray:
+    """Ascending values, each one further from the one before by the largest."""
+    return values + _nonzero(np.abs(values).max(axis=-1, keepdims=True)) * np.arange(values.shape[-1])
+
+
+def _are_distinct(values: Array) -> Bool[Array, ""]:
+    gaps = jnp.where(jnp.eye(len(values)), jnp.inf, jnp.abs(values[:, None] - values))
+    return gaps.min() > 4 * len(values) * jnp.finfo(values.dtype).eps * jnp.abs(values).max()
+
+
 def _with_distinct_eigenvalues(z: np.ndarray) -> np.ndarray:
-    # The eigenvalues of the symmetric part, each one further from the one before by the largest.
     eigenvalues, V = np.linalg.eigh(_symmetric_part(z))
-    largest = np.abs(eigenvalues).max(axis=-1, keepdims=True)
-    apart = eigenvalues + np.where(largest > 0, largest, 1) * np.arange(z.shape[-1])
+    return _symmetric_part((V * _apart(eigenvalues)[:, None, :]) @ V.swapaxes(-1, -2))
+
+
+def _has_distinct_eigenvalues(x: Array) -> Bool[Array, ""]:
+    return _is_symmetric(x) & _are_distinct(jnp.linalg.eigvalsh(_wide(x)))
+
+
+distinct_eigenvalues = Domain(
+    "a symmetric matrix with distinct eigenvalues", _with_distinct_eigenvalues, _has_distinct_eigenvalues, normwise=True
+)
+
+
+def _with_distinct_positive_eigenvalues(z: np.ndarray) -> np.ndarray:
+    eigenvalues, V = np.linalg.eigh(_symmetric_part(z))
+    apart = _apart(eigenvalues) + 2 * _nonzero(np.abs(eigenvalues).max(axis=-1, keepdims=True))
     return _symmetric_part((V * apart[:, None, :]) @ V.swapaxes(-1, -2))
 
 
-distinct_eigenvalues = Domain("a symmetric matrix with distinct eigenvalues", _with_distinct_eigenvalues, _is_symmetric)
+distinct_positive_eigenvalues = Domain(
+    "a symmetric positive definite matrix with distinct eigenvalues",
+    _with_distinct_positive_eigenvalues,
+    lambda x: _has_distinct_eigenvalues(x) & _has_positive_definite_part(x),
+    normwise=True,
+)
 
-small = Domain("", lambda z: z, lambda x: jnp.array(True), lambda shape: max(shape) <= 3)
-"""Any values, of at most three rows and columns: enough where a result multiplies the sizes of its arguments."""
+
+def _with_eigenvectors_near_axes(z: np.ndarray) -> np.ndarray:
+    # Cayley's transform of a skew matrix of norm tan(theta/2) is a rotation by at most theta: 40 degrees.
+    skew = z - z.swapaxes(-1, -2)
+    skew = np.tan(np.radians(20)) * skew / _nonzero(np.linalg.norm(skew, ord=2, axis=(-2, -1), keepdims=True))
+    eye = np.eye(z.shape[-1])
+    V = np.linalg.solve(eye + skew, eye - skew)
+    apart = _apart(np.sort(np.diagonal(z, axis1=-2, axis2=-1), axis=-1))
+    order = np.diagonal(z, axis1=-2, axis2=-1).argsort(axis=-1).argsort(axis=-1)
+    return _symmetric_part((V * np.take_along_axis(apart, order, -1)[:, None, :]) @ V.swapaxes(-1, -2))
+
+
+def _has_distinct_eigenpairs(x: Array) -> Bool[Array, ""]:
+    eigenvalues, V = jnp.linalg.eigh(_wide(x))
+    largest = jnp.sort(jnp.abs(V), axis=0)[-2:]
+    unique = (largest[-1] - largest[0] > 4 * len(x) * jnp.finfo(V.dtype).eps).all() if len(x) > 1 else True
+    return _is_symmetric(x) & _are_distinct(eigenvalues) & unique
+
+
+distinct_eigenpairs = Domain(
+    "a symmetric matrix with distinct eigenvalues, and one largest entry in each eigenvector",
+    _with_eigenvectors_near_axes,
+    _has_distinct_eigenpairs,
+    normwise=True,
+)
+
+
+def _with_distinct_singular_values(z: np.ndarray) -> np.ndarray:
+    U, s, Vt = np.linalg.svd(z, full_matrices=False)
+    apart = _apart(s[..., ::-1])[..., ::-1] + _nonzero(s.max(axis=-1, keepdims=True))
+    return (U * apart[:, None, :]) @ Vt
+
+
+def _has_distinct_singular_values(x: Array) -> Bool[Array, ""]:
+    s = jnp.linalg.svd(_wide(x), compute_uv=False)
+    return _are_distinct(jnp.append(s, 0))
+
+
+distinct_singular_values = Domain(
+    "no more columns than rows, full column rank and distinct singular values",
+    _with_distinct_singular_values,
+    lambda x: jnp.array(x.shape[0] >= x.shape[1]) & _has_distinct_singular_values(x),
+    lambda shape: shape[0] >= shape[1],
+    normwise=True,
+)
+
+
+def _with_distinct_spectrum(z: np.ndarray) -> np.ndarray:
+    # Real eigenvalues and complex pairs in turn, their real parts apart, in a well-conditioned basis.
+    n = z.shape[-1]
+    basis = _with_full_rank(z)
+    parts = np.diagonal(z, axis1=-2, axis2=-1)
+    real = _apart(np.sort(parts, axis=-1))
+    blocks = real[:, None, :] * np.eye(n)
+    for i in range(1, n - 1, 3):
+        imaginary = _nonzero(np.abs(parts).max(axis=-1)) + np.abs(parts[:, i])
+        blocks[:, i + 1, i + 1] = blocks[:, i, i]
+        blocks[:, i, i + 1], blocks[:, i + 1, i] = imaginary, -imaginary
+    return basis @ blocks @ np.linalg.inv(basis)
+
+
+distinct_spectrum = Domain(
+    "a matrix with distinct eigenvalues",
+    _with_distinct_spectrum,
+    lambda x: _are_distinct(jnp.linalg.eigvals(_wide(x))),
+    normwise=True,
+)
+
+small = Domain("", lambda z: z, lambda x: jnp.array(True), largest=3)
+"""Any values; three rows and columns are enough where a result multiplies the sizes of its arguments."""
 
 longer_than_one = Domain("", lambda z: z, lambda x: jnp.array(True), lambda shape: shape[0] > 1)
 """Any values, of more than one entry: where a derivative in one dimension is zero, and nothing but rounding."""
@@ -146,3 +249,12 @@ longer_than_one = Domain("", lambda z: z, lambda x: jnp.array(True), lambda shap
 beyond_one = Domain("", lambda z: z + np.where(z < 0, -1.0, 1.0), lambda x: jnp.array(True))
 within_one = Domain("", inside_unit_interval.project, lambda x: jnp.array(True))
 """Any values; drawn beyond one and within it, so that an argument of either kind never equals one of the other."""
+
+
+def _of_moderate_norm(z: np.ndarray) -> np.ndarray:
+    norm = np.linalg.norm(z, axis=(-2, -1), keepdims=True)
+    return z / _nonzero(norm) * (0.5 + norm) / (1 + norm)
+
+
+moderate = Domain("", _of_moderate_norm, lambda x: jnp.array(True), normwise=True, largest=3)
+"""Any values; drawn small and with a norm between a half and one, where an exponential is quick and accurate."""

@@ -22,3 +22,10 @@ def giles(section: str) -> Source:
     algorithmic differentiation", Oxford University Computing Laboratory, report 08/01, 2008.
     """
     return Source("Giles", section)
+
+
+def walter_lehmann(part: str) -> Source:
+    """S. F. Walter and L. Lehmann, "Algorithmic differentiation of linear algebra functions with application in
+    optimum experimental design", 2010, arXiv:1001.1654.
+    """
+    return Source("Walter and Lehmann", part)

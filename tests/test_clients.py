@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from scipy import special
 
-from identities import Identity, catalog, check
+from identities import CandidateMismatch, Identity, catalog, check
+from identities.signature import arguments
 
 try:
     import torch  # pyright: ignore[reportMissingImports]  # an extra, which the type checker may not see
@@ -64,15 +65,29 @@ def functions_of_torch() -> dict[str, Callable[..., Any]]:
 def in_torch(function: Callable[..., Any]) -> Callable[..., Any]:
     """The same lines with PyTorch in place of JAX: its arrays, its products, its factorisations."""
     plain = inspect.unwrap(function)
+    same = ("cholesky", "det", "eigh", "eigvalsh", "inv", "solve", "svdvals")
     linalg = SimpleNamespace(
-        inv=torch.linalg.inv,
-        det=torch.linalg.det,
-        solve=torch.linalg.solve,
+        **{name: getattr(torch.linalg, name) for name in same},
+        expm=torch.linalg.matrix_exp,
         log_abs_det=lambda X: torch.linalg.slogdet(X)[1],
-        eigvalsh=torch.linalg.eigvalsh,
+        spectrum=spectrum_in_torch,
+        qr=qr_in_torch,
     )
     names = {name: in_torch(value) if inspect.isfunction(value) else value for name, value in globals_of(plain).items()}
-    return FunctionType(plain.__code__, {**names, "jnp": torch, "linalg": linalg})
+    jax = SimpleNamespace(scipy=SimpleNamespace(linalg=linalg))
+    return FunctionType(plain.__code__, {**names, "jax": jax, "jnp": torch, "linalg": linalg})
+
+
+def spectrum_in_torch(A: Any) -> Any:
+    eigenvalues = torch.linalg.eigvals(A)
+    order = np.lexsort((eigenvalues.imag.detach(), eigenvalues.real.detach()))
+    return torch.stack([eigenvalues.real[order], eigenvalues.imag[order]])
+
+
+def qr_in_torch(A: Any) -> Any:
+    Q, R = torch.linalg.qr(A)
+    signs = torch.diag(R).sign()
+    return Q * signs, R * signs[:, None]
 
 
 def globals_of(function: Callable[..., Any]) -> dict[str, Any]:
@@ -85,33 +100,36 @@ def globals_of(function: Callable[..., Any]) -> dict[str, Any]:
 def factorises(function: Callable[..., Any]) -> bool:
     """Whether it calls what PyTorch does not have in bfloat16."""
     used = globals_of(function)
-    return "linalg" in used or any(factorises(value) for value in used.values() if inspect.isfunction(value))
+    return not {"jax", "linalg"}.isdisjoint(used) or any(
+        factorises(value) for value in used.values() if inspect.isfunction(value)
+    )
 
 
 def candidate_of_torch(identity: Identity) -> Callable[..., Any]:
     """What PyTorch's automatic differentiation makes of its own function."""
     of_matrices = ".matrix." in identity.function.__module__
     function = in_torch(identity.function) if of_matrices else functions_of_torch()[identity.function.__name__]
-    names = [a.name for a in identity.arguments if a.name in identity.function.__annotations__]
+    names = [a.name for a in arguments(identity.function)]
     positions = [names.index(name) for name in identity.along]
 
-    def along(primals):
+    def along(primals, static):
         def restricted(*moving):
             given = list(primals)
             for position, value in zip(positions, moving, strict=True):
                 given[position] = value
-            return function(*given)
+            return function(*given, *static)
 
         return restricted, tuple(primals[position] for position in positions)
 
     def candidate(*given):
+        given, static = given[: len(identity.arguments)], given[len(identity.arguments) :]
         if identity.kind == "vjp":
-            restricted, at = along(given[1:])
+            restricted, at = along(given[1:], static)
             return torch.autograd.functional.vjp(restricted, at, given[0])[1][0]
         if identity.kind == "jvp":
-            restricted, at = along(given[: len(names)])
+            restricted, at = along(given[: len(names)], static)
             return torch.autograd.functional.jvp(restricted, at, tuple(given[len(names) :]))[1]
-        restricted, at = along(given)
+        restricted, at = along(given, static)
         derivative = torch.autograd.functional.jacobian
         if identity.kind == "hessian":
             derivative = torch.autograd.functional.hessian
@@ -126,14 +144,17 @@ def candidate_of_torch(identity: Identity) -> Callable[..., Any]:
 
 @with_torch
 @pytest.mark.parametrize("identity", catalog.values(), ids=str)
-def test_autograd_of_torch(identity: Identity):
+def test_autograd_of_torch(identity: Identity, request: pytest.FixtureRequest):
     if identity.function.__name__ not in functions_of_torch() and ".matrix." not in identity.function.__module__:
         pytest.fail(f"PyTorch can express {identity.function.__name__}; say how")
     dtypes = ["float64", "float32", "bfloat16"]
     if identity.function.__name__ == "normal_equations" or factorises(identity.function):
         dtypes.remove("bfloat16")  # in which PyTorch factorises nothing
     if identity.function.__name__ == "sum_of_eigenvalues":
-        dtypes.remove("float32")  # PyTorch's eigenvectors are off by ten units
+        dtypes.remove("float32")  # the sum over PyTorch's eigenvectors is off by ten units
+    if identity.function.__name__ == "exponential":
+        reason = "the derivative of matrix_exp is off by ten units in float64, and has four digits in float32"
+        request.applymarker(pytest.mark.xfail(raises=CandidateMismatch, strict=True, reason=reason))
     assert check(candidate_of_torch(identity), identity, arrays="torch", dtypes=dtypes, shapes=3, instances=32).passed
 
 

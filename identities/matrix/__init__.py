@@ -9,10 +9,12 @@ from identities.matrix import (  # noqa: F401
     determinants,
     differentials,
     eigenvalues,
+    factorisations,
     forms,
     inverses,
     norms,
     powers,
+    products,
     structured,
     traces,
 )

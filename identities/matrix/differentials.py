@@ -43,7 +43,7 @@ def matrix_sum(X: Matrix, Y: Matrix) -> Matrix:
     return X + Y
 
 
-@jvp(matrix_sum, wrt=("X", "Y"), states=r"d(X + Y) = dX + dY", source=(cookbook(35), giles("2.1")), exact=True)
+@jvp(matrix_sum, wrt=("X", "Y"), states=r"d(X + Y) = dX + dY", source=(cookbook(35), giles("2.2.1")), exact=True)
 def matrix_sum_jvp_X_Y(X, Y, dX, dY):
     """The sum of the tangents, shape (n, m)."""
     return dX + dY
@@ -55,7 +55,7 @@ def trace(X: Square) -> Scalar:
     return jnp.trace(X)
 
 
-@jvp(trace, states=r"d \operatorname{Tr} X = \operatorname{Tr} dX", source=cookbook(36), exact=True)
+@jvp(trace, states=r"d \Tr X = \Tr dX", source=cookbook(36), exact=True)
 def trace_jvp(X, dX):
     """The trace of the tangent, a scalar."""
     return jnp.trace(dX)
@@ -138,12 +138,28 @@ def inverse_jvp(X, dX):
 
 
 @checked
+def determinant(X: Invertible) -> Scalar:
+    """det X."""
+    return linalg.det(X)
+
+
+@jvp(
+    determinant,
+    states=r"d \det X = \Tr(\operatorname{adj}(X) \, dX) = \det(X) \Tr(X^{-1} dX)",
+    source=(cookbook(41), cookbook(42), giles("2.2.4")),
+)
+def determinant_jvp(X, dX):
+    """The adjugate is det(X) X^-1, the transposed matrix of cofactors; a scalar."""
+    return jnp.sum(linalg.cofactors(X) * dX)
+
+
+@checked
 def log_determinant(X: Invertible) -> Scalar:
     """ln |det X|, of an invertible matrix."""
     return linalg.log_abs_det(X)
 
 
-@jvp(log_determinant, states=r"d \ln |\det X| = \operatorname{Tr}(X^{-1} dX)", source=cookbook(43))
+@jvp(log_determinant, states=r"d \ln |\det X| = \Tr(X^{-1} dX)", source=cookbook(43))
 def log_determinant_jvp(X, dX):
     """The trace of X^-1 dX, a scalar."""
     return jnp.sum(linalg.inv(X).T * dX)

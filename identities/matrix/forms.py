@@ -15,7 +15,7 @@ def inner(x: Vector, a: Vector) -> Scalar:
     return x @ a
 
 
-@jacobian(inner, wrt="x", states=r"\frac{\partial x^\top a}{\partial x} = a^\top", source=cookbook(69), exact=True)
+@jacobian(inner, wrt="x", states=r"\D{x} x^\top a = a^\top", source=cookbook(69), exact=True)
 def inner_jacobian_x(x, a):
     """The other vector, shape (n,)."""
     return a
@@ -27,9 +27,7 @@ def bilinear(a: Vector, X: Matrix, b: Float[Array, "m"]) -> Scalar:
     return a @ X @ b
 
 
-@jacobian(
-    bilinear, wrt="X", states=r"\frac{\partial a^\top X b}{\partial X} = a b^\top", source=cookbook(70), exact=True
-)
+@jacobian(bilinear, wrt="X", states=r"\D{X} a^\top X b = a b^\top", source=cookbook(70), exact=True)
 def bilinear_jacobian_X(a, X, b):
     """The outer product, shape (n, m)."""
     return jnp.outer(a, b)
@@ -41,13 +39,7 @@ def bilinear_transposed(a: Float[Array, "m"], X: Matrix, b: Vector) -> Scalar:
     return X @ a @ b
 
 
-@jacobian(
-    bilinear_transposed,
-    wrt="X",
-    states=r"\frac{\partial a^\top X^\top b}{\partial X} = b a^\top",
-    source=cookbook(71),
-    exact=True,
-)
+@jacobian(bilinear_transposed, wrt="X", states=r"\D{X} a^\top X^\top b = b a^\top", source=cookbook(71), exact=True)
 def bilinear_transposed_jacobian_X(a, X, b):
     """The outer product, the other way round, shape (n, m)."""
     return jnp.outer(b, a)
@@ -59,13 +51,7 @@ def quadratic_in_matrix(a: Vector, X: Square) -> Scalar:
     return a @ X @ a
 
 
-@jacobian(
-    quadratic_in_matrix,
-    wrt="X",
-    states=r"\frac{\partial a^\top X a}{\partial X} = a a^\top",
-    source=cookbook(72),
-    exact=True,
-)
+@jacobian(quadratic_in_matrix, wrt="X", states=r"\D{X} a^\top X a = a a^\top", source=cookbook(72), exact=True)
 def quadratic_in_matrix_jacobian_X(a, X):
     """The outer product of a with itself, shape (n, n)."""
     return jnp.outer(a, a)
@@ -142,12 +128,7 @@ def gram_form(b: Float[Array, "m"], X: Matrix, c: Float[Array, "m"]) -> Scalar:
     return (X @ b) @ (X @ c)
 
 
-@jacobian(
-    gram_form,
-    wrt="X",
-    states=r"\frac{\partial b^\top X^\top X c}{\partial X} = X (b c^\top + c b^\top)",
-    source=cookbook(77),
-)
+@jacobian(gram_form, wrt="X", states=r"\D{X} b^\top X^\top X c = X (b c^\top + c b^\top)", source=cookbook(77))
 def gram_form_jacobian_X(b, X, c):
     """Two outer products, shape (n, m)."""
     return jnp.outer(X @ b, c) + jnp.outer(X @ c, b)
@@ -169,7 +150,7 @@ def affine_form(
 @jacobian(
     affine_form,
     wrt="x",
-    states=r"\frac{\partial (Bx + b)^\top C (Dx + d)}{\partial x} = B^\top C (Dx + d) + D^\top C^\top (Bx + b)",
+    states=r"\D{x} (Bx + b)^\top C (Dx + d) = B^\top C (Dx + d) + D^\top C^\top (Bx + b)",
     source=cookbook(78),
 )
 def affine_form_jacobian_x(B, b, C, D, d, x):
@@ -201,7 +182,7 @@ def quadratic(x: Vector, B: Square) -> Scalar:
     return x @ B @ x
 
 
-@jacobian(quadratic, wrt="x", states=r"\frac{\partial x^\top B x}{\partial x} = (B + B^\top) x", source=cookbook(81))
+@jacobian(quadratic, wrt="x", states=r"\D{x} x^\top B x = (B + B^\top) x", source=cookbook(81))
 def quadratic_jacobian_x(x, B):
     """Bx + B'x, shape (n,)."""
     return B @ x + x @ B
@@ -216,7 +197,7 @@ def weighted_gram_form(b: Float[Array, "m"], X: Matrix, D: Square, c: Float[Arra
 @jacobian(
     weighted_gram_form,
     wrt="X",
-    states=r"\frac{\partial b^\top X^\top D X c}{\partial X} = D^\top X b c^\top + D X c b^\top",
+    states=r"\D{X} b^\top X^\top D X c = D^\top X b c^\top + D X c b^\top",
     source=cookbook(82),
 )
 def weighted_gram_form_jacobian_X(b, X, D, c):
@@ -234,7 +215,7 @@ def affine_quadratic(X: Matrix, b: Float[Array, "m"], c: Vector, D: Square) -> S
 @jacobian(
     affine_quadratic,
     wrt="X",
-    states=r"\frac{\partial (Xb + c)^\top D (Xb + c)}{\partial X} = (D + D^\top) (Xb + c) b^\top",
+    states=r"\D{X} (Xb + c)^\top D (Xb + c) = (D + D^\top) (Xb + c) b^\top",
     source=cookbook(83),
 )
 def affine_quadratic_jacobian_X(X, b, c, D):
@@ -251,32 +232,21 @@ def weighted_residual(x: Vector, A: Matrix, s: Float[Array, "m"], W: Symmetric) 
 
 
 @jacobian(
-    weighted_residual,
-    wrt="s",
-    states=r"\frac{\partial (x - As)^\top W (x - As)}{\partial s} = -2 A^\top W (x - As)",
-    source=cookbook(84),
+    weighted_residual, wrt="s", states=r"\D{s} (x - As)^\top W (x - As) = -2 A^\top W (x - As)", source=cookbook(84)
 )
 def weighted_residual_jacobian_s(x, A, s, W):
     """The gradient of weighted least squares, shape (m,)."""
     return -2 * ((W @ (x - A @ s)) @ A)
 
 
-@jacobian(
-    weighted_residual,
-    wrt="x",
-    states=r"\frac{\partial (x - As)^\top W (x - As)}{\partial x} = 2 W (x - As)",
-    source=cookbook(87),
-)
+@jacobian(weighted_residual, wrt="x", states=r"\D{x} (x - As)^\top W (x - As) = 2 W (x - As)", source=cookbook(87))
 def weighted_residual_jacobian_x(x, A, s, W):
     """Twice the weighted residual, shape (n,)."""
     return 2 * (W @ (x - A @ s))
 
 
 @jacobian(
-    weighted_residual,
-    wrt="A",
-    states=r"\frac{\partial (x - As)^\top W (x - As)}{\partial A} = -2 W (x - As) s^\top",
-    source=cookbook(88),
+    weighted_residual, wrt="A", states=r"\D{A} (x - As)^\top W (x - As) = -2 W (x - As) s^\top", source=cookbook(88)
 )
 def weighted_residual_jacobian_A(x, A, s, W):
     """An outer product, shape (n, m)."""
@@ -289,23 +259,13 @@ def weighted_distance(x: Vector, s: Vector, W: Symmetric) -> Scalar:
     return (x - s) @ W @ (x - s)
 
 
-@jacobian(
-    weighted_distance,
-    wrt="x",
-    states=r"\frac{\partial (x - s)^\top W (x - s)}{\partial x} = 2 W (x - s)",
-    source=cookbook(85),
-)
+@jacobian(weighted_distance, wrt="x", states=r"\D{x} (x - s)^\top W (x - s) = 2 W (x - s)", source=cookbook(85))
 def weighted_distance_jacobian_x(x, s, W):
     """Twice the weighted difference, shape (n,)."""
     return 2 * (W @ (x - s))
 
 
-@jacobian(
-    weighted_distance,
-    wrt="s",
-    states=r"\frac{\partial (x - s)^\top W (x - s)}{\partial s} = -2 W (x - s)",
-    source=cookbook(86),
-)
+@jacobian(weighted_distance, wrt="s", states=r"\D{s} (x - s)^\top W (x - s) = -2 W (x - s)", source=cookbook(86))
 def weighted_distance_jacobian_s(x, s, W):
     """Minus that, shape (n,)."""
     return -2 * (W @ (x - s))
@@ -318,10 +278,7 @@ def quadratic_function(x: Vector, A: Square, b: Vector) -> Scalar:
 
 
 @jacobian(
-    quadratic_function,
-    wrt="x",
-    states=r"\frac{\partial}{\partial x} (x^\top A x + b^\top x) = (A + A^\top) x + b",
-    source=cookbook(96),
+    quadratic_function, wrt="x", states=r"\D{x} (x^\top A x + b^\top x) = (A + A^\top) x + b", source=cookbook(96)
 )
 def quadratic_function_jacobian_x(x, A, b):
     """The gradient, shape (n,)."""
@@ -349,7 +306,7 @@ def curves_form(x: Vector, S: Float[Array, "k n"], A: Float[Array, "k l"], R: Fl
 @jacobian(
     curves_form,
     wrt="x",
-    states=r"\frac{\partial s^\top A r}{\partial x} = \left(\frac{\partial s}{\partial x}\right)^\top A r"
+    states=r"\D{x} s^\top A r = \left(\frac{\partial s}{\partial x}\right)^\top A r"
     r" + \left(\frac{\partial r}{\partial x}\right)^\top A^\top s",
     source=cookbook(93),
 )

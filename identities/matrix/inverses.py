@@ -35,7 +35,7 @@ def inverse_of_curve(x: Scalar, X: Invertible) -> Square:
 @jacobian(
     inverse_of_curve,
     wrt="x",
-    states=r"\frac{\partial Y^{-1}}{\partial x} = -Y^{-1} \frac{\partial Y}{\partial x} Y^{-1}",
+    states=r"\D{x} Y^{-1} = -Y^{-1} \frac{\partial Y}{\partial x} Y^{-1}",
     source=cookbook(59),
 )
 def inverse_of_curve_jacobian_x(x, X):
@@ -73,12 +73,7 @@ def inverse_form(a: Vector, X: Invertible, b: Vector) -> Scalar:
     return a @ linalg.solve(X, b)
 
 
-@jacobian(
-    inverse_form,
-    wrt="X",
-    states=r"\frac{\partial a^\top X^{-1} b}{\partial X} = -X^{-\top} a b^\top X^{-\top}",
-    source=cookbook(61),
-)
+@jacobian(inverse_form, wrt="X", states=r"\D{X} a^\top X^{-1} b = -X^{-\top} a b^\top X^{-\top}", source=cookbook(61))
 def inverse_form_jacobian_X(a, X, b):
     """An outer product of two solutions, shape (n, n)."""
     return -jnp.outer(linalg.solve(X.T, a), linalg.solve(X, b))
@@ -90,14 +85,10 @@ def determinant_of_inverse(X: Invertible) -> Scalar:
     return 1 / linalg.det(X)
 
 
-@jacobian(
-    determinant_of_inverse,
-    states=r"\frac{\partial \det X^{-1}}{\partial X} = -\det(X^{-1}) X^{-\top}",
-    source=cookbook(62),
-)
+@jacobian(determinant_of_inverse, states=r"\D{X} \det X^{-1} = -\det(X^{-1}) X^{-\top}", source=cookbook(62))
 def determinant_of_inverse_jacobian(X):
     """Minus the transposed inverse over the determinant, shape (n, n)."""
-    return -linalg.inv(X).T / linalg.det(X)
+    return -linalg.inv(X).T / linalg.product_of_pivots(X)
 
 
 @checked
@@ -109,7 +100,7 @@ def trace_of_AXinvB(A: Float[Array, "k n"], X: Invertible, B: Float[Array, "n k"
 @jacobian(
     trace_of_AXinvB,
     wrt="X",
-    states=r"\frac{\partial}{\partial X} \operatorname{Tr} AX^{-1} B = -(X^{-1} BAX^{-1})^\top",
+    states=r"\D{X} \Tr AX^{-1} B = -(X^{-1} BAX^{-1})^\top",
     source=(cookbook(63), cookbook(124)),
 )
 def trace_of_AXinvB_jacobian_X(A, X, B):
@@ -126,7 +117,7 @@ def trace_of_inverse_of_sum(X: PositiveDefinitePart, A: PositiveDefinitePart) ->
 @jacobian(
     trace_of_inverse_of_sum,
     wrt="X",
-    states=r"\frac{\partial}{\partial X} \operatorname{Tr} (X + A)^{-1} = -\left((X + A)^{-1} (X + A)^{-1}\right)^\top",
+    states=r"\D{X} \Tr (X + A)^{-1} = -\left((X + A)^{-1} (X + A)^{-1}\right)^\top",
     source=cookbook(64),
 )
 def trace_of_inverse_of_sum_jacobian_X(X, A):
@@ -144,7 +135,7 @@ def trace_of_inverse_congruence(X: FullColumnRank, C: PositiveDefinite, A: Float
 @jacobian(
     trace_of_inverse_congruence,
     wrt="X",
-    states=r"\frac{\partial}{\partial X} \operatorname{Tr} (X^\top CX)^{-1} A"
+    states=r"\D{X} \Tr (X^\top CX)^{-1} A"
     r" = -CX (X^\top CX)^{-1} (A + A^\top) (X^\top CX)^{-1}",
     source=cookbook(125),
 )
@@ -164,7 +155,7 @@ def trace_of_quotient(X: FullColumnRank, C: PositiveDefinite, B: Symmetric) -> S
 @jacobian(
     trace_of_quotient,
     wrt="X",
-    states=r"\frac{\partial}{\partial X} \operatorname{Tr} (X^\top CX)^{-1} (X^\top BX)"
+    states=r"\D{X} \Tr (X^\top CX)^{-1} (X^\top BX)"
     r" = -2CX (X^\top CX)^{-1} X^\top BX (X^\top CX)^{-1} + 2BX (X^\top CX)^{-1}",
     source=cookbook(126),
 )
@@ -186,7 +177,7 @@ def trace_of_shifted_quotient(
 @jacobian(
     trace_of_shifted_quotient,
     wrt="X",
-    states=r"\frac{\partial}{\partial X} \operatorname{Tr} (A + X^\top CX)^{-1} (X^\top BX)"
+    states=r"\D{X} \Tr (A + X^\top CX)^{-1} (X^\top BX)"
     r" = -2CX M^{-1} X^\top BX M^{-1} + 2BX M^{-1}, \quad M = A + X^\top CX",
     source=cookbook(127),
 )

@@ -1,18 +1,21 @@
-"""Norms of differences, and quotients of squared norms."""
+"""Norms of vectors, of their differences and quotients, and of matrices."""
 
 from dataclasses import replace
 from typing import Annotated
 
 import jax.numpy as jnp
 
-from identities.catalog import jacobian
-from identities.domains import beyond_one, longer_than_one, within_one
-from identities.matrix.shapes import Scalar, Vector
+from identities import linalg
+from identities.catalog import jacobian, jvp, vjp
+from identities.domains import beyond_one, invertible, longer_than_one, within_one
+from identities.matrix.shapes import DistinctSingularValues, Matrix, Scalar, Square, Vector
 from identities.signature import checked
-from identities.sources import cookbook
+from identities.sources import cookbook, giles
 
 Beyond = Annotated[Vector, beyond_one]
 BeyondInSpace = Annotated[Vector, replace(beyond_one, admits=longer_than_one.admits)]
+OtherThanZero = Annotated[Matrix, beyond_one]
+Injective = Annotated[Square, replace(invertible, normwise=False)]  # which is multiplied by, not factorised
 Within = Annotated[Vector, within_one]
 
 
@@ -31,7 +34,7 @@ def direction(x: BeyondInSpace, a: Within) -> Vector:
 @jacobian(
     distance,
     wrt="x",
-    states=r"\frac{\partial \lVert x - a \rVert}{\partial x} = \frac{(x - a)^\top}{\lVert x - a \rVert}",
+    states=r"\D{x} \lVert x - a \rVert = \frac{(x - a)^\top}{\lVert x - a \rVert}",
     source=cookbook(129),
 )
 def distance_jacobian_x(x, a):
@@ -42,7 +45,7 @@ def distance_jacobian_x(x, a):
 @jacobian(
     direction,
     wrt="x",
-    states=r"\frac{\partial}{\partial x} \frac{x - a}{\lVert x - a \rVert} = \frac{I}{\lVert x - a \rVert}"
+    states=r"\D{x} \frac{x - a}{\lVert x - a \rVert} = \frac{I}{\lVert x - a \rVert}"
     r" - \frac{(x - a)(x - a)^\top}{\lVert x - a \rVert^3}",
     source=cookbook(130),
 )
@@ -89,3 +92,62 @@ def squared_modulus_jacobian_p(c, d, p, q, r, s):
 def squared_modulus_jacobian_q(c, d, p, q, r, s):
     """The imaginary part of it, shape (n,)."""
     return -2 * (s * (c - p @ r - q @ s) - r * (d - p @ s + q @ r))
+
+
+@checked
+def quotient_of_squared_norms(A: Square, B: Injective, x: BeyondInSpace) -> Scalar:
+    """||Ax||^2 / ||Bx||^2, for Bx other than zero: the generalised Rayleigh quotient."""
+    Ax, Bx = A @ x, B @ x
+    return (Ax @ Ax) / (Bx @ Bx)
+
+
+@jacobian(
+    quotient_of_squared_norms,
+    wrt="x",
+    states=r"\D{x} \frac{x^\top A^\top Ax}{x^\top B^\top Bx} = 2 \frac{A^\top Ax}{x^\top B^\top Bx}"
+    r" - 2 \frac{x^\top A^\top Ax \, B^\top Bx}{(x^\top B^\top Bx)^2}",
+    source=(cookbook(94), cookbook(95)),
+)
+def quotient_of_squared_norms_jacobian_x(A, B, x):
+    """The quotient rule, shape (n,)."""
+    Ax, Bx = A @ x, B @ x
+    below = Bx @ Bx
+    return 2 * (Ax @ A - (Ax @ Ax) / below * (Bx @ B)) / below
+
+
+@checked
+def frobenius_norm(A: OtherThanZero) -> Scalar:
+    """||A||_F, for A other than zero."""
+    return jnp.linalg.norm(A)
+
+
+@jvp(frobenius_norm, states=r"d\lVert A \rVert_F = \frac{\Tr(A^\top dA)}{\lVert A \rVert_F}", source=giles("5"))
+def frobenius_norm_jvp(A, dA):
+    """The component of dA along A, a scalar."""
+    return jnp.sum(A * dA) / jnp.linalg.norm(A)
+
+
+@vjp(frobenius_norm, states=r"\D{A} J = \delta \frac{A}{\lVert A \rVert_F}", source=giles("5"))
+def frobenius_norm_vjp(delta, A):
+    """The direction of A, shape (n, m)."""
+    return delta * A / jnp.linalg.norm(A)
+
+
+@checked
+def spectral_norm(A: DistinctSingularValues) -> Scalar:
+    """||A||_2, the largest singular value."""
+    return linalg.svdvals(A)[0]
+
+
+@jvp(spectral_norm, states=r"d\lVert A \rVert_2 = u_1^\top (dA) v_1", source=giles("5"))
+def spectral_norm_jvp(A, dA):
+    """Between the first singular vectors, a scalar."""
+    U, _, Vt = linalg.svd(A)
+    return U[:, 0] @ dA @ Vt[0]
+
+
+@vjp(spectral_norm, states=r"\D{A} J = \delta u_1 v_1^\top", source=giles("5"))
+def spectral_norm_vjp(delta, A):
+    """The outer product of the first singular vectors, shape (n, m)."""
+    U, _, Vt = linalg.svd(A)
+    return delta * jnp.outer(U[:, 0], Vt[0])

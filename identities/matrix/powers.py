@@ -1,13 +1,20 @@
-"""Integer powers of a matrix: the power is a static argument, zero included."""
+"""Integer powers of a matrix, polynomials, the exponential and the sine.
+
+A power is a static argument, zero included. Whatever is a power series of X alone has one derivative twice: a
+cotangent is pulled back through f at X as a tangent is pushed forward through f at X'.
+"""
 
 from typing import Annotated, TypeAlias
 
+import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
-from identities.catalog import jacobian
-from identities.matrix.shapes import Scalar, Square, Vector
+from identities import linalg
+from identities.catalog import jacobian, jvp, vjp
+from identities.matrix.shapes import Invertible, Moderate, Scalar, Square, Vector
 from identities.signature import Static, checked
-from identities.sources import cookbook
+from identities.sources import cookbook, giles
 
 Power: TypeAlias = Annotated[int, Static(0, 4)]
 
@@ -50,7 +57,7 @@ def power_form(a: Vector, X: Square, b: Vector, k: Power) -> Scalar:
 @jacobian(
     power_form,
     wrt="X",
-    states=r"\frac{\partial a^\top X^k b}{\partial X} = \sum_{r=0}^{k-1} (X^r)^\top a b^\top (X^{k-1-r})^\top",
+    states=r"\D{X} a^\top X^k b = \sum_{r=0}^{k-1} (X^r)^\top a b^\top (X^{k-1-r})^\top",
     source=cookbook(91),
 )
 def power_form_jacobian_X(a, X, b, k):
@@ -78,7 +85,7 @@ def power_gram_form(a: Vector, X: Square, b: Vector, k: Power) -> Scalar:
 @jacobian(
     power_gram_form,
     wrt="X",
-    states=r"\frac{\partial a^\top (X^k)^\top X^k b}{\partial X} = \sum_{r=0}^{k-1}"
+    states=r"\D{X} a^\top (X^k)^\top X^k b = \sum_{r=0}^{k-1}"
     r" \left((X^r)^\top X^k a b^\top (X^{k-1-r})^\top + (X^r)^\top X^k b a^\top (X^{k-1-r})^\top\right)",
     source=cookbook(
         92, erratum="the first term is transcribed as X^(k-1-r) a b' (X^k)' X^r, the transpose of what is right"
@@ -100,12 +107,7 @@ def trace_of_power(X: Square, k: Power) -> Scalar:
     return jnp.trace(jnp.linalg.matrix_power(X, k))
 
 
-@jacobian(
-    trace_of_power,
-    wrt="X",
-    states=r"\frac{\partial}{\partial X} \operatorname{Tr} X^k = k (X^{k-1})^\top",
-    source=cookbook(121),
-)
+@jacobian(trace_of_power, wrt="X", states=r"\D{X} \Tr X^k = k (X^{k-1})^\top", source=cookbook(121))
 def trace_of_power_jacobian_X(X, k):
     """The power rule, shape (n, n)."""
     return k * jnp.linalg.matrix_power(X, k - 1).T if k else jnp.zeros_like(X)
@@ -118,10 +120,7 @@ def trace_of_AXk(A: Square, X: Square, k: Power) -> Scalar:
 
 
 @jacobian(
-    trace_of_AXk,
-    wrt="X",
-    states=r"\frac{\partial}{\partial X} \operatorname{Tr} AX^k = \sum_{r=0}^{k-1} (X^r A X^{k-r-1})^\top",
-    source=cookbook(122),
+    trace_of_AXk, wrt="X", states=r"\D{X} \Tr AX^k = \sum_{r=0}^{k-1} (X^r A X^{k-r-1})^\top", source=cookbook(122)
 )
 def trace_of_AXk_jacobian_X(A, X, k):
     """One factor left out at a time, by Horner's scheme, shape (n, n)."""
@@ -129,3 +128,121 @@ def trace_of_AXk_jacobian_X(A, X, k):
     for _ in range(k):
         total, AXr = X @ total + AXr, AXr @ X
     return total.T
+
+
+@checked
+def determinant_of_power(X: Invertible, k: Power) -> Scalar:
+    """det X^k."""
+    return linalg.det(X) ** k
+
+
+@jacobian(determinant_of_power, wrt="X", states=r"\D{X} \det X^k = k \det(X^k) X^{-\top}", source=cookbook(58))
+def determinant_of_power_jacobian_X(X, k):
+    """The power rule, shape (n, n)."""
+    return k * linalg.product_of_pivots(X) ** (k - 1) * linalg.cofactors(X) if k else jnp.zeros_like(X)
+
+
+@jvp(power, wrt="X", states=r"dX^k = \sum_{r=0}^{k-1} X^r (dX) X^{k-1-r}", source=giles("2.3.4"))
+def power_jvp_X(X, dX, k):
+    """By repeated squaring of the power and its tangent, shape (n, n)."""
+    square, dsquare = X, dX
+    total, dtotal = jnp.eye(X.shape[0], dtype=X.dtype), jnp.zeros_like(dX)
+    while k:
+        if k % 2:
+            total, dtotal = total @ square, dtotal @ square + total @ dsquare
+        k //= 2
+        if k:
+            square, dsquare = square @ square, dsquare @ square + square @ dsquare
+    return dtotal
+
+
+@vjp(power, wrt="X", states=r"\D{X} J = \sum_{r=0}^{k-1} (X^r)^\top \delta (X^{k-1-r})^\top", source=giles("2.3.4"))
+def power_vjp_X(delta, X, k):
+    """The tangent delta pushed forward at X', shape (n, n)."""
+    return power_jvp_X(X.T, delta, k)
+
+
+@checked
+def polynomial(c: Float[Array, "k"], X: Square) -> Square:
+    """c_0 I + c_1 X + c_2 X^2 + ..., by Horner's scheme."""
+    return _horner(c, X)
+
+
+def _horner(c, X):
+    eye = jnp.eye(X.shape[0], dtype=X.dtype)
+    total = c[-1] * eye
+    for a in reversed(c[:-1]):
+        total = X @ total + a * eye
+    return total
+
+
+@jvp(polynomial, wrt="X", states=r"dp(X) = \sum_j c_j \sum_{r=0}^{j-1} X^r (dX) X^{j-1-r}", source=giles("2.3.4"))
+def polynomial_jvp_X(c, X, dX):
+    """Horner's scheme with its tangent, shape (n, n)."""
+    eye = jnp.eye(X.shape[0], dtype=X.dtype)
+    total, dtotal = c[-1] * eye, jnp.zeros_like(dX)
+    for a in reversed(c[:-1]):
+        total, dtotal = X @ total + a * eye, dX @ total + X @ dtotal
+    return dtotal
+
+
+@vjp(
+    polynomial,
+    wrt="X",
+    states=r"\D{X} J = \sum_j c_j \sum_{r=0}^{j-1} (X^r)^\top \delta (X^{j-1-r})^\top",
+    source=giles("2.3.4"),
+)
+def polynomial_vjp_X(delta, c, X):
+    """The tangent delta pushed forward at X', shape (n, n)."""
+    return polynomial_jvp_X(c, X.T, delta)
+
+
+@checked
+def trace_of_polynomial(c: Float[Array, "k"], X: Square) -> Scalar:
+    """Tr F(X) for F(x) = c_0 + c_1 x + c_2 x^2 + ...: any power series, cut off."""
+    return jnp.trace(_horner(c, X))
+
+
+@jacobian(trace_of_polynomial, wrt="X", states=r"\D{X} \Tr F(X) = f(X)^\top, \quad f = F'", source=cookbook(98))
+def trace_of_polynomial_jacobian_X(c, X):
+    """The scalar derivative c_1 + 2 c_2 x + ... of the matrix, transposed, shape (n, n)."""
+    if len(c) == 1:
+        return jnp.zeros_like(X)
+    return _horner(c[1:] * jnp.arange(1, len(c), dtype=c.dtype), X).T
+
+
+@checked
+def exponential(X: Moderate) -> Square:
+    """e^X."""
+    return linalg.expm(X)
+
+
+@jvp(exponential, states=r"de^X = \int_0^1 e^{sX} (dX) e^{(1-s)X} \, ds", source=giles("2.3.5"))
+def exponential_jvp(X, dX):
+    """The Frechet derivative, by scaling and squaring (Al-Mohy and Higham, 2009), shape (n, n)."""
+    return linalg.expm_frechet(X, dX)
+
+
+@vjp(exponential, states=r"\D{X} J = \int_0^1 e^{sX^\top} \delta \, e^{(1-s)X^\top} \, ds", source=giles("2.3.5"))
+def exponential_vjp(delta, X):
+    """The tangent delta pushed forward at X', shape (n, n)."""
+    return linalg.expm_frechet(X.T, delta)
+
+
+@linalg.in_every_dtype
+def _cosine_and_sine(X):
+    """The real and the imaginary part of e^iX."""
+    both = jax.scipy.linalg.expm(1j * X)
+    return both.real, both.imag
+
+
+@checked
+def trace_of_sine(X: Moderate) -> Scalar:
+    """Tr sin X, the sine as a power series of matrices."""
+    return jnp.trace(_cosine_and_sine(X)[1])
+
+
+@jacobian(trace_of_sine, states=r"\D{X} \Tr \sin X = (\cos X)^\top", source=cookbook(128))
+def trace_of_sine_jacobian(X):
+    """The cosine of the matrix, transposed, shape (n, n)."""
+    return _cosine_and_sine(X)[0].T

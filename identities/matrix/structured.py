@@ -8,15 +8,13 @@ X - t grad f wants, and nearly everybody else (Srinivasan and Panda, "What is th
 function of a symmetric matrix?", 2020).
 """
 
-from typing import Annotated
-
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from identities import domains, linalg
+from identities import linalg
 from identities.catalog import jacobian, vjp
 from identities.matrix.forms import congruence_jacobian_X
-from identities.matrix.shapes import Matrix, PositiveDefinite, Scalar, Square
+from identities.matrix.shapes import Matrix, PositiveDefinite, PositiveDefinitePart, Scalar, Square
 from identities.signature import checked
 from identities.sources import cookbook
 
@@ -85,13 +83,41 @@ def trace_with_symmetric(A: Square, L: Square) -> Scalar:
 @jacobian(
     trace_with_symmetric,
     wrt="L",
-    states=r"\frac{d \operatorname{Tr} AX}{dX_{ij}} = (A + A^\top - A \circ I)_{ij}, \quad i \ge j",
+    states=r"\frac{d \Tr AX}{dX_{ij}} = (A + A^\top - A \circ I)_{ij}, \quad i \ge j",
     source=cookbook(139),
     exact=True,
 )
 def trace_with_symmetric_jacobian_L(A, L):
     """By the independent entries, shape (n, n), lower triangle; as a gradient it is (A + A')/2."""
     return jnp.tril(twice_off_diagonal(A))
+
+
+@checked
+def determinant_of_symmetric(L: PositiveDefinite) -> Scalar:
+    """det X, X symmetric with the lower triangle of L."""
+    return linalg.det(symmetric_by_triangle(L))
+
+
+@jacobian(
+    determinant_of_symmetric,
+    states=r"\frac{d \det X}{dX_{ij}} = \det(X) (2X^{-1} - X^{-1} \circ I)_{ij}, \quad i \ge j",
+    source=cookbook(140),
+)
+def determinant_of_symmetric_jacobian(L):
+    """By the independent entries, shape (n, n), lower triangle; as a gradient it is det(X) X^-1."""
+    return jnp.tril(twice_off_diagonal(linalg.cofactors(symmetric_by_triangle(L))))
+
+
+@checked
+def determinant_of_symmetric_part(A: PositiveDefinitePart) -> Scalar:
+    """det X, X = (A + A')/2."""
+    return linalg.det(symmetric_part(A))
+
+
+@jacobian(determinant_of_symmetric_part, states=r"\nabla \det X = \det(X) X^{-1}", source=cookbook(140))
+def determinant_of_symmetric_part_jacobian(A):
+    """The gradient in the space of symmetric matrices, shape (n, n)."""
+    return linalg.cofactors(symmetric_part(A))
 
 
 @checked
@@ -111,7 +137,7 @@ def log_determinant_of_symmetric_jacobian(L):
 
 
 @checked
-def log_determinant_of_symmetric_part(A: Annotated[Square, domains.positive_definite_part]) -> Scalar:
+def log_determinant_of_symmetric_part(A: PositiveDefinitePart) -> Scalar:
     """ln det X, X = (A + A')/2."""
     return linalg.log_abs_det(symmetric_part(A))
 
@@ -128,13 +154,7 @@ def trace_with_diagonal(A: Square, X: Square) -> Scalar:
     return jnp.sum(jnp.diag(A) * jnp.diag(X))
 
 
-@jacobian(
-    trace_with_diagonal,
-    wrt="X",
-    states=r"\frac{d \operatorname{Tr} AX}{dX} = A \circ I",
-    source=cookbook(142),
-    exact=True,
-)
+@jacobian(trace_with_diagonal, wrt="X", states=r"\frac{d \Tr AX}{dX} = A \circ I", source=cookbook(142), exact=True)
 def trace_with_diagonal_jacobian_X(A, X):
     """The diagonal of A, as a matrix, shape (n, n); entries and gradient agree."""
     return jnp.diag(jnp.diag(A))
@@ -159,7 +179,7 @@ def trace_with_toeplitz(A: Square, t: Float[Array, "2*n-1"]) -> Scalar:
 @jacobian(
     trace_with_toeplitz,
     wrt="t",
-    states=r"\frac{d \operatorname{Tr} AT}{dT} = \frac{d \operatorname{Tr} TA}{dT} = \alpha(A),"
+    states=r"\frac{d \Tr AT}{dT} = \frac{d \Tr TA}{dT} = \alpha(A),"
     r" \quad \alpha_k = \sum_{j - i = k} (A^\top)_{ij}",
     source=cookbook(143),
     exact=True,
@@ -179,7 +199,7 @@ def trace_with_symmetric_toeplitz(A: Square, t: Float[Array, "n"]) -> Scalar:
 @jacobian(
     trace_with_symmetric_toeplitz,
     wrt="t",
-    states=r"\frac{d \operatorname{Tr} AT}{dT} = \alpha(A) + \alpha(A)^\top - \alpha(A) \circ I",
+    states=r"\frac{d \Tr AT}{dT} = \alpha(A) + \alpha(A)^\top - \alpha(A) \circ I",
     source=cookbook(144),
     exact=True,
 )
@@ -199,8 +219,8 @@ def sines_of_congruence(X: Matrix, B: Square) -> Scalar:
 @jacobian(
     sines_of_congruence,
     wrt="X",
-    states=r"\frac{\partial g(U)}{\partial X_{ij}} = \operatorname{Tr}\left("
-    r"\left(\frac{\partial g(U)}{\partial U}\right)^\top \frac{\partial U}{\partial X_{ij}}\right)",
+    states=r"\frac{\partial g(U)}{\partial X_{ij}} = \Tr\left("
+    r"\left(\D{U} g(U)\right)^\top \frac{\partial U}{\partial X_{ij}}\right)",
     source=(cookbook(135), cookbook(136), cookbook(137)),
 )
 def sines_of_congruence_jacobian_X(X, B):

@@ -12,7 +12,7 @@ from identities.sources import cookbook
 Back = Float[Array, "m n"]
 
 
-@jacobian(trace, states=r"\frac{\partial}{\partial X} \operatorname{Tr} X = I", source=cookbook(99), exact=True)
+@jacobian(trace, states=r"\D{X} \Tr X = I", source=cookbook(99), exact=True)
 def trace_jacobian(X):
     """The identity matrix, shape (n, n)."""
     return jnp.eye(X.shape[0], dtype=X.dtype)
@@ -24,13 +24,7 @@ def trace_XA(X: Matrix, A: Back) -> Scalar:
     return jnp.trace(X @ A)
 
 
-@jacobian(
-    trace_XA,
-    wrt="X",
-    states=r"\frac{\partial}{\partial X} \operatorname{Tr} XA = A^\top",
-    source=cookbook(100),
-    exact=True,
-)
+@jacobian(trace_XA, wrt="X", states=r"\D{X} \Tr XA = A^\top", source=cookbook(100), exact=True)
 def trace_XA_jacobian_X(X, A):
     """The transpose, shape (n, m)."""
     return A.T
@@ -42,13 +36,7 @@ def trace_AXB(A: Float[Array, "k n"], X: Matrix, B: Float[Array, "m k"]) -> Scal
     return jnp.trace(A @ X @ B)
 
 
-@jacobian(
-    trace_AXB,
-    wrt="X",
-    states=r"\frac{\partial}{\partial X} \operatorname{Tr} AXB = A^\top B^\top",
-    source=cookbook(101),
-    exact=True,
-)
+@jacobian(trace_AXB, wrt="X", states=r"\D{X} \Tr AXB = A^\top B^\top", source=cookbook(101), exact=True)
 def trace_AXB_jacobian_X(A, X, B):
     """The transpose of BA, shape (n, m)."""
     return (B @ A).T
@@ -60,13 +48,7 @@ def trace_AXtB(A: Float[Array, "k m"], X: Matrix, B: Float[Array, "n k"]) -> Sca
     return jnp.trace(A @ X.T @ B)
 
 
-@jacobian(
-    trace_AXtB,
-    wrt="X",
-    states=r"\frac{\partial}{\partial X} \operatorname{Tr} AX^\top B = BA",
-    source=cookbook(102),
-    exact=True,
-)
+@jacobian(trace_AXtB, wrt="X", states=r"\D{X} \Tr AX^\top B = BA", source=cookbook(102), exact=True)
 def trace_AXtB_jacobian_X(A, X, B):
     """The product BA, shape (n, m)."""
     return B @ A
@@ -81,8 +63,8 @@ def trace_XtA(X: Matrix, A: Matrix) -> Scalar:
 @jacobian(
     trace_XtA,
     wrt="X",
-    states=r"\frac{\partial}{\partial X} \operatorname{Tr} X^\top A"
-    r" = \frac{\partial}{\partial X} \operatorname{Tr} AX^\top = A",
+    states=r"\D{X} \Tr X^\top A"
+    r" = \D{X} \Tr AX^\top = A",
     source=(cookbook(103), cookbook(104)),
     exact=True,
 )
@@ -97,13 +79,7 @@ def trace_kronecker(A: Float[Array, "k k"], X: SmallSquare) -> Scalar:
     return jnp.trace(jnp.kron(A, X))
 
 
-@jacobian(
-    trace_kronecker,
-    wrt="X",
-    states=r"\frac{\partial}{\partial X} \operatorname{Tr}(A \otimes X) = \operatorname{Tr}(A) I",
-    source=cookbook(105),
-    exact=True,
-)
+@jacobian(trace_kronecker, wrt="X", states=r"\D{X} \Tr(A \otimes X) = \Tr(A) I", source=cookbook(105), exact=True)
 def trace_kronecker_jacobian_X(A, X):
     """A multiple of the identity, shape (n, n)."""
     return jnp.trace(A) * jnp.eye(X.shape[0], dtype=X.dtype)
@@ -115,9 +91,7 @@ def trace_XX(X: Square) -> Scalar:
     return jnp.trace(X @ X)
 
 
-@jacobian(
-    trace_XX, states=r"\frac{\partial}{\partial X} \operatorname{Tr} X^2 = 2 X^\top", source=cookbook(106), exact=True
-)
+@jacobian(trace_XX, states=r"\D{X} \Tr X^2 = 2 X^\top", source=cookbook(106), exact=True)
 def trace_XX_jacobian(X):
     """Twice the transpose, shape (n, n)."""
     return 2 * X.T
@@ -129,12 +103,7 @@ def trace_XXB(X: Square, B: Square) -> Scalar:
     return jnp.trace(X @ X @ B)
 
 
-@jacobian(
-    trace_XXB,
-    wrt="X",
-    states=r"\frac{\partial}{\partial X} \operatorname{Tr} X^2 B = (XB + BX)^\top",
-    source=cookbook(107),
-)
+@jacobian(trace_XXB, wrt="X", states=r"\D{X} \Tr X^2 B = (XB + BX)^\top", source=cookbook(107))
 def trace_XXB_jacobian_X(X, B):
     """Both orders of the product, transposed, shape (n, n)."""
     return (X @ B + B @ X).T
@@ -149,7 +118,7 @@ def trace_XtBX(X: Matrix, B: Square) -> Scalar:
 @jacobian(
     trace_XtBX,
     wrt="X",
-    states=r"\frac{\partial}{\partial X} \operatorname{Tr} X^\top BX = BX + B^\top X",
+    states=r"\D{X} \Tr X^\top BX = BX + B^\top X",
     source=(cookbook(108), cookbook(109), cookbook(110)),
 )
 def trace_XtBX_jacobian_X(X, B):
@@ -166,7 +135,7 @@ def trace_XBXt(X: Matrix, B: Float[Array, "m m"]) -> Scalar:
 @jacobian(
     trace_XBXt,
     wrt="X",
-    states=r"\frac{\partial}{\partial X} \operatorname{Tr} XBX^\top = XB^\top + XB",
+    states=r"\D{X} \Tr XBX^\top = XB^\top + XB",
     source=(cookbook(111), cookbook(112), cookbook(113)),
 )
 def trace_XBXt_jacobian_X(X, B):
@@ -181,10 +150,7 @@ def trace_AXBX(A: Back, X: Matrix, B: Back) -> Scalar:
 
 
 @jacobian(
-    trace_AXBX,
-    wrt="X",
-    states=r"\frac{\partial}{\partial X} \operatorname{Tr} AXBX = A^\top X^\top B^\top + B^\top X^\top A^\top",
-    source=cookbook(114),
+    trace_AXBX, wrt="X", states=r"\D{X} \Tr AXBX = A^\top X^\top B^\top + B^\top X^\top A^\top", source=cookbook(114)
 )
 def trace_AXBX_jacobian_X(A, X, B):
     """Each X left out in turn, shape (n, m)."""
@@ -199,7 +165,7 @@ def trace_XtX(X: Matrix) -> Scalar:
 
 @jacobian(
     trace_XtX,
-    states=r"\frac{\partial}{\partial X} \operatorname{Tr} X^\top X = \frac{\partial}{\partial X} \lVert X \rVert_F^2"
+    states=r"\D{X} \Tr X^\top X = \D{X} \lVert X \rVert_F^2"
     r" = 2X",
     source=(cookbook(115), cookbook(132)),
     exact=True,
@@ -217,10 +183,7 @@ def trace_BtXtCXB(B: Float[Array, "m k"], X: Matrix, C: Square) -> Scalar:
 
 
 @jacobian(
-    trace_BtXtCXB,
-    wrt="X",
-    states=r"\frac{\partial}{\partial X} \operatorname{Tr} B^\top X^\top CXB = C^\top XBB^\top + CXBB^\top",
-    source=cookbook(116),
+    trace_BtXtCXB, wrt="X", states=r"\D{X} \Tr B^\top X^\top CXB = C^\top XBB^\top + CXBB^\top", source=cookbook(116)
 )
 def trace_BtXtCXB_jacobian_X(B, X, C):
     """With C and its transpose, shape (n, m)."""
@@ -234,12 +197,7 @@ def trace_XtBXC(X: Matrix, B: Square, C: Float[Array, "m m"]) -> Scalar:
     return jnp.trace(X.T @ B @ X @ C)
 
 
-@jacobian(
-    trace_XtBXC,
-    wrt="X",
-    states=r"\frac{\partial}{\partial X} \operatorname{Tr} X^\top BXC = BXC + B^\top XC^\top",
-    source=cookbook(117),
-)
+@jacobian(trace_XtBXC, wrt="X", states=r"\D{X} \Tr X^\top BXC = BXC + B^\top XC^\top", source=cookbook(117))
 def trace_XtBXC_jacobian_X(X, B, C):
     """Each X left out in turn, shape (n, m)."""
     return B @ X @ C + B.T @ X @ C.T
@@ -251,12 +209,7 @@ def trace_AXBXtC(A: Float[Array, "k n"], X: Matrix, B: Float[Array, "m m"], C: F
     return jnp.trace(A @ X @ B @ X.T @ C)
 
 
-@jacobian(
-    trace_AXBXtC,
-    wrt="X",
-    states=r"\frac{\partial}{\partial X} \operatorname{Tr} AXBX^\top C = A^\top C^\top XB^\top + CAXB",
-    source=cookbook(118),
-)
+@jacobian(trace_AXBXtC, wrt="X", states=r"\D{X} \Tr AXBX^\top C = A^\top C^\top XB^\top + CAXB", source=cookbook(118))
 def trace_AXBXtC_jacobian_X(A, X, B, C):
     """Each X left out in turn, shape (n, m)."""
     CA = C @ A
@@ -272,7 +225,7 @@ def squared_residual(A: Float[Array, "k n"], X: Matrix, B: Float[Array, "m l"], 
 @jacobian(
     squared_residual,
     wrt="X",
-    states=r"\frac{\partial}{\partial X} \operatorname{Tr} (AXB + C)(AXB + C)^\top = 2 A^\top (AXB + C) B^\top",
+    states=r"\D{X} \Tr (AXB + C)(AXB + C)^\top = 2 A^\top (AXB + C) B^\top",
     source=cookbook(119),
 )
 def squared_residual_jacobian_X(A, X, B, C):
@@ -286,12 +239,7 @@ def trace_kronecker_square(X: SmallSquare) -> Scalar:
     return jnp.trace(jnp.kron(X, X))
 
 
-@jacobian(
-    trace_kronecker_square,
-    states=r"\frac{\partial}{\partial X} \operatorname{Tr}(X \otimes X) = 2 \operatorname{Tr}(X) I",
-    source=cookbook(120),
-    exact=True,
-)
+@jacobian(trace_kronecker_square, states=r"\D{X} \Tr(X \otimes X) = 2 \Tr(X) I", source=cookbook(120), exact=True)
 def trace_kronecker_square_jacobian(X):
     """A multiple of the identity, shape (n, n)."""
     return 2 * jnp.trace(X) * jnp.eye(X.shape[0], dtype=X.dtype)
@@ -307,7 +255,7 @@ def trace_BtXtCXXtCXB(B: Float[Array, "m k"], X: Matrix, C: Square) -> Scalar:
 @jacobian(
     trace_BtXtCXXtCXB,
     wrt="X",
-    states=r"\frac{\partial}{\partial X} \operatorname{Tr} B^\top X^\top CXX^\top CXB = CXX^\top CXBB^\top"
+    states=r"\D{X} \Tr B^\top X^\top CXX^\top CXB = CXX^\top CXBB^\top"
     r" + C^\top XBB^\top X^\top C^\top X + CXBB^\top X^\top CX + C^\top XX^\top C^\top XBB^\top",
     source=cookbook(123),
 )

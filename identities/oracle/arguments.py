@@ -55,6 +55,10 @@ def admitted(identity: Identity) -> Callable[[Shape], bool]:
     return lambda shape: all(a.domain.admits(shape.of(a)) for a in identity.arguments)
 
 
+def _small_enough(identity: Identity, shape: Shape) -> bool:
+    return all(max(shape.of(a), default=1) <= a.domain.largest for a in identity.arguments)
+
+
 def _shapes(dims: tuple[str, ...], forms: int, largest: int) -> st.SearchStrategy[Shape]:
     sizes = st.tuples(*[st.integers(1, largest)] * len(dims))
     return st.builds(
@@ -69,7 +73,7 @@ def draw_shapes(identity: Identity, count: int, seed: int) -> list[Shape]:
     of the arguments admit them.
     """
     drawn = _draw_shapes(names(identity.arguments), forms(identity), 4 * count, seed)
-    shapes = list(filter(admitted(identity), drawn))[:count]
+    shapes = [shape for shape in filter(admitted(identity), drawn) if _small_enough(identity, shape)][:count]
     for name, static in statics(identity.function).items():
         values = sorted(range(static.least, static.most + 1), key=lambda value: (3 * value + 1) % 5)
         shapes = [shape.also(name, values[i % len(values)]) for i, shape in enumerate(shapes)]
@@ -154,22 +158,25 @@ def exact_half_width(dtype: str) -> int:
     return 2 ** ((jnp.finfo(dtype).nmant + 1) // 4 - 1)
 
 
-def perturbed(batch: Batch, relative: float, seed: int) -> list[Batch]:
+def perturbed(arguments: Sequence[Argument], batch: Batch, relative: float, seed: int) -> list[Batch]:
     """Four copies of the batch, in which every entry has moved by that relative amount, up or down.
 
-    The signs are random but for this: over the four copies, the signs of an entry are orthogonal to
-    those of its neighbours. So what the root mean square over the copies measures is the sum of
-    squares of the entries' effects, and hardly ever a cancellation among them.
+    The amount is relative to the entry, or to the norm of a matrix whose domain is normwise. The
+    signs are random but for this: over the four copies, the signs of an entry are orthogonal to those of
+    its neighbours. So what the root mean square over the copies measures is the sum of squares of the
+    entries' effects, and hardly ever a cancellation among them.
     """
     rng = np.random.default_rng(seed)
     copies: list[Batch] = [{}, {}, {}, {}]
     entries = 0
-    for name, values in batch.items():
+    for a in arguments:
+        values = batch[a.name]
         random = rng.choice((-relative, relative), values.shape)
         columns = (entries + np.arange(values[0].size)) % 4
         entries += values[0].size
+        scale = np.linalg.norm(values, 2, axis=(1, 2), keepdims=True) if a.domain.normwise else values
         for copy, row in zip(copies, _HADAMARD, strict=True):
-            copy[name] = values * (1 + random * row[columns].reshape(values.shape[1:]))
+            copy[a.name] = values + scale * random * row[columns].reshape(values.shape[1:])
     return copies
 
 

@@ -263,7 +263,7 @@ def check_derivation(
 def _step(identity: Identity, before: Candidate, line: Candidate, plan: Plan, shape: Shape) -> Attempt:
     """A line of a derivation, beside the one before, which is held to be right."""
     batch = draw_values(identity, shape, "float64", plan.each(identity), plan.seed)
-    copies = [batch, *perturbed(batch, float(jnp.finfo("float64").eps), plan.seed)]
+    copies = [batch, *perturbed(identity.arguments, batch, float(jnp.finfo("float64").eps), plan.seed)]
     given = [before(copy) for copy in copies]
     shapes = {None if isinstance(o, Fault) else o.shape for outcomes in given for o in outcomes}
     if None in shapes or len(shapes) > 1:

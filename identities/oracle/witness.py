@@ -55,7 +55,9 @@ def reference(
     """
     given = {name: values.astype(np.float64) for name, values in batch.items()}
     # One copy after the other: XLA may hang over large batches of solves.
-    copies = [_witnessed(identity, shape, copy, then) for copy in (given, *perturbed(given, eps, seed))]
+    copies = [
+        _witnessed(identity, shape, copy, then) for copy in (given, *perturbed(identity.arguments, given, eps, seed))
+    ]
     found = reference_of({witness: np.stack([copy[witness] for copy in copies]) for witness in WITNESSES})
     largest = max(np.abs(values[np.isfinite(values)]).max(initial=0) for values in found.values.values())
     if then is None and largest < _VANISHING:

@@ -1,0 +1,131 @@
+"""Singular values, and the factors of Cholesky and QR."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from identities import linalg
+from identities.catalog import jvp, vjp
+from identities.matrix.shapes import DistinctSingularValues, FullColumnRank, Matrix, PositiveDefinite, Square, Symmetric
+from identities.signature import checked
+from identities.sources import giles, walter_lehmann
+
+
+@checked
+def singular_values(A: DistinctSingularValues) -> Float[Array, "m"]:
+    """The singular values, in descending order.
+
+    Where two of them meet, or one is zero, they have no derivative. The formulas then tell the change along
+    whatever singular vectors the factorisation happens to choose.
+    """
+    return linalg.svdvals(A)
+
+
+@jvp(singular_values, states=r"d\sigma_i = u_i^\top (dA) v_i", source=giles("3.2"))
+def singular_values_jvp(A, dA):
+    """The diagonal of U'(dA)V, shape (min(n, m),)."""
+    U, _, Vt = linalg.svd(A)
+    return jnp.sum(U * (dA @ Vt.T), axis=0)
+
+
+@vjp(singular_values, states=r"\D{A} J = U \operatorname{diag}(\delta) V^\top", source=giles("3.2"))
+def singular_values_vjp(delta, A):
+    """A matrix with the same singular vectors, shape (n, m)."""
+    U, _, Vt = linalg.svd(A)
+    return (U * delta) @ Vt
+
+
+@checked
+def cholesky(A: PositiveDefinite) -> Square:
+    """The lower triangular L with a positive diagonal and A = LL'."""
+    return linalg.cholesky(A)
+
+
+def _lower_half(M: Matrix) -> Matrix:
+    """The lower triangle with half the diagonal, so that a symmetric M is this plus its transpose."""
+    return jnp.tril(M) - jnp.diag(jnp.diag(M)) / 2
+
+
+@jvp(
+    cholesky,
+    states=r"dL = L \Phi(L^{-1} (dA) L^{-\top}), \quad \Phi(M) = \operatorname{tril}(M) - \frac{1}{2} M \circ I",
+    source=giles("4"),
+)
+def cholesky_jvp(A, dA: Symmetric):
+    """By two triangular solves, shape (n, n), lower triangular."""
+    L = linalg.cholesky(A)
+    return L @ _lower_half(linalg.solve_lower(L, linalg.solve_lower(L, dA).T))
+
+
+@vjp(
+    cholesky,
+    states=r"\D{A} J = \frac{1}{2} L^{-\top} (P + P^\top) L^{-1}, \quad P = \Phi(L^\top \delta)",
+    source=giles("4"),
+)
+def cholesky_vjp(delta, A):
+    """The gradient in the space of symmetric matrices, shape (n, n); only the lower triangle of delta counts."""
+    L = linalg.cholesky(A)
+    P = _lower_half(L.T @ jnp.tril(delta))
+    half = linalg.solve_lower(L, P + P.T, trans=1)
+    return linalg.solve_lower(L, half.T, trans=1) / 2
+
+
+@checked
+def q_factor(A: FullColumnRank) -> Matrix:
+    """Q of A = QR, with orthonormal columns, where R has a positive diagonal."""
+    return linalg.qr(A)[0]
+
+
+@checked
+def r_factor(A: FullColumnRank) -> Float[Array, "m m"]:
+    """R of A = QR, upper triangular with a positive diagonal."""
+    return linalg.qr(A)[1]
+
+
+def _qr_rotation(Q, R, dA):
+    """Q'(dA)R^-1, and its skew part below the diagonal."""
+    M = linalg.solve_lower(R.T, (Q.T @ dA).T).T
+    return M, jnp.tril(M, -1) - jnp.tril(M, -1).T
+
+
+@jvp(
+    q_factor,
+    states=r"dQ = Q \Omega + (I - QQ^\top) (dA) R^{-1}, \quad \Omega = \operatorname{tril}_{-1}(M)"
+    r" - \operatorname{tril}_{-1}(M)^\top, \quad M = Q^\top (dA) R^{-1}",
+    source=walter_lehmann("QR"),
+)
+def q_factor_jvp(A, dA):
+    """A rotation within the columns, and what leaves their span, shape (n, m)."""
+    Q, R = linalg.qr(A)
+    M, rotation = _qr_rotation(Q, R, dA)
+    return Q @ (rotation - M) + linalg.solve_lower(R.T, dA.T).T
+
+
+@jvp(r_factor, states=r"dR = (M - \Omega) R, \quad M = Q^\top (dA) R^{-1}", source=walter_lehmann("QR"))
+def r_factor_jvp(A, dA):
+    """What the rotation leaves of Q'(dA), shape (m, m), upper triangular."""
+    Q, R = linalg.qr(A)
+    M, rotation = _qr_rotation(Q, R, dA)
+    return (M - rotation) @ R
+
+
+def _from_lower(M):
+    """The symmetric matrix with the lower triangle of M."""
+    return jnp.tril(M) + jnp.tril(M, -1).T
+
+
+@vjp(
+    q_factor,
+    states=r"\D{A} J = (\delta - Q S) R^{-\top}, \quad S = \operatorname{sym}_{\ge}(\delta^\top Q)",
+    source=walter_lehmann("QR"),
+)
+def q_factor_vjp(delta, A):
+    """S is symmetric, with the lower triangle of delta'Q; shape (n, m)."""
+    Q, R = linalg.qr(A)
+    return linalg.solve_lower(R.T, (delta - Q @ _from_lower(delta.T @ Q)).T, trans=1).T
+
+
+@vjp(r_factor, states=r"\D{A} J = Q \operatorname{sym}_{\ge}(R \delta^\top) R^{-\top}", source=walter_lehmann("QR"))
+def r_factor_vjp(delta, A):
+    """With the lower triangle of R delta' on both sides; only the upper triangle of delta counts; shape (n, m)."""
+    Q, R = linalg.qr(A)
+    return Q @ linalg.solve_lower(R.T, _from_lower(R @ jnp.triu(delta).T), trans=1).T
