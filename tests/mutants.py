@@ -49,7 +49,7 @@ def dropping_terms(identity: Identity, trial: Trial) -> list[np.ndarray]:
     def mutants(*values):
         return [_evaluate(traced, values, site, kept) for site in range(count) for kept in (0, 1)]
 
-    return compiled(jax.vmap(mutants), arguments, cpu())(*arguments) if count else []
+    return compiled(mutants, arguments, cpu())(*arguments) if count else []
 
 
 def _inner(parameters: dict[str, Any]) -> ClosedJaxpr | None:

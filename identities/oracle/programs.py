@@ -60,27 +60,44 @@ def _options(platform: str) -> dict[str, Any]:
 
 
 def compiled(function: Callable[..., Any], shapes: Sequence[Any], device: Device) -> Callable[..., Any]:
-    """The function compiled for one device and one pytree of arrays or shapes for each argument.
+    """`vmap` of the function, compiled for one device and one pytree of arrays or shapes for each argument.
 
-    The result takes NumPy arrays of those shapes, and returns NumPy arrays.
+    The result takes NumPy arrays of those shapes, whose first axis is the batch's, and returns NumPy arrays.
     """
+    batch = jax.tree.leaves(tuple(shapes))[0].shape[0]
+    at_once = _at_once(batch, device)
     sharding = jax.sharding.SingleDeviceSharding(device)
 
     def placed(leaf):
-        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+        return jax.ShapeDtypeStruct((at_once, *leaf.shape[1:]), leaf.dtype, sharding=sharding)
 
     with full_precision():
         program = (
-            jax.jit(function, compiler_options=_options(device.platform))
+            jax.jit(jax.vmap(function), compiler_options=_options(device.platform))
             .lower(*jax.tree.map(placed, tuple(shapes)))
             .compile()
         )
 
     def run(*arguments):
+        parts = [evaluate(_part(arguments, start, at_once)) for start in range(0, batch, at_once)]
+        return jax.tree.map(lambda *values: np.concatenate(values), *parts)
+
+    def evaluate(arguments):
         with full_precision(), _executing:
             return jax.device_get(program(*jax.device_put(arguments, device)))
 
     return run
+
+
+def _part(arguments: Any, start: int, count: int) -> Any:
+    return jax.tree.map(lambda values: values[start : start + count], arguments)
+
+
+def _at_once(batch: int, device: Device) -> int:
+    """How many instances of a batch to compute in one go: few on a CPU, where XLA can hang over many factorisations."""
+    if device.platform != "cpu":
+        return batch
+    return max(count for count in range(1, min(batch, 64) + 1) if batch % count == 0)
 
 
 def find_device(device: str | Device | None) -> Device:

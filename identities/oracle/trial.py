@@ -108,7 +108,7 @@ def _program(
     closed_form: Callable[..., Any], shapes: tuple[tuple[int, ...], ...], dtypes: tuple[str, ...], device: Device
 ) -> Callable[..., tuple[np.ndarray, ...]]:
     def evaluate(*by_dtype):
-        return tuple(jax.vmap(closed_form)(*arguments) for arguments in by_dtype)
+        return tuple(closed_form(*arguments) for arguments in by_dtype)
 
     structures = [tuple(jax.ShapeDtypeStruct(shape, jnp.dtype(dtype)) for shape in shapes) for dtype in dtypes]
     return compiled(evaluate, structures, device)

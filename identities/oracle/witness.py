@@ -54,7 +54,6 @@ def reference(
     - `then`: an argument to differentiate by once more, for the derivative of the identity itself.
     """
     given = {name: values.astype(np.float64) for name, values in batch.items()}
-    # One copy after the other: XLA may hang over large batches of solves.
     copies = [
         _witnessed(identity, shape, copy, then) for copy in (given, *perturbed(identity.arguments, given, eps, seed))
     ]
@@ -158,7 +157,7 @@ def function_values(identity: Identity, shape: Shape, batch: Batch) -> np.ndarra
 
 @functools.cache
 def _function_program(function: Callable[..., Any], shapes: tuple[tuple[int, ...], ...]) -> Callable[..., np.ndarray]:
-    return compiled(jax.vmap(function), [jax.ShapeDtypeStruct(shape, np.float64) for shape in shapes], cpu())
+    return compiled(function, [jax.ShapeDtypeStruct(shape, np.float64) for shape in shapes], cpu())
 
 
 def _dense(function: Callable[..., Any], wrt: tuple[str, ...], primals: Batch) -> dict[str, np.ndarray]:
@@ -185,7 +184,7 @@ def _program(
         return dict(zip(WITNESSES, (forward(*primals), backward(*primals)), strict=True))
 
     structures = [jax.ShapeDtypeStruct(shape, np.float64) for shape in shapes]
-    return compiled(jax.vmap(both), structures, cpu())
+    return compiled(both, structures, cpu())
 
 
 @functools.cache
