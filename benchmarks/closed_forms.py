@@ -8,6 +8,7 @@ an array 64 times larger than the largest of the closed form is left out.
 """
 
 import argparse
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -20,30 +21,47 @@ from rich.table import Table
 from benchmarks.timing import median, ratio, times
 from identities.catalog import Identity, catalog, find
 from identities.oracle.arguments import Shape, admitted, draw_values
-from identities.oracle.programs import find_device
+from identities.oracle.programs import Device, find_device
 from identities.signature import arguments, names, result
 
 ENTRIES = 1 << 20
-"""About how many entries the largest array has, arguments and result."""
+"""About how many entries the largest array has, arguments and result, unless that takes too long."""
 
 POWER = 3
 """What static arguments are."""
 
 
-def shape_of_benchmark(identity: Identity) -> Shape:
-    """The shape, with equal sizes, whose largest array has about ENTRIES entries."""
+def shape_of_benchmark(identity: Identity, entries: int) -> Shape:
+    """The shape, with equal sizes, whose largest array has about so many entries."""
     size = 1
     while True:
         shape = Shape(tuple((name, 2 * size) for name in names(identity.arguments)))
-        largest = max(_entries(shape.of(a)) for a in identity.arguments)
+        largest = max(_entries(shape.of(a)) for a in (*identity.arguments, result(identity.function)))
         if identity.kind in ("jacobian", "hessian"):
             inner = next(a for a in identity.arguments if a.name == identity.wrt)
             order = 2 if identity.kind == "hessian" else 1
             outer = _entries(shape.of(result(identity.function)))
             largest = max(largest, outer * _entries(shape.of(inner)) ** order)
-        if largest > ENTRIES or not shape.sizes or not admitted(identity)(shape):
-            return Shape(tuple((name, size) for name, _ in shape.sizes))
+        if largest > entries or not shape.sizes or not admitted(identity)(shape):
+            fixed = tuple((name, POWER) for name in identity.static)
+            return Shape((*((name, size) for name, _ in shape.sizes), *fixed))
         size *= 2
+
+
+def in_time(identity: Identity, dtype: str, device: Device) -> tuple[Shape, list[jax.Array]]:
+    """The largest shape at which the closed form takes less than half a second, and arguments for it."""
+    entries = ENTRIES
+    while True:
+        shape = shape_of_benchmark(identity, entries)
+        batch = draw_values(identity, shape, dtype, 1, seed=0)
+        values = jax.device_put([jnp.asarray(v[-1]) for v in batch.values()], device)
+        program = jax.jit(shape.bind(identity.closed_form, identity.static))
+        jax.block_until_ready(program(*values))
+        started = time.perf_counter()
+        jax.block_until_ready(program(*values))
+        if time.perf_counter() - started < 0.5:
+            return shape, values
+        entries //= 4
 
 
 def _entries(shape: tuple[int, ...]) -> int:
@@ -99,11 +117,7 @@ def main() -> None:
         table.add_column(title, justify="left" if title in ("identity", "shape") else "right")
     slower = []
     for identity in [find(name) for name in options.names] or catalog.values():
-        shape = shape_of_benchmark(identity)
-        for name in identity.static:
-            shape = shape.also(name, POWER)
-        batch = draw_values(identity, shape, options.dtype, 1, seed=0)
-        values = jax.device_put([jnp.asarray(v[-1]) for v in batch.values()], device)
+        shape, values = in_time(identity, options.dtype, device)
         programs = {"closed form": shape.bind(identity.closed_form, identity.static), **autodiff(identity, shape)}
         if identity.kind == "jacobian":  # whose modes go through a basis of the inputs or of the outputs
             inputs = _entries(shape.of(next(a for a in identity.arguments if a.name == identity.wrt)))

@@ -251,6 +251,9 @@ within_one = Domain("", inside_unit_interval.project, lambda x: jnp.array(True))
 """Any values; drawn beyond one and within it, so that an argument of either kind never equals one of the other."""
 
 
+other_than_zero = Domain("an array other than zero", beyond_one.project, lambda x: jnp.any(x != 0))
+
+
 def _of_moderate_norm(z: np.ndarray) -> np.ndarray:
     norm = np.linalg.norm(z, axis=(-2, -1), keepdims=True)
     return z / _nonzero(norm) * (0.5 + norm) / (1 + norm)

@@ -34,7 +34,7 @@ expm = in_every_dtype(jax.scipy.linalg.expm)
 expm_frechet = in_every_dtype(functools.partial(jax.scipy.linalg.expm_frechet, compute_expm=False))
 inv = in_every_dtype(jnp.linalg.inv)
 solve = in_every_dtype(jnp.linalg.solve)
-solve_lower = in_every_dtype(functools.partial(jax.scipy.linalg.solve_triangular, lower=True))
+solve_triangular = in_every_dtype(jax.lax.linalg.triangular_solve)
 svdvals = in_every_dtype(jnp.linalg.svdvals)
 
 
@@ -45,22 +45,24 @@ def log_abs_det(X: Array) -> Array:
 
 
 @in_every_dtype
+def solve_both(X: Array, B: Array, A: Array) -> tuple[Array, Array]:
+    """X^-1 B and X^-T A, from one factorisation."""
+    lu = jax.scipy.linalg.lu_factor(X)
+    return jax.scipy.linalg.lu_solve(lu, B), jax.scipy.linalg.lu_solve(lu, A, trans=1)
+
+
+@in_every_dtype
 def product_of_pivots(X: Array) -> Array:
     """det X, more accurately than `det`, which goes through logarithms."""
-    return _product_of_pivots(*jax.scipy.linalg.lu_factor(X))
+    lu, pivots = jax.scipy.linalg.lu_factor(X)
+    exchanges = jnp.count_nonzero(pivots != jnp.arange(len(lu)))
+    return jnp.where(exchanges % 2, -1, 1) * jnp.prod(jnp.diag(lu))
 
 
 @in_every_dtype
 def cofactors(X: Array) -> Array:
-    """The matrix det(X) X^-T of an invertible X, from one factorisation."""
-    lu, pivots = jax.scipy.linalg.lu_factor(X)
-    transposed_inverse = jax.scipy.linalg.lu_solve((lu, pivots), jnp.eye(len(X), dtype=X.dtype), trans=1)
-    return _product_of_pivots(lu, pivots) * transposed_inverse
-
-
-def _product_of_pivots(lu: Array, pivots: Array) -> Array:
-    exchanges = jnp.count_nonzero(pivots != jnp.arange(len(lu)))
-    return jnp.where(exchanges % 2, -1, 1) * jnp.prod(jnp.diag(lu))
+    """The matrix det(X) X^-T of an invertible X."""
+    return product_of_pivots(X) * jnp.linalg.inv(X).T
 
 
 @in_every_dtype
@@ -70,35 +72,21 @@ def eigh(A: Array) -> tuple[Array, Array]:
     return eigenvalues, V
 
 
-@in_every_dtype
-def spectrum(A: Array) -> Array:
-    """The eigenvalues of any square matrix, by their real, then imaginary parts: a row of each."""
-    eigenvalues, _ = _eig(A)
-    return jnp.stack([eigenvalues.real, eigenvalues.imag])
+def eig(A: Array) -> tuple[Array, Array]:
+    """The eigenvalues of any square matrix by their real, then imaginary parts, and its eigenvectors; both complex.
 
-
-def eig(A: Array) -> tuple[Array, Array, Array]:
-    """The eigenvalues of any square matrix, in that order, its eigenvectors U, and U^-1; all complex.
-
-    In LAPACK's dtypes. One step of refinement by the residual takes most of the rounding off that LAPACK leaves.
+    In LAPACK's dtypes.
     """
-    eigenvalues, U = _eig(A)
-    inverse = jnp.linalg.inv(U)
-    residual = inverse @ (A @ U - U * eigenvalues)
-    correction = inverse_gaps(eigenvalues) * residual
-    return eigenvalues + jnp.diag(residual), U + U @ correction, inverse - correction @ inverse
-
-
-def _eig(A: Array) -> tuple[Array, Array]:
     eigenvalues, U = jax.lax.linalg.eig(A, compute_left_eigenvectors=False, enable_eigvec_derivs=True)
     order = jnp.argsort(eigenvalues)
     return eigenvalues[order], U[:, order]
 
 
-def inverse_gaps(eigenvalues: Array) -> Array:
-    """1/(lambda_j - lambda_i) in row i and column j, and zero on the diagonal."""
-    eye = jnp.eye(len(eigenvalues), dtype=eigenvalues.dtype)
-    return (1 - eye) / (eigenvalues - eigenvalues[:, None] + eye)
+@in_every_dtype
+def spectrum(A: Array) -> Array:
+    """The eigenvalues of any square matrix, in that order: a row of real and a row of imaginary parts."""
+    eigenvalues, _ = eig(A)
+    return jnp.stack([eigenvalues.real, eigenvalues.imag])
 
 
 @in_every_dtype
@@ -110,7 +98,6 @@ def svd(A: Array) -> tuple[Array, Array, Array]:
 
 @in_every_dtype
 def qr(A: Array) -> tuple[Array, Array]:
-    """The factors of a matrix of full column rank, R with a positive diagonal, which makes them unique."""
+    """The reduced factors Q and R, with whatever signs the diagonal of R has."""
     Q, R = jnp.linalg.qr(A)
-    signs = jnp.where(jnp.diag(R) < 0, -1, 1).astype(R.dtype)
-    return Q * signs, R * signs[:, None]
+    return Q, R

@@ -59,19 +59,35 @@ def functions_of_torch() -> dict[str, Callable[..., Any]]:
         "gelu": F.gelu,
         "relu": F.relu,
         "absolute": torch.abs,
+        "polynomial": horner,
+        "trace_of_polynomial": lambda c, X: torch.trace(horner(c, X)),
+        "trace_with_toeplitz_part": lambda A, X: along_diagonals(A, X).sum(),
+        "trace_with_symmetric_toeplitz_part": lambda A, X: along_diagonals(A, (X + X.T) / 2).sum(),
     }
+
+
+def horner(c: Any, X: Any) -> Any:
+    total = 0 * X
+    for a in reversed(c):
+        total = X @ total + a * torch.eye(len(X), dtype=X.dtype)
+    return total
+
+
+def along_diagonals(A: Any, X: Any) -> Any:
+    """By diagonals, the sum of A' times the mean of X."""
+    n = len(A)
+    return torch.stack([torch.diagonal(A.T, k).sum() * torch.diagonal(X, k).mean() for k in range(1 - n, n)])
 
 
 def in_torch(function: Callable[..., Any]) -> Callable[..., Any]:
     """The same lines with PyTorch in place of JAX: its arrays, its products, its factorisations."""
     plain = inspect.unwrap(function)
-    same = ("cholesky", "det", "eigh", "eigvalsh", "inv", "solve", "svdvals")
+    same = ("cholesky", "det", "eigh", "eigvalsh", "inv", "qr", "solve", "svdvals")
     linalg = SimpleNamespace(
         **{name: getattr(torch.linalg, name) for name in same},
         expm=torch.linalg.matrix_exp,
         log_abs_det=lambda X: torch.linalg.slogdet(X)[1],
         spectrum=spectrum_in_torch,
-        qr=qr_in_torch,
     )
     names = {name: in_torch(value) if inspect.isfunction(value) else value for name, value in globals_of(plain).items()}
     jax = SimpleNamespace(scipy=SimpleNamespace(linalg=linalg))
@@ -82,12 +98,6 @@ def spectrum_in_torch(A: Any) -> Any:
     eigenvalues = torch.linalg.eigvals(A)
     order = np.lexsort((eigenvalues.imag.detach(), eigenvalues.real.detach()))
     return torch.stack([eigenvalues.real[order], eigenvalues.imag[order]])
-
-
-def qr_in_torch(A: Any) -> Any:
-    Q, R = torch.linalg.qr(A)
-    signs = torch.diag(R).sign()
-    return Q * signs, R * signs[:, None]
 
 
 def globals_of(function: Callable[..., Any]) -> dict[str, Any]:
@@ -107,8 +117,7 @@ def factorises(function: Callable[..., Any]) -> bool:
 
 def candidate_of_torch(identity: Identity) -> Callable[..., Any]:
     """What PyTorch's automatic differentiation makes of its own function."""
-    of_matrices = ".matrix." in identity.function.__module__
-    function = in_torch(identity.function) if of_matrices else functions_of_torch()[identity.function.__name__]
+    function = functions_of_torch().get(identity.function.__name__) or in_torch(identity.function)
     names = [a.name for a in arguments(identity.function)]
     positions = [names.index(name) for name in identity.along]
 

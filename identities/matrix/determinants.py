@@ -43,16 +43,17 @@ def determinant_of_curve_jacobian_x(x, X):
 @hessian(
     determinant_of_curve,
     wrt="x",
-    states=r"\frac{\partial^2}{\partial x^2} \det Y = \det(Y) \left(\Tr(Y^{-1} \ddot{Y}) + \Tr(Y^{-1} \dot{Y})^2"
-    r" - \Tr(Y^{-1} \dot{Y} Y^{-1} \dot{Y})\right)",
+    states=r"\frac{\partial^2}{\partial x^2} \det Y = \det(Y) \left(\Tr(Y^{-1} Y'') + \Tr(Y^{-1} Y')^2"
+    r" - \Tr(Y^{-1} Y' Y^{-1} Y')\right)",
     source=cookbook(48),
 )
 def determinant_of_curve_hessian_x(x, X):
     """With the speed and the acceleration of the curve, a scalar."""
     Y, dY = curve_of_matrices(x, X)
     ddY = -jnp.sin(x) * X.T / 4
-    C, M = linalg.cofactors(Y), linalg.solve(Y, dY)
-    return jnp.sum(C * ddY) + jnp.sum(C * dY) * jnp.trace(M) - jnp.sum(C * (dY @ M))
+    inverse = linalg.inv(Y)
+    M = inverse @ dY
+    return linalg.product_of_pivots(Y) * (jnp.sum(inverse.T * ddY) + jnp.trace(M) ** 2 - jnp.sum(M.T * M))
 
 
 @jacobian(determinant, states=r"\D{X} \det X = \det(X) X^{-\top}", source=cookbook(49))
@@ -76,8 +77,8 @@ def determinant_of_product(T: Invertible, X: Invertible) -> Scalar:
 @jacobian(
     determinant_of_product,
     wrt="T",
-    states=r"\D{T_{ij}} \det TX = \sum_k \frac{\partial \det Y}{\partial Y_{ik}} X_{jk} = \delta_{ij} \det X,"
-    r" \quad Y = TX, T = I",
+    states=r"\frac{\partial \det TX}{\partial T_{ij}} = \sum_k \frac{\partial \det Y}{\partial Y_{ik}} X_{jk}"
+    r" = \delta_{ij} \det X, \quad Y = TX, T = I",
     source=(cookbook(47), cookbook(50)),
 )
 def determinant_of_product_jacobian_T(T, X):

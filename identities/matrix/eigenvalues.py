@@ -81,11 +81,17 @@ def _eigenpairs(A):
     return eigenvalues, V * jnp.sign(jnp.amax(V, axis=0) + jnp.amin(V, axis=0))
 
 
+def _inverse_gaps(eigenvalues):
+    """1/(lambda_j - lambda_i) in row i and column j, and zero on the diagonal."""
+    eye = jnp.eye(len(eigenvalues), dtype=eigenvalues.dtype)
+    return (1 - eye) / (eigenvalues - eigenvalues[:, None] + eye)
+
+
 @jvp(eigenvectors, states=r"dv_i = (\lambda_i I - A)^+ (dA) v_i", source=(cookbook(68), giles("3.1")))
 def eigenvectors_jvp(A, dA: Symmetric):
     """Each column is a combination of the other ones, shape (n, n)."""
     eigenvalues, V = _eigenpairs(A)
-    return V @ (linalg.inverse_gaps(eigenvalues) * (V.T @ dA @ V))
+    return V @ (_inverse_gaps(eigenvalues) * (V.T @ dA @ V))
 
 
 @vjp(
@@ -97,7 +103,7 @@ def eigenvectors_jvp(A, dA: Symmetric):
 def eigenvectors_vjp(delta, A):
     """The symmetric part, since only the symmetric part of A is seen, shape (n, n)."""
     eigenvalues, V = _eigenpairs(A)
-    G = V @ (linalg.inverse_gaps(eigenvalues) * (V.T @ delta)) @ V.T
+    G = V @ (_inverse_gaps(eigenvalues) * (V.T @ delta)) @ V.T
     return (G + G.T) / 2
 
 
@@ -111,8 +117,8 @@ def spectrum(A: DistinctSpectrum) -> Float[Array, "2 n"]:
 @linalg.in_every_dtype
 def spectrum_jvp(A, dA):
     """Between left and right eigenvectors, shape (2, n)."""
-    _, U, inverse = linalg.eig(A)
-    changes = jnp.sum(inverse.T * (dA @ U), axis=0)
+    _, U = linalg.eig(A)
+    changes = jnp.diag(jnp.linalg.solve(U, dA @ U))
     return jnp.stack([changes.real, changes.imag])
 
 
@@ -124,5 +130,5 @@ def spectrum_jvp(A, dA):
 @linalg.in_every_dtype
 def spectrum_vjp(delta, A):
     """With delta the row of real parts plus i times the row of imaginary parts, shape (n, n)."""
-    _, U, inverse = linalg.eig(A)
-    return (inverse.T @ ((delta[0] - 1j * delta[1])[:, None] * U.T)).real
+    _, U = linalg.eig(A)
+    return jnp.linalg.solve(U.T, (delta[0] - 1j * delta[1])[:, None] * U.T).real

@@ -53,7 +53,13 @@ def _lower_half(M: Matrix) -> Matrix:
 def cholesky_jvp(A, dA: Symmetric):
     """By two triangular solves, shape (n, n), lower triangular."""
     L = linalg.cholesky(A)
-    return L @ _lower_half(linalg.solve_lower(L, linalg.solve_lower(L, dA).T))
+    return L @ _lower_half(_between_inverses(L, dA))
+
+
+def _between_inverses(L, M, transposed=False):
+    """L^-1 M L^-T; transposed, L^-T M L^-1."""
+    half = linalg.solve_triangular(L, M, left_side=True, lower=True, transpose_a=transposed)
+    return linalg.solve_triangular(L, half, lower=True, transpose_a=not transposed)
 
 
 @vjp(
@@ -65,26 +71,31 @@ def cholesky_vjp(delta, A):
     """The gradient in the space of symmetric matrices, shape (n, n); only the lower triangle of delta counts."""
     L = linalg.cholesky(A)
     P = _lower_half(L.T @ jnp.tril(delta))
-    half = linalg.solve_lower(L, P + P.T, trans=1)
-    return linalg.solve_lower(L, half.T, trans=1) / 2
+    return _between_inverses(L, (P + P.T) / 2, transposed=True)
 
 
 @checked
 def q_factor(A: FullColumnRank) -> Matrix:
     """Q of A = QR, with orthonormal columns, where R has a positive diagonal."""
-    return linalg.qr(A)[0]
+    Q, R = linalg.qr(A)
+    return Q * _signs(R)
 
 
 @checked
 def r_factor(A: FullColumnRank) -> Float[Array, "m m"]:
     """R of A = QR, upper triangular with a positive diagonal."""
-    return linalg.qr(A)[1]
+    _, R = linalg.qr(A)
+    return _signs(R)[:, None] * R
 
 
-def _qr_rotation(Q, R, dA):
-    """Q'(dA)R^-1, and its skew part below the diagonal."""
-    M = linalg.solve_lower(R.T, (Q.T @ dA).T).T
-    return M, jnp.tril(M, -1) - jnp.tril(M, -1).T
+def _signs(R):
+    """Those of the diagonal, which the derivatives leave to the end: they are constant."""
+    return jnp.sign(jnp.diag(R))
+
+
+def _rotation(M):
+    """The skew matrix with the lower triangle of M."""
+    return jnp.tril(M, -1) - jnp.tril(M, -1).T
 
 
 @jvp(
@@ -96,16 +107,17 @@ def _qr_rotation(Q, R, dA):
 def q_factor_jvp(A, dA):
     """A rotation within the columns, and what leaves their span, shape (n, m)."""
     Q, R = linalg.qr(A)
-    M, rotation = _qr_rotation(Q, R, dA)
-    return Q @ (rotation - M) + linalg.solve_lower(R.T, dA.T).T
+    change = linalg.solve_triangular(R, dA)
+    M = Q.T @ change
+    return (change + Q @ (_rotation(M) - M)) * _signs(R)
 
 
 @jvp(r_factor, states=r"dR = (M - \Omega) R, \quad M = Q^\top (dA) R^{-1}", source=walter_lehmann("QR"))
 def r_factor_jvp(A, dA):
     """What the rotation leaves of Q'(dA), shape (m, m), upper triangular."""
     Q, R = linalg.qr(A)
-    M, rotation = _qr_rotation(Q, R, dA)
-    return (M - rotation) @ R
+    M = linalg.solve_triangular(R, Q.T @ dA)
+    return _signs(R)[:, None] * ((M - _rotation(M)) @ R)
 
 
 def _from_lower(M):
@@ -121,11 +133,13 @@ def _from_lower(M):
 def q_factor_vjp(delta, A):
     """S is symmetric, with the lower triangle of delta'Q; shape (n, m)."""
     Q, R = linalg.qr(A)
-    return linalg.solve_lower(R.T, (delta - Q @ _from_lower(delta.T @ Q)).T, trans=1).T
+    delta = delta * _signs(R)
+    return linalg.solve_triangular(R, delta - Q @ _from_lower(delta.T @ Q), transpose_a=True)
 
 
 @vjp(r_factor, states=r"\D{A} J = Q \operatorname{sym}_{\ge}(R \delta^\top) R^{-\top}", source=walter_lehmann("QR"))
 def r_factor_vjp(delta, A):
     """With the lower triangle of R delta' on both sides; only the upper triangle of delta counts; shape (n, m)."""
     Q, R = linalg.qr(A)
-    return Q @ linalg.solve_lower(R.T, _from_lower(R @ jnp.triu(delta).T), trans=1).T
+    delta = _signs(R)[:, None] * jnp.triu(delta)
+    return Q @ linalg.solve_triangular(R, _from_lower(R @ delta.T), transpose_a=True)

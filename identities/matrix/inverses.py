@@ -76,7 +76,8 @@ def inverse_form(a: Vector, X: Invertible, b: Vector) -> Scalar:
 @jacobian(inverse_form, wrt="X", states=r"\D{X} a^\top X^{-1} b = -X^{-\top} a b^\top X^{-\top}", source=cookbook(61))
 def inverse_form_jacobian_X(a, X, b):
     """An outer product of two solutions, shape (n, n)."""
-    return -jnp.outer(linalg.solve(X.T, a), linalg.solve(X, b))
+    right, left = linalg.solve_both(X, b, a)
+    return -jnp.outer(left, right)
 
 
 @checked
@@ -105,7 +106,8 @@ def trace_of_AXinvB(A: Float[Array, "k n"], X: Invertible, B: Float[Array, "n k"
 )
 def trace_of_AXinvB_jacobian_X(A, X, B):
     """A product of two solutions, shape (n, n)."""
-    return -(linalg.solve(X, B) @ linalg.solve(X.T, A.T).T).T
+    right, left = linalg.solve_both(X, B, A.T)
+    return -left @ right.T
 
 
 @checked

@@ -7,14 +7,15 @@ import jax.numpy as jnp
 
 from identities import linalg
 from identities.catalog import jacobian, jvp, vjp
-from identities.domains import beyond_one, invertible, longer_than_one, within_one
+from identities.domains import beyond_one, invertible, longer_than_one, other_than_zero, within_one
 from identities.matrix.shapes import DistinctSingularValues, Matrix, Scalar, Square, Vector
 from identities.signature import checked
 from identities.sources import cookbook, giles
 
 Beyond = Annotated[Vector, beyond_one]
 BeyondInSpace = Annotated[Vector, replace(beyond_one, admits=longer_than_one.admits)]
-OtherThanZero = Annotated[Matrix, beyond_one]
+OtherThanZero = Annotated[Matrix, other_than_zero]
+NonzeroInSpace = Annotated[Vector, replace(other_than_zero, admits=longer_than_one.admits)]
 Injective = Annotated[Square, replace(invertible, normwise=False)]  # which is multiplied by, not factorised
 Within = Annotated[Vector, within_one]
 
@@ -95,7 +96,7 @@ def squared_modulus_jacobian_q(c, d, p, q, r, s):
 
 
 @checked
-def quotient_of_squared_norms(A: Square, B: Injective, x: BeyondInSpace) -> Scalar:
+def quotient_of_squared_norms(A: Square, B: Injective, x: NonzeroInSpace) -> Scalar:
     """||Ax||^2 / ||Bx||^2, for Bx other than zero: the generalised Rayleigh quotient."""
     Ax, Bx = A @ x, B @ x
     return (Ax @ Ax) / (Bx @ Bx)
@@ -130,7 +131,7 @@ def frobenius_norm_jvp(A, dA):
 @vjp(frobenius_norm, states=r"\D{A} J = \delta \frac{A}{\lVert A \rVert_F}", source=giles("5"))
 def frobenius_norm_vjp(delta, A):
     """The direction of A, shape (n, m)."""
-    return delta * A / jnp.linalg.norm(A)
+    return delta / jnp.linalg.norm(A) * A
 
 
 @checked

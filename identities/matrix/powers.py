@@ -88,7 +88,7 @@ def power_gram_form(a: Vector, X: Square, b: Vector, k: Power) -> Scalar:
     states=r"\D{X} a^\top (X^k)^\top X^k b = \sum_{r=0}^{k-1}"
     r" \left((X^r)^\top X^k a b^\top (X^{k-1-r})^\top + (X^r)^\top X^k b a^\top (X^{k-1-r})^\top\right)",
     source=cookbook(
-        92, erratum="the first term is transcribed as X^(k-1-r) a b' (X^k)' X^r, the transpose of what is right"
+        92, erratum="printed with the first term X^(k-1-r) a b' (X^k)' X^r, the transpose of what is right"
     ),
 )
 def power_gram_form_jacobian_X(a, X, b, k):
@@ -170,19 +170,19 @@ def polynomial(c: Float[Array, "k"], X: Square) -> Square:
 
 def _horner(c, X):
     eye = jnp.eye(X.shape[0], dtype=X.dtype)
-    total = c[-1] * eye
-    for a in reversed(c[:-1]):
-        total = X @ total + a * eye
-    return total
+    return jax.lax.scan(lambda total, a: (X @ total + a * eye, None), c[-1] * eye, c[:-1], reverse=True)[0]
 
 
 @jvp(polynomial, wrt="X", states=r"dp(X) = \sum_j c_j \sum_{r=0}^{j-1} X^r (dX) X^{j-1-r}", source=giles("2.3.4"))
 def polynomial_jvp_X(c, X, dX):
     """Horner's scheme with its tangent, shape (n, n)."""
     eye = jnp.eye(X.shape[0], dtype=X.dtype)
-    total, dtotal = c[-1] * eye, jnp.zeros_like(dX)
-    for a in reversed(c[:-1]):
-        total, dtotal = X @ total + a * eye, dX @ total + X @ dtotal
+
+    def step(totals, a):
+        total, dtotal = totals
+        return (X @ total + a * eye, dX @ total + X @ dtotal), None
+
+    (_, dtotal), _ = jax.lax.scan(step, (c[-1] * eye, jnp.zeros_like(dX)), c[:-1], reverse=True)
     return dtotal
 
 
@@ -206,9 +206,8 @@ def trace_of_polynomial(c: Float[Array, "k"], X: Square) -> Scalar:
 @jacobian(trace_of_polynomial, wrt="X", states=r"\D{X} \Tr F(X) = f(X)^\top, \quad f = F'", source=cookbook(98))
 def trace_of_polynomial_jacobian_X(c, X):
     """The scalar derivative c_1 + 2 c_2 x + ... of the matrix, transposed, shape (n, n)."""
-    if len(c) == 1:
-        return jnp.zeros_like(X)
-    return _horner(c[1:] * jnp.arange(1, len(c), dtype=c.dtype), X).T
+    derivative = c[1:] * jnp.arange(1, len(c), dtype=c.dtype)
+    return _horner(derivative, X).T if len(derivative) else jnp.zeros_like(X)
 
 
 @checked

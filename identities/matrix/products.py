@@ -56,7 +56,8 @@ def solve_vjp_B(delta, A, B):
 @vjp(solve, wrt="A", states=r"\D{A} J = -A^{-\top} \delta C^\top", source=giles("2.3.1"))
 def solve_vjp_A(delta, A, B):
     """The cotangent of B against the solution, shape (n, n)."""
-    return -linalg.solve(A.T, delta) @ linalg.solve(A, B).T
+    right, left = linalg.solve_both(A, B, delta)
+    return -left @ right.T
 
 
 @jvp(
@@ -96,17 +97,19 @@ def inverse_congruence(A: Invertible, B: Matrix) -> Float[Array, "m m"]:
 )
 def inverse_congruence_jvp_A_B(A, B, dA, dB):
     """With the solutions from the left and from the right, shape (m, m)."""
-    right, left = linalg.solve(A, B), linalg.solve(A.T, B)
+    right, left = linalg.solve_both(A, B, B)
     return dB.T @ right + left.T @ (dB - dA @ right)
 
 
 @vjp(inverse_congruence, wrt="A", states=r"\D{A} J = -A^{-\top} B \delta B^\top A^{-\top}", source=giles("2.3.3"))
 def inverse_congruence_vjp_A(delta, A, B):
     """With the solutions from the left and from the right, shape (n, n)."""
-    return -linalg.solve(A.T, B) @ delta @ linalg.solve(A, B).T
+    right, left = linalg.solve_both(A, B, B)
+    return -left @ delta @ right.T
 
 
 @vjp(inverse_congruence, wrt="B", states=r"\D{B} J = A^{-\top} B \delta + A^{-1} B \delta^\top", source=giles("2.3.3"))
 def inverse_congruence_vjp_B(delta, A, B):
     """With the solutions from the left and from the right, shape (n, m)."""
-    return linalg.solve(A.T, B @ delta) + linalg.solve(A, B @ delta.T)
+    right, left = linalg.solve_both(A, B @ delta.T, B @ delta)
+    return left + right

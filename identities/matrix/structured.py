@@ -62,15 +62,12 @@ def symmetric_part(A: Square) -> Square:
     return (A + A.T) / 2
 
 
-@vjp(
-    symmetric_part,
-    states=r"\nabla F = \frac{1}{2} (G + G^\top)",
-    source=cookbook(
-        138, erratum="a gradient is meant by many readers; what is printed counts entries off the diagonal twice"
-    ),
-)
+@vjp(symmetric_part, states=r"\nabla F = \frac{1}{2} (G + G^\top)", source=cookbook(138))
 def symmetric_part_vjp(delta, A):
-    """The derivative G by all entries as a gradient in the space of symmetric matrices, shape (n, n)."""
+    """The derivative G by all entries as a gradient in the space of symmetric matrices, shape (n, n).
+
+    Not what is printed, which is by the independent entries and counts those off the diagonal twice.
+    """
     return (delta + delta.T) / 2
 
 
@@ -90,6 +87,18 @@ def trace_with_symmetric(A: Square, L: Square) -> Scalar:
 def trace_with_symmetric_jacobian_L(A, L):
     """By the independent entries, shape (n, n), lower triangle; as a gradient it is (A + A')/2."""
     return jnp.tril(twice_off_diagonal(A))
+
+
+@checked
+def trace_with_symmetric_part(A: Square, X: Square) -> Scalar:
+    """Tr AS, S = (X + X')/2."""
+    return jnp.sum(A.T * symmetric_part(X))
+
+
+@jacobian(trace_with_symmetric_part, wrt="X", states=r"\nabla \Tr AX = \frac{1}{2} (A + A^\top)", source=cookbook(139))
+def trace_with_symmetric_part_jacobian_X(A, X):
+    """The gradient in the space of symmetric matrices, shape (n, n)."""
+    return symmetric_part(A)
 
 
 @checked
@@ -168,32 +177,58 @@ def diagonal_sums(A: Square) -> Float[Array, "2*n-1"]:
     return sheared.sum(axis=0)
 
 
+def toeplitz(t: Float[Array, "2*n-1"]) -> Square:
+    """The matrix whose diagonals have the values t, from the lower left corner to the upper right."""
+    n = (t.shape[0] + 1) // 2
+    i = jnp.arange(n)
+    return t[i[None, :] - i[:, None] + n - 1]
+
+
+def diagonal_means(A: Square) -> Float[Array, "2*n-1"]:
+    """The means along the diagonals of A: what its projection onto the Toeplitz matrices has there."""
+    n = A.shape[0]
+    return diagonal_sums(A) / (n - jnp.abs(jnp.arange(1 - n, n)))
+
+
 @checked
 def trace_with_toeplitz(A: Square, t: Float[Array, "2*n-1"]) -> Scalar:
     """Tr AT, T the Toeplitz matrix whose diagonals have the values t, from the lower left to the upper right."""
-    n = A.shape[0]
-    i = jnp.arange(n)
-    return jnp.sum(A.T * t[i[None, :] - i[:, None] + n - 1])
+    return jnp.sum(A.T * toeplitz(t))
 
 
 @jacobian(
     trace_with_toeplitz,
     wrt="t",
-    states=r"\frac{d \Tr AT}{dT} = \frac{d \Tr TA}{dT} = \alpha(A),"
-    r" \quad \alpha_k = \sum_{j - i = k} (A^\top)_{ij}",
+    states=r"\frac{d \Tr AT}{dT} = \frac{d \Tr TA}{dT} = \alpha(A), \quad \alpha_k = \sum_{j - i = k} (A^\top)_{ij}",
     source=cookbook(143),
     exact=True,
 )
 def trace_with_toeplitz_jacobian_t(A, t):
-    """The sums of A' along its diagonals, shape (2n - 1,); as a gradient, their averages."""
+    """The sums of A' along its diagonals, shape (2n - 1,); as a gradient, their means."""
     return diagonal_sums(A.T)
+
+
+@checked
+def trace_with_toeplitz_part(A: Square, X: Square) -> Scalar:
+    """Tr AT, T the Toeplitz matrix nearest to X."""
+    return jnp.sum(A.T * toeplitz(diagonal_means(X)))
+
+
+@jacobian(
+    trace_with_toeplitz_part,
+    wrt="X",
+    states=r"\nabla \Tr AT = \operatorname{Toeplitz}(m), \quad m_k = \frac{\alpha_k}{n - |k|}",
+    source=cookbook(143),
+)
+def trace_with_toeplitz_part_jacobian_X(A, X):
+    """The gradient in the space of Toeplitz matrices, the means of A' along its diagonals, shape (n, n)."""
+    return toeplitz(diagonal_means(A.T))
 
 
 @checked
 def trace_with_symmetric_toeplitz(A: Square, t: Float[Array, "n"]) -> Scalar:
     """Tr AT, T the symmetric Toeplitz matrix with t in its first column."""
-    i = jnp.arange(A.shape[0])
-    return jnp.sum(A.T * t[jnp.abs(i[None, :] - i[:, None])])
+    return jnp.sum(A.T * toeplitz(jnp.concatenate([jnp.flip(t[1:], (0,)), t])))
 
 
 @jacobian(
@@ -208,6 +243,24 @@ def trace_with_symmetric_toeplitz_jacobian_t(A, t):
     sums = diagonal_sums(A)
     n = A.shape[0]
     return (sums + sums[::-1])[n - 1 :].at[0].set(jnp.trace(A))
+
+
+@checked
+def trace_with_symmetric_toeplitz_part(A: Square, X: Square) -> Scalar:
+    """Tr AT, T the symmetric Toeplitz matrix nearest to X."""
+    return jnp.sum(A.T * toeplitz(diagonal_means(symmetric_part(X))))
+
+
+@jacobian(
+    trace_with_symmetric_toeplitz_part,
+    wrt="X",
+    states=r"\nabla \Tr AT = \frac{1}{2} \left(\operatorname{Toeplitz}(m)"
+    r" + \operatorname{Toeplitz}(m)^\top\right)",
+    source=cookbook(144),
+)
+def trace_with_symmetric_toeplitz_part_jacobian_X(A, X):
+    """The gradient in the space of symmetric Toeplitz matrices, means along both diagonals, shape (n, n)."""
+    return toeplitz(diagonal_means(symmetric_part(A)))
 
 
 @checked
