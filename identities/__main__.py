@@ -22,8 +22,10 @@ from identities.oracle.grading import Exam, Grade, grade
 from identities.oracle.judge import CandidateMismatch
 from identities.oracle.programs import describe_device
 from identities.oracle.sandbox import Limits
+from identities.oracle.sheet import of_document, sheet, worst
 from identities.oracle.tolerance import TOLERANCE
 from identities.oracle.verify import DTYPES, Verification, check_options, verify_each
+from identities.sources import DOCUMENTS
 
 _CACHE_HELP = (
     "Compiled programs are kept in JAX_COMPILATION_CACHE_DIR, or in identities/ under XDG_CACHE_HOME "
@@ -79,6 +81,15 @@ def _parser() -> argparse.ArgumentParser:
     list_.add_argument("--source", default="", metavar="TEXT", help="only those with this text in a source")
     list_.add_argument("--json", action="store_true", help="print JSON")
     list_.set_defaults(run=_list)
+
+    sheet = commands.add_parser(
+        "sheet",
+        help="verify what there is of a document, and print it as a formula sheet in Markdown",
+        description="Verify all identities of a document, and print them as a formula sheet in Markdown.",
+        epilog=_CACHE_HELP,
+    )
+    sheet.add_argument("document", metavar="DOCUMENT", help=", ".join(f'"{name}"' for name in DOCUMENTS))
+    sheet.set_defaults(run=_sheet)
 
     show = commands.add_parser("show", help="show all that is known of an identity")
     show.add_argument("name", metavar="NAME")
@@ -210,6 +221,8 @@ def _keep_compilations() -> None:
 def _list(options: argparse.Namespace) -> int:
     wanted = options.source.lower()
     found = [i for i in catalog.values() if any(wanted in str(s).lower() for s in i.sources)]
+    if not found:
+        raise LookupError(f"no identity has {options.source!r} in a source; the documents are {', '.join(DOCUMENTS)}")
     identities = sorted(found, key=report.by_source)
     if options.json:
         print(json.dumps([report.identity_record(identity) for identity in identities], indent=1))
@@ -221,6 +234,14 @@ def _list(options: argparse.Namespace) -> int:
         table.add_row(", ".join(map(str, i.sources)), i.name, i.kind, escape(report.plain(i.statement)))
     _console().print(table)
     return 0
+
+
+def _sheet(options: argparse.Namespace) -> int:
+    identities = of_document(options.document)
+    _keep_compilations()
+    verdicts = _with_progress(identities)
+    print(sheet(options.document, {i.name: worst(verdicts[i.name], i) for i in identities}), end="")
+    return 0 if all(verdict.passed for verdict in verdicts.values()) else 1
 
 
 def _show(options: argparse.Namespace) -> int:

@@ -17,6 +17,7 @@ from identities.signature import describe, result
 _SYMBOLS = {
     r"^{-\top}": "⁻ᵀ",
     r"^\top": "ᵀ",
+    "^{-1}": "⁻¹",
     "^2": "²",
     "^3": "³",
     r"\partial ": "∂",
@@ -34,6 +35,9 @@ _SYMBOLS = {
     r"\ge": "≥",
     r"\circ": "∘",
     r"\sum": "Σ",
+    r"\prod": "Π",
+    r"\int": "∫",
+    r"\Omega": "Ω",
     r"\langle ": "⟨",
     r" \rangle": "⟩",
     r"\lVert ": "‖",
@@ -49,7 +53,12 @@ _SYMBOLS = {
 def by_source(identity: Identity) -> tuple[str, list[tuple[int, str]]]:
     """The order of a formula sheet: by document, then by equation, numbers before words."""
     source = identity.sources[0]
-    return source.document, [(int(s or 0) or 10**6, w) for s, w in re.findall(r"(\d+)|(\D+)", source.equation)]
+    return source.document, number_of(source.equation)
+
+
+def number_of(equation: str) -> list[tuple[int, str]]:
+    """The number of an equation or a section as something to sort by, numbers before words."""
+    return [(int(number or 0) or 10**6, word) for number, word in re.findall(r"(\d+)|(\D+)", equation)]
 
 
 def plain(latex: str) -> str:
@@ -59,7 +68,7 @@ def plain(latex: str) -> str:
         return text if re.fullmatch(r"[\w∂ŷᵀ²√πθδσφΦ]+|\(.*\)", text) else f"({text})"
 
     text = re.sub(r"\\hat\{(\w)\}", "\\1\u0302", latex).replace("y\u0302", "ŷ")
-    text = re.sub(r"\\overline\{\(([^{}]*)\)\}", r"conj(\1)", text)
+    text = re.sub(r"\\overline\{\(?([^{}]*?)\)?\}", r"conj(\1)", text)
     text = re.sub(r"\\operatorname\{(\w+)\}", r"\1", text)
     for symbol, replacement in _SYMBOLS.items():
         text = text.replace(symbol, replacement)

@@ -1,0 +1,97 @@
+"""A formula sheet: what the catalog has of one document, as a page of Markdown."""
+
+import inspect
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import identities
+from identities.catalog import Identity, catalog
+from identities.oracle.report import number_of
+from identities.oracle.tolerance import TOLERANCE
+from identities.oracle.verify import Verification
+from identities.sources import DOCUMENTS
+
+_TITLES = ("number", "statement", "identity", "kind", "holds for", "erratum", "error")
+_ROOT = Path(identities.__file__).parents[1]
+
+
+def of_document(document: str) -> list[Identity]:
+    """The identities that cite a document, in its order.
+
+    **Raises:** `LookupError` for a document that none cites.
+    """
+    if document not in DOCUMENTS:
+        raise LookupError(f"no identity is from {document!r}; the documents are {', '.join(map(repr, DOCUMENTS))}")
+    return sorted((i for i in catalog.values() if _numbers(i, document)), key=lambda i: _order(i, document))
+
+
+def sheet(document: str, errors: Mapping[str, str]) -> str:
+    """The page, for a file in `docs/`.
+
+    **Arguments:**
+
+    - `document`: by the name that identities cite it by.
+    - `errors`: by the name of the identity, what `worst` made of its verdict.
+    """
+    found = of_document(document)
+    numbers = {number for identity in found for number in _numbers(identity, document)}
+    lines = [
+        f"# {document}: a verified formula sheet",
+        "",
+        f"After {DOCUMENTS[document]}.",
+        "",
+        f"{len(numbers)} numbers, {len(found)} identities. Each is a function to import, and a claim that was put to "
+        "the test against automatic differentiation on random shapes and values. The last column is the worst error in "
+        f"units of rounding, in float64 and float32, where {TOLERANCE} pass; *exact* is equality to the last bit.",
+        "`identities verify NAME` repeats it, `identities show NAME` tells all.",
+        "",
+        f'This page is made by `identities sheet "{document}"`.',
+        "",
+        _row(_TITLES),
+        _row(["---"] * len(_TITLES)),
+        *(_row(_cells(identity, document, errors[identity.name])) for identity in found),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def worst(verdict: Verification, identity: Identity) -> str:
+    """The worst error of a verdict, over witnesses and dtypes."""
+    if not verdict.passed:
+        return "FAILED"
+    error = max(error for by_dtype in verdict.errors.values() for error in by_dtype.values())
+    return "exact" if identity.exact else f"{error:.1f}"
+
+
+def _cells(identity: Identity, document: str, error: str) -> list[str]:
+    path = Path(inspect.getfile(inspect.unwrap(identity.closed_form))).relative_to(_ROOT)
+    line = inspect.getsourcelines(inspect.unwrap(identity.closed_form))[1]
+    errata = dict.fromkeys(s.erratum for s in identity.sources if s.document == document and s.erratum)
+    return [
+        ", ".join(_numbers(identity, document)),
+        _mathematics(identity.statement),
+        f"[{identity.name}](../{path.as_posix()}#L{line})",
+        identity.kind,
+        "; ".join(identity.preconditions),
+        "; ".join(errata),
+        error,
+    ]
+
+
+def _row(cells) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _numbers(identity: Identity, document: str) -> list[str]:
+    return [source.equation for source in identity.sources if source.document == document]
+
+
+def _order(identity: Identity, document: str) -> list[tuple[int, str]]:
+    return min(number_of(equation) for equation in _numbers(identity, document))
+
+
+def _mathematics(latex: str) -> str:
+    """As inline mathematics that a table of Markdown bears: without bars, names upright as all renderers know how."""
+    text = re.sub(r"\\operatorname\{(\w+)\}(?= )", r"\\mathrm{\1}\\,", latex)
+    text = re.sub(r"\\operatorname\{(\w+)\}", r"\\mathrm{\1}", text).replace("|", r"\vert ")
+    return f"$`{text}`$"

@@ -1,0 +1,38 @@
+"""The formula sheets in docs/, which are made from the catalog."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from identities import catalog
+from identities.__main__ import main
+from identities.oracle.sheet import sheet
+from identities.oracle.tolerance import TOLERANCE
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+@pytest.mark.parametrize(("file", "document"), [("matrix_cookbook.md", "Matrix Cookbook"), ("giles.md", "Giles")])
+def test_a_sheet_is_in_step_with_the_catalog(file: str, document: str):
+    page = (DOCS / file).read_text()
+    errors = dict(re.findall(r"^\|.*\| \[(\w+)\]\(.*\| ([\w.]+) \|$", page, re.MULTILINE))
+    listed = {name for name, identity in catalog.items() if any(s.document == document for s in identity.sources)}
+    assert errors.keys() == listed, f'make it anew: identities sheet "{document}" > docs/{file}'
+    assert all(error == "exact" or float(error) <= TOLERANCE for error in errors.values())
+    assert page == sheet(document, errors), f'make it anew: identities sheet "{document}" > docs/{file}'
+
+
+def test_links_lead_to_the_formulas():
+    page = (DOCS / "matrix_cookbook.md").read_text()
+    for name, file, line in re.findall(r"\[(\w+)\]\((\S+)#L(\d+)\)", page):
+        following = (DOCS / file).read_text().splitlines()[int(line) - 1 :]
+        assert following[0].startswith("@")
+        assert next(text for text in following if text.startswith("def ")).startswith(f"def {name}(")
+
+
+def test_the_sheet_of_an_unknown_document_names_the_others(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(["sheet", "Cookbook"])
+    assert exit_.value.code == 2
+    assert "no identity is from 'Cookbook'; the documents are 'Notes', 'Matrix Cookbook'" in capsys.readouterr().err
