@@ -85,17 +85,21 @@ def _with_full_rank(z: np.ndarray) -> np.ndarray:
     return (U * (_nonzero(s.max(axis=-1, keepdims=True)) + s)[:, None, :]) @ Vt
 
 
-def _has_full_rank(x: Array) -> Bool[Array, ""]:
-    return jnp.linalg.matrix_rank(_wide(x)) == min(x.shape)
+def _has_full_column_rank(x: Array) -> Bool[Array, ""]:
+    return jnp.linalg.matrix_rank(_wide(x)) == x.shape[1]
 
 
 full_column_rank = Domain(
-    "full column rank", _with_full_rank, _has_full_rank, lambda shape: shape[0] >= shape[1], normwise=True
+    "full column rank", _with_full_rank, _has_full_column_rank, lambda shape: shape[0] >= shape[1], normwise=True
 )
 full_row_rank = Domain(
-    "full row rank", _with_full_rank, _has_full_rank, lambda shape: shape[0] <= shape[1], normwise=True
+    "full row rank",
+    _with_full_rank,
+    lambda x: _has_full_column_rank(x.T),
+    lambda shape: shape[0] <= shape[1],
+    normwise=True,
 )
-invertible = Domain("an invertible matrix", _with_full_rank, _has_full_rank, normwise=True)
+invertible = Domain("an invertible matrix", _with_full_rank, _has_full_column_rank, normwise=True)
 
 
 def _symmetric_part(z: np.ndarray) -> np.ndarray:

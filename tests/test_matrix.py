@@ -12,7 +12,12 @@ import pytest
 from identities import CandidateMismatch, catalog, check, verify
 from identities.__main__ import main
 from identities.domains import Domain, positive_definite_part, real
-from identities.matrix.determinants import determinant_jacobian, determinant_of_product_jacobian_T
+from identities.matrix.determinants import (
+    determinant_jacobian,
+    determinant_of_product_jacobian_T,
+    log_determinant_of_gram_jacobian,
+    log_determinant_of_gram_of_pseudoinverse_jacobian,
+)
 from identities.matrix.eigenvalues import eigenvalues_jvp, eigenvectors_jvp, spectrum_jvp
 from identities.matrix.factorisations import singular_values_jvp
 from identities.matrix.norms import spectral_norm_jvp
@@ -109,6 +114,13 @@ def test_a_singular_matrix_has_cofactors_and_the_formula_does_not_give_them():
         determinant_jacobian(singular)
     assert jnp.isfinite(jax.jacrev(jnp.linalg.det)(singular)).all()
     assert not jnp.isfinite(jax.jit(determinant_jacobian)(singular)).all()
+
+
+def test_ranks_are_of_columns_or_of_rows():
+    wide = jnp.eye(2, 3)
+    log_determinant_of_gram_of_pseudoinverse_jacobian(wide)
+    with pytest.raises(ValueError, match="full column rank"):
+        log_determinant_of_gram_jacobian(wide)
 
 
 def test_expansion_by_rows():
