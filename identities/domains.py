@@ -102,6 +102,19 @@ full_row_rank = Domain(
 invertible = Domain("an invertible matrix", _with_full_rank, _has_full_column_rank, normwise=True)
 
 
+def _polar_factor(z: np.ndarray) -> np.ndarray:
+    U, _, Vt = np.linalg.svd(z, full_matrices=False)
+    return U @ Vt
+
+
+def _has_orthonormal_columns(x: Array) -> Bool[Array, ""]:
+    forgiven = 4 * x.shape[0] * jnp.finfo(x.dtype).eps
+    return jnp.abs(_wide(x).T @ _wide(x) - jnp.eye(x.shape[1])).max() <= forgiven
+
+
+orthogonal = Domain("orthonormal columns", _polar_factor, _has_orthonormal_columns, lambda shape: shape[0] >= shape[1])
+
+
 def _symmetric_part(z: np.ndarray) -> np.ndarray:
     return (z + z.swapaxes(-1, -2)) / 2
 

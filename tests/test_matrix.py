@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from identities import CandidateMismatch, catalog, check, verify
+from identities import CandidateMismatch, catalog, check, check_jacobian, verify
 from identities.__main__ import main
-from identities.domains import Domain, positive_definite_part, real
+from identities.domains import Domain, orthogonal, positive_definite_part, real
 from identities.matrix.determinants import (
     determinant_jacobian,
     determinant_of_product_jacobian_T,
@@ -78,6 +78,25 @@ def test_a_formula_is_false_without_its_condition(name: str, argument: str, wide
     anywhere = tuple(dataclasses.replace(a, domain=wider) if a.name == argument else a for a in identity.arguments)
     unchecked = {name: inspect.unwrap(getattr(identity, name)) for name in ("function", "closed_form")}
     assert not verify(dataclasses.replace(identity, arguments=anywhere, **unchecked), shapes=2, instances=32).passed
+
+
+def test_a_gradient_may_need_orthonormal_columns():
+    def squared_length(Q, x):
+        return jnp.sum((Q @ x) ** 2)
+
+    def as_if_orthogonal(Q, x):
+        return 2 * x
+
+    check_jacobian(
+        squared_length,
+        as_if_orthogonal,
+        "x",
+        signature="(n,m),(m)->()",
+        domains={"Q": orthogonal},
+        dtypes=("float64", "float32", "bfloat16"),
+    )
+    with pytest.raises(CandidateMismatch):
+        check_jacobian(squared_length, as_if_orthogonal, "x", signature="(n,m),(m)->()")
 
 
 SWAP = jnp.array([[0.0, 1.0], [1.0, 0.0]])
