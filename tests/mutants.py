@@ -85,7 +85,12 @@ def _interpret(traced: ClosedJaxpr, arguments: list[Any], here: Callable[[], boo
 
     for equation in traced.jaxpr.eqns:
         operands = [read(variable) for variable in equation.invars]
-        if inner := _inner(equation.params):
+        inner = _inner(equation.params)
+        if inner and equation.primitive.name == "scan":  # whose body is mutated, and not unrolled
+            body = jax.make_jaxpr(lambda *values, inner=inner: _interpret(inner, list(values), here, kept))
+            parameters = equation.params | {"jaxpr": body(*inner.in_avals)}
+            outputs = equation.primitive.bind(*operands, **parameters)
+        elif inner:
             outputs = _interpret(inner, operands, here, kept)
         elif equation.primitive.name in ("add", "sub", "add_any") and here():
             outputs = [jnp.broadcast_to(operands[kept], equation.outvars[0].aval.shape)]
