@@ -1,12 +1,10 @@
 """Every identity of the catalog, against both witnesses and in composition."""
 
-import os
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 
 import pytest
 
-from identities import Identity, catalog, verify
+from identities import Identity, catalog
 from identities.oracle.arguments import draw_shapes
 from identities.oracle.composition import by_itself, differentiated
 from identities.oracle.report import explain
@@ -14,17 +12,6 @@ from identities.oracle.trial import Plan, trials
 from identities.oracle.verify import Verification
 
 every_identity = pytest.mark.parametrize("identity", catalog.values(), ids=str)
-
-
-@pytest.fixture(scope="module")
-def verdicts(request: pytest.FixtureRequest, plan: Plan) -> Iterator[dict[Identity, Future[Verification]]]:
-    """The verdicts on all identities that were asked for, under way on the other cores."""
-    tests = [item for item in request.session.items if item.path == request.path]
-    asked = [item.callspec.params["identity"] for item in tests]  # pyright: ignore[reportAttributeAccessIssue]
-    options = {name: getattr(plan, name) for name in ("dtypes", "shapes", "instances", "seed", "device")}
-    workers = ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 1))
-    yield {identity: workers.submit(verify, identity, **options) for identity in asked}
-    workers.shutdown(cancel_futures=True)
 
 
 @every_identity
