@@ -7,20 +7,16 @@ pytest --device gpu --dtypes float32 bfloat16
 """
 
 import gc
-import os
 import random
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import hypothesis
 import jax
 import pytest
 
-from identities import Identity, verify
 from identities.oracle.programs import find_device
 from identities.oracle.trial import Plan
-from identities.oracle.verify import DTYPES, Verification
+from identities.oracle.verify import DTYPES
 
 hypothesis.settings.register_profile("default", derandomize=True, max_examples=4, deadline=None)
 hypothesis.settings.register_profile("explore", max_examples=8, deadline=None)
@@ -55,14 +51,3 @@ def plan(request: pytest.FixtureRequest) -> Plan:
     seed = 0 if profile.derandomize else int(given) if given else random.randrange(2**32)
     dtypes = tuple(request.config.getoption("--dtypes") or ())
     return Plan(dtypes, profile.max_examples, 256, seed, find_device(request.config.getoption("--device")))
-
-
-@pytest.fixture(scope="session", autouse=True)
-def verdicts(request: pytest.FixtureRequest, plan: Plan) -> Iterator[dict[Identity, Future[Verification]]]:
-    """The verdicts on all identities that `test_identity` is asked for: under way on the other cores from the start."""
-    tests = [item for item in request.session.items if getattr(item, "originalname", "") == "test_identity"]
-    asked = [item.callspec.params["identity"] for item in tests]  # pyright: ignore[reportAttributeAccessIssue]
-    options = {name: getattr(plan, name) for name in ("dtypes", "shapes", "instances", "seed", "device")}
-    workers = ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 1))
-    yield {identity: workers.submit(verify, identity, **options) for identity in asked}
-    workers.shutdown(cancel_futures=True)

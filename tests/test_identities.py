@@ -1,22 +1,21 @@
 """Every identity of the catalog, against both witnesses and in composition."""
 
-from concurrent.futures import Future
-
 import pytest
 
-from identities import Identity, catalog
+from identities import Identity, catalog, verify
 from identities.oracle.arguments import draw_shapes
 from identities.oracle.composition import by_itself, differentiated
 from identities.oracle.report import explain
 from identities.oracle.trial import Plan, trials
-from identities.oracle.verify import Verification
 
 every_identity = pytest.mark.parametrize("identity", catalog.values(), ids=str)
 
 
 @every_identity
-def test_identity(identity: Identity, plan: Plan, verdicts: dict[Identity, Future[Verification]]) -> None:
-    verdict = verdicts[identity].result()
+def test_identity(identity: Identity, plan: Plan) -> None:
+    verdict = verify(
+        identity, dtypes=plan.dtypes, shapes=plan.shapes, instances=plan.instances, seed=plan.seed, device=plan.device
+    )
     assert verdict.passed, explain(verdict)
 
     shapes = draw_shapes(identity, plan.shapes, plan.seed)

@@ -25,7 +25,9 @@ _CPU_OPTIONS = {
     "xla_cpu_multi_thread_eigen": False,
 }
 
-# Compilations profit from running side by side; executions are short, and safer one at a time.
+# Threads profit from tracing one program while another one compiles. Compiling two at once has crashed jaxlib 0.12,
+# and executing two at once has hung 0.10.
+_compiling = threading.Lock()
 _executing = threading.Lock()
 
 
@@ -72,11 +74,10 @@ def compiled(function: Callable[..., Any], shapes: Sequence[Any], device: Device
         return jax.ShapeDtypeStruct((at_once, *leaf.shape[1:]), leaf.dtype, sharding=sharding)
 
     with full_precision():
-        program = (
-            jax.jit(jax.vmap(function), compiler_options=_options(device.platform))
-            .lower(*jax.tree.map(placed, tuple(shapes)))
-            .compile()
-        )
+        jitted = jax.jit(jax.vmap(function), compiler_options=_options(device.platform))
+        lowered = jitted.lower(*jax.tree.map(placed, tuple(shapes)))
+        with _compiling:
+            program = lowered.compile()
 
     def run(*arguments):
         parts = [evaluate(_part(arguments, start, at_once)) for start in range(0, batch, at_once)]
