@@ -143,18 +143,19 @@ def test_ranks_are_of_columns_or_of_rows():
 
 
 def test_expansion_by_rows():
-    # (47, 50): cofactors against the rows of the matrix itself.
-    X = jnp.array([[2.0, 1.0, 0.0], [0.0, 3.0, 1.0], [1.0, 0.0, 4.0]])
-    assert jnp.allclose(
-        jax.jacrev(jnp.linalg.det)(X) @ X.T, determinant_of_product_jacobian_T(jnp.eye(3), X), atol=1e-4
-    )
-    assert jnp.allclose(determinant_of_product_jacobian_T(jnp.eye(3), X), jnp.linalg.det(X) * jnp.eye(3), atol=1e-4)
+    # (47, 50): cofactors against the rows of the matrix itself. The pivots, 2, 4 and 4.125, are exact.
+    X = jnp.array([[2.0, 1.0, 0.0], [0.0, 4.0, 1.0], [1.0, 0.0, 4.0]])
+    expanded = jax.jacrev(jnp.linalg.det)(X) @ X.T
+    assert jnp.array_equal(expanded, 33 * jnp.eye(3))
+    assert jnp.array_equal(determinant_of_product_jacobian_T(jnp.eye(3), X), expanded)
 
 
 def test_the_exponential_has_a_derivative_far_out_too():
-    X, dX = jnp.diag(jnp.array([20.0, -20.0])), jnp.array([[1.0, 1.0], [0.0, 1.0]])
-    expected = jnp.array([[np.exp(20.0), np.sinh(20.0) / 20], [0.0, np.exp(-20.0)]])
-    assert jnp.allclose(exponential_jvp(X, dX), expected, rtol=1e-4, atol=1e-4)
+    with jax.enable_x64(True):
+        X, dX = jnp.diag(jnp.array([20.0, -20.0])), jnp.array([[1.0, 1.0], [0.0, 1.0]])
+        got = exponential_jvp(X, dX)
+    expected = np.array([[np.exp(20.0), np.sinh(20.0) / 20], [0.0, np.exp(-20.0)]])
+    np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-14 * expected.max())  # as accurate as its norm
 
 
 def test_powers_are_static():

@@ -231,7 +231,7 @@ def exponential_vjp(delta, X):
 @linalg.in_every_dtype
 def _cosine_and_sine(X):
     """The real and the imaginary part of e^iX."""
-    both = jax.scipy.linalg.expm(1j * X)
+    both = linalg.expm(1j * X)
     return both.real, both.imag
 
 
