@@ -85,7 +85,7 @@ def compiled(function: Callable[..., Any], shapes: Sequence[Any], device: Device
 
     def evaluate(arguments):
         with full_precision(), _executing:
-            return jax.device_get(program(*jax.device_put(arguments, device)))
+            return jax.device_get(program(*arguments))
 
     return run
 
