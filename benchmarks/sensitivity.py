@@ -48,7 +48,7 @@ def main() -> None:
     for identity in catalog.values():
         for seed in range(options.seeds):
             plan = Plan(DTYPES, 4, 512, seed, cpu())
-            rejected = dict.fromkeys(worst, np.inf)
+            rejected: dict[tuple[str, str], float] = {}
             for shape in draw_shapes(identity, plan.shapes, seed):
                 for trial in trials(identity, shape, plan):
                     dtype = trial.dtype
@@ -58,8 +58,8 @@ def main() -> None:
                     largest_error[dtype] = max(largest_error[dtype], (error, identity.name))
                     for mistake in MISTAKES if trial.got.any() else ():  # nothing times anything is right
                         e = smallest_rejected(trial, mistake)
-                        rejected[dtype, mistake] = min(rejected[dtype, mistake], e)
-            for key, e in rejected.items() if any(map(np.isfinite, rejected.values())) else ():
+                        rejected[dtype, mistake] = min(rejected.get((dtype, mistake), e), e)
+            for key, e in rejected.items():
                 worst[key] = max(worst[key], (e, identity.name))
     table = Table(title=f"{len(catalog)} identities, {options.seeds} seeds")
     mistakes = [f"{mistake} x (1 + e)" for mistake in MISTAKES]

@@ -4,7 +4,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 # The topics: importing one puts its identities into the catalog.
-from identities import chain, elementwise, linear, linear_regression, matrix, norms, softmax  # noqa: F401
+from identities import chain as chain
+from identities import elementwise as elementwise
+from identities import linear as linear
+from identities import linear_regression as linear_regression
+from identities import matrix as matrix
+from identities import norms as norms
+from identities import softmax as softmax
 from identities.catalog import Identity as Identity
 from identities.catalog import Source as Source
 from identities.catalog import catalog as catalog

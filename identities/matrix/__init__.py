@@ -5,16 +5,14 @@ vectors and scalars; a prime in a docstring is a transpose.
 """
 
 # Importing one puts its identities into the catalog.
-from identities.matrix import (  # noqa: F401
-    determinants,
-    differentials,
-    eigenvalues,
-    factorisations,
-    forms,
-    inverses,
-    norms,
-    powers,
-    products,
-    structured,
-    traces,
-)
+from identities.matrix import determinants as determinants
+from identities.matrix import differentials as differentials
+from identities.matrix import eigenvalues as eigenvalues
+from identities.matrix import factorisations as factorisations
+from identities.matrix import forms as forms
+from identities.matrix import inverses as inverses
+from identities.matrix import norms as norms
+from identities.matrix import powers as powers
+from identities.matrix import products as products
+from identities.matrix import structured as structured
+from identities.matrix import traces as traces

@@ -6,6 +6,7 @@ from jaxtyping import Array, Float
 from identities import linalg
 from identities.catalog import jvp, vjp
 from identities.matrix.shapes import DistinctSingularValues, FullColumnRank, Matrix, PositiveDefinite, Square, Symmetric
+from identities.matrix.structured import symmetric_by_triangle
 from identities.signature import checked
 from identities.sources import giles, walter_lehmann
 
@@ -120,11 +121,6 @@ def r_factor_jvp(A, dA):
     return _signs(R)[:, None] * ((M - _rotation(M)) @ R)
 
 
-def _from_lower(M):
-    """The symmetric matrix with the lower triangle of M."""
-    return jnp.tril(M) + jnp.tril(M, -1).T
-
-
 @vjp(
     q_factor,
     states=r"\D{A} J = (\delta - Q S) R^{-\top}, \quad S = \operatorname{sym}_{\ge}(\delta^\top Q)",
@@ -134,7 +130,7 @@ def q_factor_vjp(delta, A):
     """S is symmetric, with the lower triangle of delta'Q; shape (n, m)."""
     Q, R = linalg.qr(A)
     delta = delta * _signs(R)
-    return linalg.solve_triangular(R, delta - Q @ _from_lower(delta.T @ Q), transpose_a=True)
+    return linalg.solve_triangular(R, delta - Q @ symmetric_by_triangle(delta.T @ Q), transpose_a=True)
 
 
 @vjp(r_factor, states=r"\D{A} J = Q \operatorname{sym}_{\ge}(R \delta^\top) R^{-\top}", source=walter_lehmann("QR"))
@@ -142,4 +138,4 @@ def r_factor_vjp(delta, A):
     """With the lower triangle of R delta' on both sides; only the upper triangle of delta counts; shape (n, m)."""
     Q, R = linalg.qr(A)
     delta = _signs(R)[:, None] * jnp.triu(delta)
-    return Q @ linalg.solve_triangular(R, _from_lower(R @ delta.T), transpose_a=True)
+    return Q @ linalg.solve_triangular(R, symmetric_by_triangle(R @ delta.T), transpose_a=True)

@@ -24,7 +24,7 @@ def by_itself(trial: Trial) -> Trial:
 def differentiated(identity: Identity, shape: Shape, plan: Plan, by: str) -> Trial:
     """The derivative of the closed form by one of the function's arguments, beside the witnesses', in float64."""
     position = [a.name for a in identity.arguments].index(by)
-    plan = replace(plan, instances=64)
+    plan = replace(plan, instances=64)  # enough, for the most costly of the witnesses
     batch = draw_batch(identity, shape, "float64", plan)
     closed_form = shape.bind(identity.closed_form, identity.static)
     program = compiled(jax.jacfwd(closed_form, position), tuple(batch.values()), plan.device)

@@ -24,12 +24,12 @@ _SYMBOLS = {
     r"\partial": "∂",
     r"\theta": "θ",
     r"\delta": "δ",
-    r"\sigma": "σ",  # noqa: RUF001
+    r"\sigma": "σ",
     r"\varphi": "φ",
     r"\Phi": "Φ",
     r"\pi": "π",
     r"\lambda": "λ",
-    r"\alpha": "α",  # noqa: RUF001
+    r"\alpha": "α",
     r"\otimes": "⊗",
     r"\nabla ": "∇",
     r"\ge": "≥",
@@ -189,8 +189,7 @@ def grade_cells(grade: Grade) -> tuple[str, str]:
         return "not judged", verdict
     if isinstance(verdict, CandidateMismatch):
         return "WRONG", str(verdict.diagnosis)
-    worst = max(error for by_dtype in verdict.errors.values() for error in by_dtype.values())
-    return "right", f"{worst:.2g} units of rounding at most, in {verdict.instances} calls"
+    return "right", f"{verdict.worst:.2g} units of rounding at most, in {verdict.instances} calls"
 
 
 def grade_record(grade: Grade) -> dict[str, Any]:

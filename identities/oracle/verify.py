@@ -43,6 +43,11 @@ class Verification:
     counterexample: Counterexample | None
     plan: Plan
 
+    @property
+    def worst(self) -> float:
+        """The worst error, over witnesses and dtypes."""
+        return max(error for by_dtype in self.errors.values() for error in by_dtype.values())
+
     def agrees(self, witness: str) -> bool:
         """Whether it held against this witness."""
         return all(error <= TOLERANCE for error in self.errors[witness].values())
