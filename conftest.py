@@ -7,6 +7,7 @@ pytest --device gpu --dtypes float32 bfloat16
 """
 
 import gc
+import os
 import random
 from pathlib import Path
 
@@ -41,6 +42,12 @@ def pytest_configure(config: pytest.Config) -> None:
         jax.config.update("jax_compilation_cache_dir", str(cache))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A process for each core, up to eight, since tracing holds Python's lock; a GPU has its memory in one."""
+    device = find_device(config.getoption("--device"))
+    return min(os.cpu_count() or 1, 8) if device.platform == "cpu" else 0
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The oracle: what it draws, what it reports, and how it fails."""
 
 import dataclasses
+import pickle
 import subprocess
 import sys
 from typing import Any
@@ -125,6 +126,11 @@ def test_the_order_of_many_is_kept():
     verdicts = list(verify_each([catalog[name] for name in names], **cheaply))
     assert sorted(v.identity for v in verdicts) == sorted(names)
     assert all(v.passed for v in verdicts)
+
+
+def test_verdicts_travel_between_processes():
+    verdict = verify(broken("exp_jvp", lambda x, v: -jnp.exp(x) * v), **cheaply)
+    assert explain(pickle.loads(pickle.dumps(verdict))) == explain(verdict)
 
 
 @pytest.mark.parametrize(

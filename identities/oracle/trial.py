@@ -36,9 +36,18 @@ class Plan:
     seed: int
     device: Device
 
+    def __reduce__(self) -> tuple[Callable[..., "Plan"], tuple[Any, ...]]:
+        """Devices do not travel between processes, their names do."""
+        return _plan, (self.dtypes, self.shapes, self.instances, self.seed, self.device.platform, self.device.id)
+
     def each(self, identity: Identity) -> int:
         """How many instances there are of each regime."""
         return math.ceil(self.instances / len(regimes(identity)))
+
+
+def _plan(dtypes: tuple[str, ...], shapes: int, instances: int, seed: int, platform: str, number: int) -> Plan:
+    (device,) = (d for d in jax.devices(platform) if d.id == number)
+    return Plan(dtypes, shapes, instances, seed, device)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,10 +1,13 @@
 """Putting one claim to the test, on random shapes and values: the verdict."""
 
 import itertools
+import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from identities.catalog import Identity, find
 from identities.oracle.arguments import draw_shapes
@@ -15,6 +18,9 @@ from identities.oracle.trial import Plan, schwartz_zippel_log10, trials
 from identities.oracle.witness import WITNESSES
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
+
+_WORKERS = 8
+"""The most processes to share work among: each takes half a gigabyte."""
 
 
 @dataclass(frozen=True)
@@ -104,16 +110,38 @@ def verify(
     )
 
 
-def verify_each(identities: Iterable[Identity], **options) -> Iterator[Verification]:
-    """`verify` for many, in order and with the same options, on all cores."""
+def verify_each(
+    identities: Iterable[Identity], prepare: Callable[[], None] | None = None, **options: Any
+) -> Iterator[Verification]:
+    """`verify` for many identities of the catalog, those of one function together, with the same options.
+
+    On the CPU it takes a process for each core, since tracing holds Python's lock; `prepare`, a function of a module,
+    is called at the start of each. A GPU has its memory in one process, this one.
+    """
     # Identities of one function share its witnesses, and so one worker.
     by_function: dict[Callable, list[Identity]] = {}
     for identity in identities:
         by_function.setdefault(identity.function, []).append(identity)
-    with ThreadPoolExecutor(os.cpu_count()) as workers:
-        yield from itertools.chain.from_iterable(
-            workers.map(lambda group: [verify(identity, **options) for identity in group], by_function.values())
-        )
+    groups = by_function.values()
+    work = partial(_verify_all, options=options)
+    workers = min(os.cpu_count() or 1, _WORKERS, len(groups))
+    if workers == 1 or find_device(options.get("device")).platform != "cpu":
+        if prepare:
+            prepare()
+        yield from itertools.chain.from_iterable(map(work, groups))
+        return
+    context = multiprocessing.get_context("spawn")  # a fork of a process with JAX's threads can hang
+    with ProcessPoolExecutor(workers, context, prepare) as pool:
+        try:
+            names = ([identity.name for identity in group] for group in groups)
+            yield from itertools.chain.from_iterable(pool.map(work, names))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # an interrupt, or an error, does not wait for all the others
+            raise
+
+
+def _verify_all(identities: Sequence[Identity | str], options: Mapping[str, Any]) -> list[Verification]:
+    return [verify(identity, **options) for identity in identities]
 
 
 def check_options(dtypes: Sequence[str], shapes: int, instances: int) -> None:
