@@ -1,12 +1,13 @@
 """Wrong closed forms, made from the right ones by machine."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
+from jax.extend.core import ClosedJaxpr, JaxprEqn, Literal
 
 from identities.catalog import Identity
 from identities.oracle.arguments import Shape
@@ -44,39 +45,36 @@ def dropping_terms(identity: Identity, trial: Trial) -> list[np.ndarray]:
     with full_precision():
         closed_form = trial.shape.bind(identity.closed_form, identity.static)
         traced = jax.make_jaxpr(closed_form)(*[jnp.asarray(values[0]) for values in arguments])
-    count = len(_sums(traced.jaxpr))
 
-    def mutants(*values):
-        return [_evaluate(traced, values, site, kept) for site in range(count) for kept in (0, 1)]
+    def mutant(number, *values):
+        (result,) = _evaluate(traced, number, 0, *values)
+        return result
 
-    return compiled(mutants, arguments, cpu())(*arguments) if count else []
-
-
-def _inner(parameters: dict[str, Any]) -> ClosedJaxpr | None:
-    """The function that an equation calls, if it calls one."""
-    inner = parameters.get("jaxpr", parameters.get("call_jaxpr"))
-    return inner if isinstance(inner, ClosedJaxpr) else None
+    # All mutants are one program, which is told which of them to be.
+    numbers = [np.full(len(trial.got), number) for number in range(2 * _sums(traced))]
+    program = compiled(mutant, (numbers[0], *arguments), cpu()) if numbers else None
+    return [program(number, *arguments) for number in numbers] if program else []
 
 
-def _sums(jaxpr: Jaxpr) -> list[Any]:
-    """The equations that add or subtract, in the order in which `_evaluate` meets them."""
-    found = []
-    for equation in jaxpr.eqns:
-        if inner := _inner(equation.params):
-            found += _sums(inner.jaxpr)
-        elif equation.primitive.name in ("add", "sub", "add_any"):
-            found.append(equation)
-    return found
+def _sums(traced: ClosedJaxpr) -> int:
+    """How many equations add or subtract, in all the functions that are called."""
+    return sum(sum(map(_sums, _called(e))) + (e.primitive.name in _SUMS) for e in traced.jaxpr.eqns)
 
 
-def _evaluate(traced: ClosedJaxpr, arguments, site: int, kept: int):
-    """The traced function, where the sum number `site` consists of its operand `kept` only."""
-    met = iter(range(10**6))
-    (result,) = _interpret(traced, list(arguments), lambda: next(met) == site, kept)
-    return result
+_SUMS = ("add", "sub", "add_any")
 
 
-def _interpret(traced: ClosedJaxpr, arguments: list[Any], here: Callable[[], bool], kept: int) -> list[Any]:
+def _called(equation: JaxprEqn) -> list[ClosedJaxpr]:
+    parameters = equation.params
+    called = parameters.get("branches", [parameters.get("jaxpr", parameters.get("call_jaxpr"))])
+    return [inner for inner in called if isinstance(inner, ClosedJaxpr)]
+
+
+def _evaluate(traced: ClosedJaxpr, mutant: jax.Array, first: int, *arguments: Any) -> list[Any]:
+    """The traced function, where one sum consists of one of its operands only.
+
+    Sums are numbered from `first` on; of number n, the mutants 2n and 2n + 1 have the one and the other operand.
+    """
     values = dict(zip(traced.jaxpr.constvars, traced.consts, strict=True))
     values |= dict(zip(traced.jaxpr.invars, arguments, strict=True))
 
@@ -85,17 +83,35 @@ def _interpret(traced: ClosedJaxpr, arguments: list[Any], here: Callable[[], boo
 
     for equation in traced.jaxpr.eqns:
         operands = [read(variable) for variable in equation.invars]
-        inner = _inner(equation.params)
-        if inner and equation.primitive.name == "scan":  # whose body is mutated, and not unrolled
-            body = jax.make_jaxpr(lambda *values, inner=inner: _interpret(inner, list(values), here, kept))
-            parameters = equation.params | {"jaxpr": body(*inner.in_avals)}
-            outputs = equation.primitive.bind(*operands, **parameters)
-        elif inner:
-            outputs = _interpret(inner, operands, here, kept)
-        elif equation.primitive.name in ("add", "sub", "add_any") and here():
-            outputs = [jnp.broadcast_to(operands[kept], equation.outvars[0].aval.shape)]
-        else:
+        called = _called(equation)
+        firsts = [first + sum(map(_sums, called[:i])) for i in range(len(called))]
+        inner = [partial(_evaluate, function, mutant, n) for function, n in zip(called, firsts, strict=True)]
+        if not called:
             outputs = equation.primitive.bind(*operands, **equation.params)
-            outputs = outputs if equation.primitive.multiple_results else [outputs]
+            outputs = list(outputs) if equation.primitive.multiple_results else [outputs]
+        elif equation.primitive.name == "scan":
+            outputs = _scan(inner[0], operands, equation.params)
+        elif equation.primitive.name == "cond":
+            outputs = jax.lax.switch(operands[0], inner, *operands[1:])
+        else:
+            outputs = inner[0](*operands)
+        first += sum(map(_sums, called))
+        if equation.primitive.name in _SUMS:
+            for i, operand in enumerate(operands):
+                outputs = [jnp.where(mutant == 2 * first + i, operand, output) for output in outputs]
+            first += 1
         values |= dict(zip(equation.outvars, outputs, strict=True))
     return [read(variable) for variable in traced.jaxpr.outvars]
+
+
+def _scan(body: Callable[..., list[Any]], operands: list[Any], parameters: dict[str, Any]) -> list[Any]:
+    carries = parameters["num_carry"]
+    fixed, varied = operands[: parameters["num_consts"]], operands[parameters["num_consts"] :]
+
+    def step(carry, slices):
+        outputs = body(*fixed, *carry, *slices)
+        return outputs[:carries], outputs[carries:]
+
+    options = {name: parameters[name] for name in ("length", "reverse", "unroll")}
+    carry, stacked = jax.lax.scan(step, varied[:carries], varied[carries:], **options)
+    return [*carry, *stacked]
