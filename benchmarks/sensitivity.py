@@ -8,13 +8,17 @@ alarm is a batch of right results that is rejected.
 """
 
 import argparse
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from identities.catalog import catalog
+from identities.catalog import Identity, catalog
 from identities.oracle.arguments import draw_shapes
+from identities.oracle.processes import processes, share
 from identities.oracle.programs import cpu
 from identities.oracle.trial import Plan, Trial, accepted, trials
 
@@ -38,37 +42,55 @@ def smallest_rejected(trial: Trial, mistake: str) -> float:
     return rejected
 
 
+@dataclass
+class Measured:
+    """Of one dtype: the smallest e that is always rejected, by mistake, and what right results came to."""
+
+    rejected: dict[str, float] = field(default_factory=dict)
+    instances: int = 0
+    alarms: int = 0
+    error: float = 0.0
+
+
+def measure(identity: Identity, seeds: int) -> dict[str, Measured]:
+    """One identity over so many seeds, by dtype."""
+    measured = {dtype: Measured() for dtype in DTYPES}
+    for seed in range(seeds):
+        plan = Plan(DTYPES, 4, 512, seed, cpu())
+        smallest: dict[tuple[str, str], float] = {}
+        for trial in (t for shape in draw_shapes(identity, plan.shapes, seed) for t in trials(identity, shape, plan)):
+            of_dtype = measured[trial.dtype]
+            of_dtype.instances += len(trial.got)
+            of_dtype.alarms += not trial.passed
+            of_dtype.error = max(of_dtype.error, *(float(units.max()) for units in trial.errors.values()))
+            for mistake in MISTAKES if trial.got.any() else ():  # nothing times anything is right
+                e = smallest_rejected(trial, mistake)
+                smallest[trial.dtype, mistake] = min(smallest.get((trial.dtype, mistake), e), e)
+        for (dtype, mistake), e in smallest.items():
+            measured[dtype].rejected[mistake] = max(measured[dtype].rejected.get(mistake, 0.0), e)
+    return measured
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=10)
     options = parser.parse_args()
-    worst = {(dtype, mistake): (0.0, "") for dtype in DTYPES for mistake in MISTAKES}
-    largest_error: dict[str, tuple[float, str]] = dict.fromkeys(DTYPES, (0.0, ""))
-    instances, alarms = dict.fromkeys(DTYPES, 0), dict.fromkeys(DTYPES, 0)
-    for identity in catalog.values():
-        for seed in range(options.seeds):
-            plan = Plan(DTYPES, 4, 512, seed, cpu())
-            rejected: dict[tuple[str, str], float] = {}
-            for shape in draw_shapes(identity, plan.shapes, seed):
-                for trial in trials(identity, shape, plan):
-                    dtype = trial.dtype
-                    instances[dtype] += len(trial.got)
-                    alarms[dtype] += not trial.passed
-                    error = max(float(units.max()) for units in trial.errors.values())
-                    largest_error[dtype] = max(largest_error[dtype], (error, identity.name))
-                    for mistake in MISTAKES if trial.got.any() else ():  # nothing times anything is right
-                        e = smallest_rejected(trial, mistake)
-                        rejected[dtype, mistake] = min(rejected.get((dtype, mistake), e), e)
-            for key, e in rejected.items():
-                worst[key] = max(worst[key], (e, identity.name))
+    identities = list(catalog.values())
+    measured = list(share(partial(measure, seeds=options.seeds), identities, processes(cpu())))
     table = Table(title=f"{len(catalog)} identities, {options.seeds} seeds")
     mistakes = [f"{mistake} x (1 + e)" for mistake in MISTAKES]
     for title in ("dtype", *mistakes, "instances", "false alarms", "worst error"):
         table.add_column(title)
     for dtype in DTYPES:
-        cells = [f"{worst[dtype, mistake][0]:.1e} ({worst[dtype, mistake][1]})" for mistake in MISTAKES]
-        error, name = largest_error[dtype]
-        table.add_row(dtype, *cells, f"{instances[dtype]:,}", str(alarms[dtype]), f"{error:.2f} ({name})")
+        of_dtype = {identity.name: by_dtype[dtype] for identity, by_dtype in zip(identities, measured, strict=True)}
+
+        def worst(key: Callable[[Measured], float], form: str, of_dtype: dict[str, Measured] = of_dtype) -> str:
+            name = max(of_dtype, key=lambda name: key(of_dtype[name]))
+            return f"{key(of_dtype[name]):{form}} ({name})"
+
+        cells = [worst(lambda m, mistake=mistake: m.rejected.get(mistake, 0.0), ".1e") for mistake in MISTAKES]
+        instances, alarms = (sum(getattr(m, what) for m in of_dtype.values()) for what in ("instances", "alarms"))
+        table.add_row(dtype, *cells, f"{instances:,}", str(alarms), worst(lambda m: m.error, ".2f"))
     Console(width=160).print(table)
 
 

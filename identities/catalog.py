@@ -82,6 +82,10 @@ class Identity:
         """What the arguments must obey for the claim to hold, in words."""
         return tuple(f"{a.name}: {a.domain.requires}" for a in self.arguments if a.domain.requires)
 
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        """Identities of the catalog travel between processes by their names."""
+        return (find, (self.name,)) if _catalog.get(self.name) is self else super().__reduce__()
+
     def __str__(self) -> str:
         return self.name
 

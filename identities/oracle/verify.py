@@ -1,10 +1,7 @@
 """Putting one claim to the test, on random shapes and values: the verdict."""
 
 import itertools
-import multiprocessing
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,15 +9,13 @@ from typing import Any
 from identities.catalog import Identity, find
 from identities.oracle.arguments import draw_shapes
 from identities.oracle.counterexample import Counterexample, smallest
+from identities.oracle.processes import processes, share
 from identities.oracle.programs import Device, find_device
 from identities.oracle.tolerance import TOLERANCE
 from identities.oracle.trial import Plan, schwartz_zippel_log10, trials
 from identities.oracle.witness import WITNESSES
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
-
-_WORKERS = 8
-"""The most processes to share work among: each takes half a gigabyte."""
 
 
 @dataclass(frozen=True)
@@ -115,32 +110,18 @@ def verify_each(
 ) -> Iterator[Verification]:
     """`verify` for many identities of the catalog, those of one function together, with the same options.
 
-    On the CPU it takes a process for each core, since tracing holds Python's lock; `prepare`, a function of a module,
-    is called at the start of each. A GPU has its memory in one process, this one.
+    `prepare`, a function of a module, is called at the start of every process that takes part.
     """
     # Identities of one function share its witnesses, and so one worker.
     by_function: dict[Callable, list[Identity]] = {}
     for identity in identities:
         by_function.setdefault(identity.function, []).append(identity)
-    groups = by_function.values()
-    work = partial(_verify_all, options=options)
-    workers = min(os.cpu_count() or 1, _WORKERS, len(groups))
-    if workers == 1 or find_device(options.get("device")).platform != "cpu":
-        if prepare:
-            prepare()
-        yield from itertools.chain.from_iterable(map(work, groups))
-        return
-    context = multiprocessing.get_context("spawn")  # a fork of a process with JAX's threads can hang
-    with ProcessPoolExecutor(workers, context, prepare) as pool:
-        try:
-            names = ([identity.name for identity in group] for group in groups)
-            yield from itertools.chain.from_iterable(pool.map(work, names))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)  # an interrupt, or an error, does not wait for all the others
-            raise
+    groups = list(by_function.values())
+    count = processes(find_device(options.get("device")))
+    yield from itertools.chain.from_iterable(share(partial(_verify_all, options=options), groups, count, prepare))
 
 
-def _verify_all(identities: Sequence[Identity | str], options: Mapping[str, Any]) -> list[Verification]:
+def _verify_all(identities: Sequence[Identity], options: Mapping[str, Any]) -> list[Verification]:
     return [verify(identity, **options) for identity in identities]
 
 
