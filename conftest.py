@@ -6,16 +6,17 @@ pytest --hypothesis-profile thorough     many
 pytest --device gpu --dtypes float32 bfloat16
 """
 
+import contextlib
 import gc
-import os
 import random
-from pathlib import Path
 
 import hypothesis
 import jax
 import pytest
 
-from identities.oracle.programs import find_device
+from identities.oracle.processes import one_thread_in_blas, processes
+from identities.oracle.programs import Device, find_device
+from identities.oracle.store import keep_in
 from identities.oracle.trial import Plan
 from identities.oracle.verify import DTYPES
 
@@ -36,18 +37,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     # Tracing makes many objects that live; looking through them as often as Python does costs a tenth of the time.
     gc.set_threshold(100_000, 20, 100)
-    # Compilations are kept with pytest's own cache, so that a second run is faster.
+    # Compiled programs are kept with pytest's own cache, if it has one, so that a second run is faster.
     if config.pluginmanager.has_plugin("cacheprovider"):
-        cache = Path(config.cache.mkdir("jax"))  # pyright: ignore[reportOptionalMemberAccess]
-        jax.config.update("jax_compilation_cache_dir", str(cache))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+        keep_in(config.cache.mkdir("programs"))  # pyright: ignore[reportOptionalMemberAccess]
+    else:
+        jax.config.update("jax_enable_compilation_cache", False)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """A process for each core, up to eight, since tracing holds Python's lock; a GPU has its memory in one."""
-    device = find_device(config.getoption("--device"))
-    return min(os.cpu_count() or 1, 8) if device.platform == "cpu" else 0
+    count = processes(_device(config))
+    if count == 1:
+        return 0  # pytest's own process
+    of_workers = contextlib.ExitStack()
+    of_workers.enter_context(one_thread_in_blas())
+    config.add_cleanup(of_workers.close)
+    return count
+
+
+def _device(config: pytest.Config) -> Device:
+    try:
+        return find_device(config.getoption("--device"))
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 @pytest.fixture(scope="session")
@@ -57,4 +68,4 @@ def plan(request: pytest.FixtureRequest) -> Plan:
     given = request.config.getoption("--hypothesis-seed")
     seed = 0 if profile.derandomize else int(given) if given else random.randrange(2**32)
     dtypes = tuple(request.config.getoption("--dtypes") or ())
-    return Plan(dtypes, profile.max_examples, 256, seed, find_device(request.config.getoption("--device")))
+    return Plan(dtypes, profile.max_examples, 256, seed, _device(request.config))

@@ -24,6 +24,7 @@ from identities.oracle.judge import CandidateMismatch
 from identities.oracle.programs import describe_device
 from identities.oracle.sandbox import Limits
 from identities.oracle.sheet import of_document, sheet, worst
+from identities.oracle.store import keep_in
 from identities.oracle.tolerance import TOLERANCE
 from identities.oracle.verify import DTYPES, Verification, check_options, verify_each
 from identities.sources import DOCUMENTS
@@ -213,11 +214,8 @@ def _prepare() -> None:
     # This process is the command's own, so that settings of Python and JAX may be changed here. Tracing makes many
     # objects that live; looking through them as often as Python does costs a fifth of the time.
     gc.set_threshold(100_000, 20, 100)
-    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        jax.config.update("jax_compilation_cache_dir", str(cache / "identities"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "identities"
+    keep_in(Path(os.environ.get("JAX_COMPILATION_CACHE_DIR") or cache))
 
 
 def _list(options: argparse.Namespace) -> int:

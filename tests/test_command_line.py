@@ -3,16 +3,10 @@
 import dataclasses
 import json
 
-import jax
 import pytest
 
 from identities import catalog
 from identities.__main__ import main
-
-
-@pytest.fixture(autouse=True)
-def _leave_the_cache_alone(monkeypatch):
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(jax.config.jax_compilation_cache_dir))  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_verify_prints_a_table_and_a_summary(capsys, tmp_path):

@@ -4,17 +4,11 @@ import json
 import time
 from pathlib import Path
 
-import jax
 import numpy as np
 import pytest
 
 from identities.__main__ import main
 from identities.oracle.sandbox import Limits, Sandbox
-
-
-@pytest.fixture(autouse=True)
-def _leave_the_cache_alone(monkeypatch):
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(jax.config.jax_compilation_cache_dir))  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def grade(path: Path, source: str, *options: str) -> tuple[int, list[str]]:

@@ -27,7 +27,8 @@ def differentiated(identity: Identity, shape: Shape, plan: Plan, by: str) -> Tri
     plan = replace(plan, instances=64)  # enough, for the most costly of the witnesses
     batch = draw_batch(identity, shape, "float64", plan)
     closed_form = shape.bind(identity.closed_form, identity.static)
-    program = compiled(jax.jacfwd(closed_form, position), tuple(batch.values()), plan.device)
+    made_of = ("derivative of a closed form", position, closed_form)
+    program = compiled(jax.jacfwd(closed_form, position), tuple(batch.values()), plan.device, made_of)
     eps = float(jnp.finfo("float64").eps)
     return Trial(
         identity,

@@ -4,13 +4,14 @@ import contextlib
 import functools
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-Device: TypeAlias = jax.Device  # pyright: ignore[reportInvalidTypeForm]
+from identities.oracle import store
+from identities.oracle.store import Device
 
 # Each program runs a handful of times, so that its compilation is the cost. Left to themselves, the
 # optimisations of XLA and LLVM take two thirds of that time. The scheduler is named, and
@@ -25,9 +26,7 @@ _CPU_OPTIONS = {
     "xla_cpu_multi_thread_eigen": False,
 }
 
-# Threads profit from tracing one program while another one compiles. Compiling two at once has crashed jaxlib 0.12,
-# and executing two at once has hung 0.10.
-_compiling = threading.Lock()
+# Executing two programs at once has hung jaxlib 0.10.
 _executing = threading.Lock()
 
 
@@ -61,10 +60,13 @@ def _options(platform: str) -> dict[str, Any]:
     return options
 
 
-def compiled(function: Callable[..., Any], shapes: Sequence[Any], device: Device) -> Callable[..., Any]:
+def compiled(
+    function: Callable[..., Any], shapes: Sequence[Any], device: Device, made_of: tuple[Any, ...] | None = None
+) -> Callable[..., Any]:
     """`vmap` of the function, compiled for one device and one pytree of arrays or shapes for each argument.
 
-    The result takes NumPy arrays of those shapes, whose first axis is the batch's, and returns NumPy arrays.
+    The result takes NumPy arrays of those shapes, whose first axis is the batch's, and returns NumPy arrays. What the
+    function is made of, as `store.compiled` takes it, saves later processes the tracing.
     """
     batch = jax.tree.leaves(tuple(shapes))[0].shape[0]
     at_once = _at_once(batch, device)
@@ -73,11 +75,9 @@ def compiled(function: Callable[..., Any], shapes: Sequence[Any], device: Device
     def placed(leaf):
         return jax.ShapeDtypeStruct((at_once, *leaf.shape[1:]), leaf.dtype, sharding=sharding)
 
+    structures = jax.tree.map(placed, tuple(shapes))
     with full_precision():
-        jitted = jax.jit(jax.vmap(function), compiler_options=_options(device.platform))
-        lowered = jitted.lower(*jax.tree.map(placed, tuple(shapes)))
-        with _compiling:
-            program = lowered.compile()
+        program = store.compiled(jax.vmap(function), structures, device, _options(device.platform), made_of)
 
     def run(*arguments):
         parts = [evaluate(_part(arguments, start, at_once)) for start in range(0, batch, at_once)]

@@ -1,0 +1,97 @@
+"""Programs that are kept on disk: found without tracing, and only where nothing has changed."""
+
+import functools
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from identities import catalog
+from identities.oracle import store
+from identities.oracle.programs import cpu
+
+ON_THE_CPU = jax.sharding.SingleDeviceSharding(cpu())
+VECTOR = jax.ShapeDtypeStruct((3,), np.dtype("float32"), sharding=ON_THE_CPU)
+ONE, TWO = (np.arange(3, dtype=np.float32) + i for i in (1, 2))
+TANH = catalog["tanh_jacobian"].function
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setattr(store, "_folder", tmp_path)
+    return tmp_path
+
+
+def never_traced(*_):
+    raise AssertionError("traced")
+
+
+def program(function, *made_of, arguments=1):
+    return store.compiled(function, (VECTOR,) * arguments, cpu(), {}, made_of)
+
+
+def test_a_program_of_the_package_is_found_without_tracing():
+    first = program(TANH, "function", TANH)
+    again = program(never_traced, "function", TANH)
+    assert again(ONE).tobytes() == first(ONE).tobytes()
+
+
+@pytest.mark.parametrize("made_of", [("another use", TANH), ("function", functools.partial(TANH, k=1))])
+def test_other_programs_are_told_apart(made_of):
+    program(TANH, "function", TANH)
+    with pytest.raises(AssertionError, match="traced"):
+        program(never_traced, *made_of)
+
+
+def test_changed_sources_are_traced_again(monkeypatch):
+    program(TANH, "function", TANH)
+    monkeypatch.setattr(store, "_sources", lambda: "changed")
+    assert program(lambda x: 2 * x, "function", TANH)(ONE).tolist() == [2, 4, 6]
+    assert program(never_traced, "function", TANH)(ONE).tolist() == [2, 4, 6]
+
+
+def test_what_stands_in_for_a_function_of_the_package_is_traced():
+    @functools.wraps(TANH)
+    def wrong(x):
+        return 2 * x
+
+    program(TANH, "function", TANH)
+    assert program(wrong, "function", wrong)(ONE).tolist() == [2, 4, 6]
+
+
+def test_programs_that_differ_in_what_they_leave_unused_are_told_apart():
+    first, second = (program(function, never_traced, arguments=2) for function in (lambda x, y: x, lambda x, y: y))
+    assert first(ONE, TWO).tolist() == [1, 2, 3]
+    assert second(ONE, TWO).tolist() == [2, 3, 4]
+
+
+def test_a_program_is_not_compiled_twice(folder, monkeypatch):
+    program(lambda x: 3 * x, never_traced)
+    (kept,) = folder.iterdir()
+    monkeypatch.setattr(jax.stages.Lowered, "compile", never_traced)
+    assert program(lambda x: 3 * x, never_traced)(ONE).tolist() == [3, 6, 9]
+    assert list(folder.iterdir()) == [kept]
+
+
+def test_a_later_process_finds_what_there_is(tmp_path):
+    # A program with a factorisation, whose functions of LAPACK are to be found by the process that loads it.
+    cache, verdicts = tmp_path / "cache", tmp_path / "verdicts.json"
+    command = [sys.executable, "-m", "identities", "verify", "cholesky_vjp", "--shapes", "1", "--json", str(verdicts)]
+    seen = []
+    for _ in range(2):
+        subprocess.run(command, env=os.environ | {"JAX_COMPILATION_CACHE_DIR": str(cache)}, check=True)
+        seen.append((verdicts.read_text(), sorted((file.name, file.stat().st_mtime_ns) for file in cache.iterdir())))
+    assert seen[0] == seen[1]
+    assert seen[0][1]
+
+
+def test_nothing_is_kept_where_jax_keeps_nothing(folder, monkeypatch):
+    monkeypatch.setattr(store, "_folder", None)  # as in a process that begins; JAX's cache is off in this one
+    assert not jax.config.jax_enable_compilation_cache  # pyright: ignore[reportAttributeAccessIssue]
+    store.keep_in(folder / "cache")
+    program(TANH, "function", TANH)
+    assert not list(folder.iterdir())
