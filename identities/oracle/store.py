@@ -133,7 +133,7 @@ def _sources() -> str:
 @functools.cache
 def _environment(device: Device) -> tuple[Any, ...]:
     """What a program depends on besides its text and options: versions, XLA's flags, the processor and the device."""
-    processor = platform.machine(), np.show_config(mode="dicts")["SIMD Extensions"]  # pyright: ignore[reportOptionalSubscript]
+    processor = platform.machine(), np.show_config(mode="dicts").get("SIMD Extensions")  # pyright: ignore[reportOptionalMemberAccess]
     kind = device.platform, device.device_kind, device.client.platform_version, device.id
     return sys.version, jax.__version__, jaxlib.version.__version__, os.environ.get("XLA_FLAGS"), processor, kind
 
