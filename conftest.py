@@ -7,16 +7,14 @@ pytest --device gpu --dtypes float32 bfloat16
 """
 
 import contextlib
-import gc
 import random
 
 import hypothesis
 import jax
 import pytest
 
-from identities.oracle.processes import one_thread_in_blas, processes
+from identities.oracle.processes import one_thread_in_blas, prepare, processes
 from identities.oracle.programs import Device, find_device
-from identities.oracle.store import keep_in
 from identities.oracle.trial import Plan
 from identities.oracle.verify import DTYPES
 
@@ -35,13 +33,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # Tracing makes many objects that live; looking through them as often as Python does costs a tenth of the time.
-    gc.set_threshold(100_000, 20, 100)
     # Compiled programs are kept with pytest's own cache, if it has one, so that a second run is faster.
-    if config.pluginmanager.has_plugin("cacheprovider"):
-        keep_in(config.cache.mkdir("programs"))  # pyright: ignore[reportOptionalMemberAccess]
-    else:
+    cached = config.pluginmanager.has_plugin("cacheprovider")
+    if not cached:
         jax.config.update("jax_enable_compilation_cache", False)
+    prepare(config.cache.mkdir("programs") if cached else None)  # pyright: ignore[reportOptionalMemberAccess]
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

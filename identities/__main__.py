@@ -1,9 +1,7 @@
 """The command line: `identities verify`, `identities check`, `identities list`, `identities show`."""
 
 import argparse
-import gc
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -21,10 +19,10 @@ from identities.oracle.candidate import check_arrays
 from identities.oracle.check import INSTANCES, SHAPES
 from identities.oracle.grading import Exam, Grade, grade
 from identities.oracle.judge import CandidateMismatch
+from identities.oracle.processes import prepare
 from identities.oracle.programs import describe_device
 from identities.oracle.sandbox import Limits
 from identities.oracle.sheet import of_document, sheet, worst
-from identities.oracle.store import keep_in
 from identities.oracle.tolerance import TOLERANCE
 from identities.oracle.verify import DTYPES, Verification, check_options, verify_each
 from identities.sources import DOCUMENTS
@@ -146,7 +144,7 @@ def _check(options: argparse.Namespace) -> int:
         raise ValueError(f"there is no file {missing[0]}")
     if unknown := [name for name in options.only if name not in catalog]:
         find(unknown[0])
-    _prepare()
+    prepare()
     limits = Limits(options.time_limit, int(options.memory_limit * 2**30))
     exam = Exam(tuple(options.dtypes), options.arrays, options.shapes, options.instances, options.seed, limits)
     grades = list(grade(options.files, exam, options.only))
@@ -182,7 +180,7 @@ def _with_progress(identities: Sequence[Identity], **options) -> dict[str, Verif
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("verifying", total=len(identities))
-        for verdict in verify_each(identities, _prepare, **options):
+        for verdict in verify_each(identities, prepare, **options):
             verdicts[verdict.identity] = verdict
             progress.advance(task)
     return verdicts
@@ -208,14 +206,6 @@ def _table(
         cells = report.cells(identity, verdict, dtypes)
         table.add_row(*(escape(cells[i]) for i in shown), style=None if verdict.passed else "red")
     return table
-
-
-def _prepare() -> None:
-    # This process is the command's own, so that settings of Python and JAX may be changed here. Tracing makes many
-    # objects that live; looking through them as often as Python does costs a fifth of the time.
-    gc.set_threshold(100_000, 20, 100)
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "identities"
-    keep_in(Path(os.environ.get("JAX_COMPILATION_CACHE_DIR") or cache))
 
 
 def _list(options: argparse.Namespace) -> int:

@@ -77,7 +77,7 @@ def _scaled(X: Array) -> tuple[Array, Array]:
     """X halved until its norm is small enough, and how often that is."""
     norm = jax.lax.stop_gradient(jnp.linalg.norm(X, 1))
     count = jnp.maximum(jnp.ceil(jnp.log2(norm / _NORM)), 0)
-    return jnp.where(count <= _MOST_SQUARINGS, X / 2**count, jnp.nan), count
+    return X / jnp.where(count <= _MOST_SQUARINGS, 2**count, jnp.nan), count
 
 
 def _pade(X: Array, one: Array, times: Callable[[Array, Array], Array]) -> tuple[Array, Array]:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from identities import CandidateMismatch, catalog, check, check_jacobian, verify
+from identities import CandidateMismatch, catalog, check, check_jacobian, linalg, verify
 from identities.__main__ import main
 from identities.domains import Domain, orthogonal, positive_definite_part, real
 from identities.matrix.determinants import (
@@ -158,6 +158,15 @@ def test_the_exponential_has_a_derivative_far_out_too():
     # A backward error of a rounding for each row, times the condition of the exponential of a normal matrix, which is
     # its norm (Higham, Functions of Matrices, 10.2).
     assert np.linalg.norm(got - expected) <= 2 * np.finfo(float).eps * 20 * np.linalg.norm(expected)
+
+
+def test_the_exponential_says_where_it_ends():
+    def entry(t):
+        return linalg.expm(t * jnp.array([[0.0, 1.0], [-1.0, 0.0]]))[0, 1]
+
+    for derivative in (entry, jax.jacfwd(entry), jax.jacrev(entry)):
+        assert jnp.isfinite(derivative(190_000.0))
+        assert jnp.isnan(derivative(200_000.0))
 
 
 def test_powers_are_static():

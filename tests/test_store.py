@@ -1,5 +1,6 @@
 """Programs that are kept on disk: found without tracing, and only where nothing has changed."""
 
+import contextlib
 import functools
 import os
 import subprocess
@@ -26,6 +27,14 @@ def folder(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+@contextlib.contextmanager
+def jax_keeps_programs():
+    """As in a process that begins; in one of the oracle's own it is off."""
+    jax.config.update("jax_enable_compilation_cache", True)
+    yield
+    jax.config.update("jax_enable_compilation_cache", False)
+
+
 def never_traced(*_):
     raise AssertionError("traced")
 
@@ -49,7 +58,7 @@ def test_other_programs_are_told_apart(made_of):
 
 def test_changed_sources_are_traced_again(monkeypatch):
     program(TANH, "function", TANH)
-    monkeypatch.setattr(store, "_sources", lambda: "changed")
+    monkeypatch.setattr(store, "_SOURCES", "changed")
     assert program(lambda x: 2 * x, "function", TANH)(ONE).tolist() == [2, 4, 6]
     assert program(never_traced, "function", TANH)(ONE).tolist() == [2, 4, 6]
 
@@ -80,17 +89,43 @@ def test_a_program_is_not_compiled_twice(folder, monkeypatch):
 def test_a_later_process_finds_what_there_is(tmp_path):
     # A program with a factorisation, whose functions of LAPACK are to be found by the process that loads it.
     cache, verdicts = tmp_path / "cache", tmp_path / "verdicts.json"
-    command = [sys.executable, "-m", "identities", "verify", "cholesky_vjp", "--shapes", "1", "--json", str(verdicts)]
+    command = [sys.executable, "-m", "identities", "verify", "cholesky_vjp", "softmax_vjp", "--shapes", "1"]
+    environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(cache), "JAX_ENABLE_COMPILATION_CACHE": "true"}
     seen = []
     for _ in range(2):
-        subprocess.run(command, env=os.environ | {"JAX_COMPILATION_CACHE_DIR": str(cache)}, check=True)
+        subprocess.run([*command, "--json", str(verdicts)], env=environment, check=True)
         seen.append((verdicts.read_text(), sorted((file.name, file.stat().st_mtime_ns) for file in cache.iterdir())))
     assert seen[0] == seen[1]
     assert seen[0][1]
 
 
+def test_a_damaged_program_is_made_anew(folder):
+    program(lambda x: 3 * x, never_traced)
+    (kept,) = folder.iterdir()
+    kept.write_bytes(kept.read_bytes()[:-1])
+    with pytest.warns(UserWarning, match="damaged"):
+        program(lambda x: 3 * x, never_traced)
+    assert program(lambda x: 3 * x, never_traced)(ONE).tolist() == [3, 6, 9]
+
+
+def test_what_calls_back_into_python_is_not_kept(folder):
+    def calls_back(x):
+        return jax.pure_callback(lambda x: 4 * x, jax.ShapeDtypeStruct((3,), np.dtype("float32")), x)
+
+    assert program(calls_back, never_traced)(ONE).tolist() == [4, 8, 12]
+    assert not list(folder.iterdir())
+
+
+def test_a_folder_that_cannot_be_made_is_done_without(folder, monkeypatch):
+    monkeypatch.setattr(store, "_folder", None)
+    (folder / "file").touch()
+    with jax_keeps_programs(), pytest.warns(UserWarning, match="compiled programs are not kept: .*file"):
+        store.keep_in(folder / "file" / "cache")
+    assert program(lambda x: 3 * x, never_traced)(ONE).tolist() == [3, 6, 9]
+
+
 def test_nothing_is_kept_where_jax_keeps_nothing(folder, monkeypatch):
-    monkeypatch.setattr(store, "_folder", None)  # as in a process that begins; JAX's cache is off in this one
+    monkeypatch.setattr(store, "_folder", None)
     assert not jax.config.jax_enable_compilation_cache  # pyright: ignore[reportAttributeAccessIssue]
     store.keep_in(folder / "cache")
     program(TANH, "function", TANH)

@@ -1,16 +1,32 @@
-"""Work shared among processes, since tracing holds Python's lock."""
+"""Processes of the oracle's own, and work shared among several, since tracing holds Python's lock."""
 
 import contextlib
+import gc
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
 from identities.oracle.programs import Device
+from identities.oracle.store import keep_in
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def prepare(folder: Path | None = None) -> None:
+    """Settings of Python and JAX for a process that is the oracle's own.
+
+    Compiled programs are kept in the folder; by default in JAX_COMPILATION_CACHE_DIR, or in identities/ under
+    XDG_CACHE_HOME (~/.cache).
+    """
+    # Tracing makes many objects that live; looking through them as often as Python does costs a fifth of the time.
+    gc.set_threshold(100_000, 20, 100)
+    documented = os.environ.get("JAX_COMPILATION_CACHE_DIR")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "identities"
+    keep_in(folder or Path(documented or cache))
 
 
 def processes(device: Device) -> int:
@@ -22,20 +38,20 @@ def processes(device: Device) -> int:
 
 
 def share(
-    work: Callable[[Item], Result], items: Sequence[Item], count: int, prepare: Callable[[], Any] | None = None
+    work: Callable[[Item], Result], items: Sequence[Item], count: int, begin: Callable[[], Any] | None = None
 ) -> Iterator[Result]:
     """The results of the work, which is a function of a module, on all items in their order.
 
-    `prepare`, another one, is called at the start of each of so many processes; if it is one, that is this one.
+    There are that many processes, or this one if `count` is 1; `begin`, a function of a module, is called once in each.
     """
     count = min(count, len(items))
     if count <= 1:
-        if prepare:
-            prepare()
+        if begin:
+            begin()
         yield from map(work, items)
         return
     context = multiprocessing.get_context("spawn")  # a fork of a process with JAX's threads can hang
-    with one_thread_in_blas(), ProcessPoolExecutor(count, context, prepare) as pool:
+    with one_thread_in_blas(), ProcessPoolExecutor(count, context, begin) as pool:
         try:
             yield from pool.map(work, items)
         except BaseException:

@@ -12,8 +12,9 @@ import os
 import pickle
 import platform
 import sys
-import tempfile
 import threading
+import types
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -28,6 +29,10 @@ from jax.stages import Compiled
 
 Device: TypeAlias = jax.Device  # pyright: ignore[reportInvalidTypeForm]
 
+_PACKAGE = Path(__file__).parents[1]
+_SOURCES = hashlib.sha256(repr([(f.name, f.read_bytes()) for f in sorted(_PACKAGE.rglob("*.py"))]).encode()).hexdigest()
+"""A digest of this package as it is imported, and not as it may be by the time that a program is compiled."""
+
 _folder: Path | None = None
 
 # Threads profit from tracing one program while another one compiles; two compilations at once have crashed jaxlib 0.12.
@@ -38,14 +43,20 @@ def keep_in(folder: Path) -> None:
     """Keep compiled programs in a folder, unless JAX is told to keep none; for processes of the oracle's own.
 
     The first folder of a process stays. It takes the place of JAX's own cache, whose programs cannot be stored again.
-    Whoever can write to it can run code in the processes that read it.
+    Whoever can write to it can run code in the processes that read it. With a folder that cannot be made, there is a
+    warning, and nothing is kept.
     """
     global _folder
-    if _folder is None and jax.config.jax_enable_compilation_cache:  # pyright: ignore[reportAttributeAccessIssue]
+    if _folder or not jax.config.jax_enable_compilation_cache:  # pyright: ignore[reportAttributeAccessIssue]
+        return
+    try:
         folder.mkdir(parents=True, exist_ok=True)
-        _folder = folder
-        jax.config.update("jax_enable_compilation_cache", False)
-        compilation_cache.reset_cache()
+    except OSError as error:
+        warnings.warn(f"compiled programs are not kept: {error}", stacklevel=2)
+        return
+    _folder = folder
+    jax.config.update("jax_enable_compilation_cache", False)
+    compilation_cache.reset_cache()
 
 
 def compiled(
@@ -64,37 +75,41 @@ def compiled(
     - `made_of`: all that tells the function from the others of the package: its functions, and things whose `repr`
       says everything. It is traced if this is left out, or names a function that is not one of this package's.
     """
-    entry = _entry(made_of, shapes, options, _environment(device)) if made_of else None
+    entry = _entry(made_of, shapes, options, device) if _folder and made_of else None
     if entry and (file := _file_of(entry)) and (program := _load(file, device)):
         return program
     # An argument that is not used is kept: without it, programs of one text may take different ones.
     lowered = jax.jit(function, keep_unused=True).lower(*shapes)
-    file = _path(lowered.as_text(), lowered.in_tree, lowered.out_tree, options, _environment(device))
+    file = None
+    if _folder and "callback" not in (text := lowered.as_text()):  # into this process, which is no other's
+        file = _folder / _digest(text, lowered.in_tree, lowered.out_tree, options, _environment(device))
     program = _load(file, device) if file else None
     if not program:
         with _compiling:
             program = lowered.compile(dict(options))
         if file:
-            _write(file, gzip.compress(pickle.dumps(serialize_executable.serialize(program)), compresslevel=1))
+            _write(file, _sealed(gzip.compress(pickle.dumps(serialize_executable.serialize(program)), compresslevel=1)))
     if entry and file:
-        _write(entry, f"{_sources()} {file.name}".encode())
+        _write(entry, f"{_SOURCES} {file.name}".encode())
     return program
 
 
-def _path(*parts: Any) -> Path | None:
-    return _folder and _folder / hashlib.sha256(repr(parts).encode()).hexdigest()
-
-
-def _entry(made_of: tuple[Any, ...], *options: Any) -> Path | None:
+def _entry(made_of: tuple[Any, ...], shapes: Any, options: Mapping[str, Any], device: Device) -> Path | None:
+    # What a GPU's programs call may have to be found by lowering them.
     names = [_name(part) if callable(part) else repr(part) for part in made_of]
-    return None if None in names else _path(names, *options)
+    if _folder is None or None in names or device.platform != "cpu":
+        return None
+    return _folder / _digest(names, shapes, options, _environment(device))
 
 
 def _name(function: Callable[..., Any]) -> str | None:
     """What this package calls the function; None if it is not one of the package's, or stands in for one."""
     if isinstance(function, functools.partial):
-        name = _name(function.func)
-        return name and f"{name}, {function.args}, {function.keywords}"
+        name, filled_in = _name(function.func), (function.args, function.keywords)
+        plain = all(isinstance(value, int) for value in (*function.args, *function.keywords.values()))
+        return f"{name}, {filled_in}" if name and plain else None
+    if not isinstance(function, types.FunctionType):
+        return None
     module, name = function.__module__, function.__qualname__
     ours = module.partition(".")[0] == __name__.partition(".")[0]
     return f"{module}.{name}" if ours and getattr(sys.modules[module], name, None) is function else None
@@ -102,43 +117,58 @@ def _name(function: Callable[..., Any]) -> str | None:
 
 def _file_of(entry: Path) -> Path | None:
     """The program that an entry leads to, if it is of these sources."""
-    if not entry.exists():
-        return None
-    sources, file = entry.read_text().split()
-    return entry.parent / file if sources == _sources() else None
+    sources, _, file = entry.read_text().partition(" ") if entry.is_file() else ("", "", "")
+    return entry.parent / file if sources == _SOURCES else None
 
 
 def _load(file: Path, device: Device) -> Compiled | None:
-    if not file.exists():
+    if not file.is_file():
+        return None
+    seal, _, content = file.read_bytes().partition(b"\n")
+    if _sealed(content) != seal + b"\n" + content:
+        warnings.warn(f"{file} is damaged, and made anew", stacklevel=2)
         return None
     _find_lapack()
-    executable, inputs, outputs = pickle.loads(gzip.decompress(file.read_bytes()))
-    return serialize_executable.deserialize_and_load(executable, inputs, outputs, device.client, [device])
+    executable, inputs, outputs = pickle.loads(gzip.decompress(content))
+    with _compiling:
+        return serialize_executable.deserialize_and_load(executable, inputs, outputs, device.client, [device])
+
+
+def _sealed(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode() + b"\n" + content
 
 
 def _write(file: Path, content: bytes) -> None:
-    with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as stream:
-        stream.write(content)
-    os.replace(stream.name, file)  # at once, beside others that may read or write it
+    own = file.with_name(f"{file.name}-{os.getpid()}-{threading.get_ident()}")
+    try:
+        own.write_bytes(content)
+        own.replace(file)  # at once, beside others that may read or write it
+    except OSError as error:
+        own.unlink(missing_ok=True)
+        warnings.warn(f"a compiled program is not kept: {error}", stacklevel=2)
 
 
-@functools.cache
-def _sources() -> str:
-    """A digest of this package."""
-    package = Path(__file__).parents[1]
-    contents = {str(file.relative_to(package)): file.read_bytes() for file in sorted(package.rglob("*.py"))}
-    return hashlib.sha256(repr(contents).encode()).hexdigest()
+def _digest(*parts: Any) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 @functools.cache
 def _environment(device: Device) -> tuple[Any, ...]:
     """What a program depends on besides its text and options: versions, XLA's flags, the processor and the device."""
-    processor = platform.machine(), np.show_config(mode="dicts").get("SIMD Extensions")  # pyright: ignore[reportOptionalMemberAccess]
+    versions = sys.version, jax.__version__, jaxlib.version.__version__, os.environ.get("XLA_FLAGS")
     kind = device.platform, device.device_kind, device.client.platform_version, device.id
-    return sys.version, jax.__version__, jaxlib.version.__version__, os.environ.get("XLA_FLAGS"), processor, kind
+    return versions, _processor(), kind
+
+
+def _processor() -> tuple[Any, ...]:
+    file = Path("/proc/cpuinfo")  # of Linux
+    lines = file.read_text().splitlines() if file.is_file() else []
+    features = {line for line in lines if line.startswith(("flags", "Features"))}
+    return platform.machine(), sorted(features) or np.show_config(mode="dicts")
 
 
 @functools.cache
 def _find_lapack() -> None:
     # JAX looks LAPACK's functions up when it lowers the first program that has one. A loaded program needs them too.
-    jax.jit(jnp.linalg.cholesky).lower(jax.ShapeDtypeStruct((1, 1), np.float32))
+    traced = jax.jit(jnp.linalg.cholesky).trace(jax.ShapeDtypeStruct((1, 1), np.float32))
+    traced.lower(lowering_platforms=("cpu",))

@@ -106,11 +106,11 @@ def verify(
 
 
 def verify_each(
-    identities: Iterable[Identity], prepare: Callable[[], None] | None = None, **options: Any
+    identities: Iterable[Identity], begin: Callable[[], None] | None = None, **options: Any
 ) -> Iterator[Verification]:
     """`verify` for many identities of the catalog, those of one function together, with the same options.
 
-    `prepare`, a function of a module, is called at the start of every process that takes part.
+    `begin`, a function of a module, is called at the start of every process that takes part.
     """
     # Identities of one function share its witnesses, and so one worker.
     by_function: dict[Callable, list[Identity]] = {}
@@ -118,7 +118,7 @@ def verify_each(
         by_function.setdefault(identity.function, []).append(identity)
     groups = list(by_function.values())
     count = processes(find_device(options.get("device")))
-    yield from itertools.chain.from_iterable(share(partial(_verify_all, options=options), groups, count, prepare))
+    yield from itertools.chain.from_iterable(share(partial(_verify_all, options=options), groups, count, begin))
 
 
 def _verify_all(identities: Sequence[Identity], options: Mapping[str, Any]) -> list[Verification]:

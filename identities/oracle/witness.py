@@ -54,10 +54,11 @@ def reference(
     - `then`: an argument to differentiate by once more, for the derivative of the identity itself.
     """
     given = {name: values.astype(np.float64) for name, values in batch.items()}
-    moved = perturbed(identity.arguments, given, eps, seed) if eps else []
-    copies = [_witnessed(identity, shape, copy, then) for copy in (given, *moved)]
+    here = _witnessed(identity, shape, given, then)
     if not eps:
-        return Reference(copies[0], np.zeros_like(copies[0][WITNESSES[0]]))
+        return Reference(here, np.zeros_like(here[WITNESSES[0]]))
+    moved = perturbed(identity.arguments, given, eps, seed)
+    copies = [here, *(_witnessed(identity, shape, copy, then) for copy in moved)]
     found = reference_of({witness: np.stack([copy[witness] for copy in copies]) for witness in WITNESSES})
     largest = max(np.abs(values[np.isfinite(values)]).max(initial=0) for values in found.values.values())
     if then is None and largest < _VANISHING:
