@@ -79,6 +79,10 @@ def _wide(x: Array) -> Array:
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
+_OF_DETERMINANTS = 6
+"""The most rows and columns of what has a determinant, which grows with their power: float32 is to hold three."""
+
+
 def _with_full_rank(z: np.ndarray) -> np.ndarray:
     # Singular values between one and two times the size of z: random, and far from dependent.
     U, s, Vt = np.linalg.svd(z, full_matrices=False)
@@ -90,7 +94,12 @@ def _has_full_column_rank(x: Array) -> Bool[Array, ""]:
 
 
 full_column_rank = Domain(
-    "full column rank", _with_full_rank, _has_full_column_rank, lambda shape: shape[0] >= shape[1], normwise=True
+    "full column rank",
+    _with_full_rank,
+    _has_full_column_rank,
+    lambda shape: shape[0] >= shape[1],
+    normwise=True,
+    largest=_OF_DETERMINANTS,
 )
 full_row_rank = Domain(
     "full row rank",
@@ -98,8 +107,11 @@ full_row_rank = Domain(
     lambda x: _has_full_column_rank(x.T),
     lambda shape: shape[0] <= shape[1],
     normwise=True,
+    largest=_OF_DETERMINANTS,
 )
-invertible = Domain("an invertible matrix", _with_full_rank, _has_full_column_rank, normwise=True)
+invertible = Domain(
+    "an invertible matrix", _with_full_rank, _has_full_column_rank, normwise=True, largest=_OF_DETERMINANTS
+)
 
 
 def _polar_factor(z: np.ndarray) -> np.ndarray:

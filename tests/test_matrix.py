@@ -142,6 +142,10 @@ def test_ranks_are_of_columns_or_of_rows():
         log_determinant_of_gram_jacobian(wide)
 
 
+def test_determinants_of_what_is_drawn_stay_in_range():
+    assert verify("determinant_of_AXB_jacobian_X", dtypes=["float32"], shapes=12, instances=32, seed=3).passed
+
+
 def test_expansion_by_rows():
     # (47, 50): cofactors against the rows of the matrix itself. The pivots, 2, 4 and 4.125, are exact.
     X = jnp.array([[2.0, 1.0, 0.0], [0.0, 4.0, 1.0], [1.0, 0.0, 4.0]])
