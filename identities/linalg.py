@@ -146,8 +146,8 @@ def eigh(A: Array) -> tuple[Array, Array]:
 def eig(A: Array) -> tuple[Array, Array]:
     """The eigenvalues of any square matrix by their real, then imaginary parts, and its eigenvectors; both complex.
 
-    In LAPACK's dtypes. It balances rows and columns first, which costs digits where some are tiny beside others (Watkins,
-    2006).
+    In LAPACK's dtypes. It balances rows and columns first, which costs digits where some are tiny beside others
+    (Watkins, 2006).
     """
     eigenvalues, U = jax.lax.linalg.eig(A, compute_left_eigenvectors=False, enable_eigvec_derivs=True)
     order = jnp.argsort(eigenvalues)
