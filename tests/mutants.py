@@ -90,7 +90,7 @@ def _evaluate(traced: ClosedJaxpr, mutant: jax.Array, first: int, *arguments: An
             outputs = equation.primitive.bind(*operands, **equation.params)
             outputs = list(outputs) if equation.primitive.multiple_results else [outputs]
         elif equation.primitive.name == "scan":
-            outputs = _scan(inner[0], operands, equation.params)
+            outputs = _scan(equation, inner[0], operands)
         elif equation.primitive.name == "cond":
             outputs = jax.lax.switch(operands[0], inner, *operands[1:])
         else:
@@ -104,14 +104,19 @@ def _evaluate(traced: ClosedJaxpr, mutant: jax.Array, first: int, *arguments: An
     return [read(variable) for variable in traced.jaxpr.outvars]
 
 
-def _scan(body: Callable[..., list[Any]], operands: list[Any], parameters: dict[str, Any]) -> list[Any]:
-    carries = parameters["num_carry"]
-    fixed, varied = operands[: parameters["num_consts"]], operands[parameters["num_consts"] :]
+def _scan(equation: JaxprEqn, body: Callable[..., list[Any]], operands: list[Any]) -> list[Any]:
+    # How many of the operands are constants, carried and sliced is told differently by every version of JAX, but by
+    # their shapes: what is sliced or stacked has an axis more outside than inside.
+    inside = _called(equation)[0].jaxpr
+    sliced = sum(i.aval != o.aval for i, o in zip(inside.invars, equation.invars, strict=True))
+    carries = sum(i.aval == o.aval for i, o in zip(inside.outvars, equation.outvars, strict=True))
+    constants = len(operands) - carries - sliced
+    fixed, varied = operands[:constants], operands[constants:]
 
     def step(carry, slices):
         outputs = body(*fixed, *carry, *slices)
         return outputs[:carries], outputs[carries:]
 
-    options = {name: parameters[name] for name in ("length", "reverse", "unroll")}
+    options = {name: equation.params[name] for name in ("length", "reverse", "unroll")}
     carry, stacked = jax.lax.scan(step, varied[:carries], varied[carries:], **options)
     return [*carry, *stacked]
