@@ -145,15 +145,15 @@ def determinant_of_power_jacobian_X(X, k):
 @jvp(power, wrt="X", states=r"dX^k = \sum_{r=0}^{k-1} X^r (dX) X^{k-1-r}", source=giles("2.3.4"))
 def power_jvp_X(X, dX, k):
     """By repeated squaring of the power and its tangent, shape (n, n)."""
-    square, dsquare = X, dX
-    total, dtotal = jnp.eye(X.shape[0], dtype=X.dtype), jnp.zeros_like(dX)
-    while k:
-        if k % 2:
-            total, dtotal = total @ square, dtotal @ square + total @ dsquare
-        k //= 2
-        if k:
-            square, dsquare = square @ square, dsquare @ square + square @ dsquare
-    return dtotal
+    return _power_and_tangent(X, dX, k)[1] if k else jnp.zeros_like(dX)
+
+
+def _power_and_tangent(X, dX, k):
+    if k == 1:
+        return X, dX
+    P, dP = _power_and_tangent(X, dX, k // 2)
+    P, dP = P @ P, dP @ P + P @ dP
+    return (P @ X, dP @ X + P @ dX) if k % 2 else (P, dP)
 
 
 @vjp(power, wrt="X", states=r"\D{X} J = \sum_{r=0}^{k-1} (X^r)^\top \delta (X^{k-1-r})^\top", source=giles("2.3.4"))
