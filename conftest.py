@@ -34,10 +34,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     # Compiled programs are kept with pytest's own cache, if it has one, so that a second run is faster.
-    cached = config.pluginmanager.has_plugin("cacheprovider")
-    if not cached:
+    cache = getattr(config, "cache", None)
+    if cache is None:
         jax.config.update("jax_enable_compilation_cache", False)
-    prepare(config.cache.mkdir("programs") if cached else None)  # pyright: ignore[reportOptionalMemberAccess]
+    prepare(cache.mkdir("programs") if cache else None)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

@@ -27,6 +27,7 @@ from jax.experimental import serialize_executable
 from jax.experimental.compilation_cache import compilation_cache
 from jax.stages import Compiled
 
+# A class, which JAX gives the type checker as a variable.
 Device: TypeAlias = jax.Device  # pyright: ignore[reportInvalidTypeForm]
 
 _PACKAGE = Path(__file__).parents[1]
@@ -47,6 +48,7 @@ def keep_in(folder: Path) -> None:
     warning, and nothing is kept.
     """
     global _folder
+    # JAX adds its settings to `config` as it is imported, which the type checker does not see.
     if _folder or not jax.config.jax_enable_compilation_cache:  # pyright: ignore[reportAttributeAccessIssue]
         return
     try:
