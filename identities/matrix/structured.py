@@ -13,15 +13,16 @@ from jaxtyping import Array, Float
 
 from identities import linalg
 from identities.catalog import jacobian, vjp
-from identities.matrix.forms import congruence_jacobian_X
+from identities.matrix.forms import congruence
+from identities.matrix.products import congruence_vjp_X
 from identities.matrix.shapes import Matrix, PositiveDefinite, PositiveDefinitePart, Scalar, Square
 from identities.signature import checked
 from identities.sources import cookbook
 
 
-def twice_off_diagonal(G: Square) -> Square:
-    """G + G' - G o I: each entry with its mirror image, those on the diagonal once."""
-    return G + G.T - jnp.diag(jnp.diag(G))
+def folded(G: Square) -> Square:
+    """The lower triangle of G + G' - G o I: each entry with its mirror image, those on the diagonal once."""
+    return jnp.tril(G) + jnp.triu(G, 1).T
 
 
 @checked
@@ -38,10 +39,9 @@ def symmetric_by_triangle(L: Square) -> Square:
 )
 def symmetric_by_triangle_jacobian(L):
     """The structure matrices, shape (n, n, n, n); zero for the entries of L above the diagonal."""
-    n = L.shape[0]
-    J = jnp.eye(n * n, dtype=L.dtype).reshape(n, n, n, n)
-    both = J + J.swapaxes(0, 1) - J * jnp.eye(n, dtype=L.dtype)
-    return both * jnp.tril(jnp.ones((n, n), L.dtype))
+    eye = jnp.eye(L.shape[0], dtype=L.dtype)
+    J = eye[:, None, :, None] * eye[None, :, None, :]
+    return jnp.tril(jnp.maximum(J, J.swapaxes(0, 1)))
 
 
 @vjp(
@@ -53,7 +53,7 @@ def symmetric_by_triangle_jacobian(L):
 )
 def symmetric_by_triangle_vjp(delta, L):
     """The derivative G by all entries as one by the independent ones, shape (n, n), lower triangle."""
-    return jnp.tril(twice_off_diagonal(delta))
+    return folded(delta)
 
 
 @checked
@@ -86,7 +86,7 @@ def trace_with_symmetric(A: Square, L: Square) -> Scalar:
 )
 def trace_with_symmetric_jacobian_L(A, L):
     """By the independent entries, shape (n, n), lower triangle; as a gradient it is (A + A')/2."""
-    return jnp.tril(twice_off_diagonal(A))
+    return folded(A)
 
 
 @checked
@@ -114,7 +114,7 @@ def determinant_of_symmetric(L: PositiveDefinite) -> Scalar:
 )
 def determinant_of_symmetric_jacobian(L):
     """By the independent entries, shape (n, n), lower triangle; as a gradient it is det(X) X^-1."""
-    return jnp.tril(twice_off_diagonal(linalg.cofactors(symmetric_by_triangle(L))))
+    return folded(linalg.cofactors(symmetric_by_triangle(L)))
 
 
 @checked
@@ -142,7 +142,7 @@ def log_determinant_of_symmetric(L: PositiveDefinite) -> Scalar:
 )
 def log_determinant_of_symmetric_jacobian(L):
     """By the independent entries, shape (n, n), lower triangle; as a gradient it is X^-1."""
-    return jnp.tril(twice_off_diagonal(linalg.inv(symmetric_by_triangle(L))))
+    return folded(linalg.inv(symmetric_by_triangle(L)))
 
 
 @checked
@@ -172,16 +172,16 @@ def trace_with_diagonal_jacobian_X(A, X):
 def diagonal_sums(A: Square) -> Float[Array, "2*n-1"]:
     """The sums along the diagonals of A, from the lower left corner to the upper right."""
     n = A.shape[0]
-    # Rows from the last to the first, one entry too long each: read anew, they are sheared to columns.
-    sheared = jnp.pad(A[::-1], ((0, 0), (0, n))).reshape(-1)[: n * (2 * n - 1)].reshape(n, 2 * n - 1)
-    return sheared.sum(axis=0)
+    # Rows of 2n - 1 entries, read anew as rows of 2n, are sheared: each is one entry further to the left.
+    entries = jnp.pad(A, ((0, 0), (0, n - 1))).reshape(-1)
+    return jnp.pad(entries, (n - 1, 1)).reshape(n, 2 * n).sum(axis=0)[:-1]
 
 
 def toeplitz(t: Float[Array, "2*n-1"]) -> Square:
     """The matrix whose diagonals have the values t, from the lower left corner to the upper right."""
     n = (t.shape[0] + 1) // 2
-    i = jnp.arange(n)
-    return t[i[None, :] - i[:, None] + n - 1]
+    rows = jnp.tile(jnp.pad(t, (0, 1)), n)  # of 2n entries each, read anew as rows of 2n - 1: as in the sums
+    return rows[n - 1 : -1].reshape(n, 2 * n - 1)[:, :n]
 
 
 def diagonal_means(A: Square) -> Float[Array, "2*n-1"]:
@@ -205,7 +205,7 @@ def trace_with_toeplitz(A: Square, t: Float[Array, "2*n-1"]) -> Scalar:
 )
 def trace_with_toeplitz_jacobian_t(A, t):
     """The sums of A' along its diagonals, shape (2n - 1,); as a gradient, their means."""
-    return diagonal_sums(A.T)
+    return diagonal_sums(A)[::-1]
 
 
 @checked
@@ -222,7 +222,7 @@ def trace_with_toeplitz_part(A: Square, X: Square) -> Scalar:
 )
 def trace_with_toeplitz_part_jacobian_X(A, X):
     """The gradient in the space of Toeplitz matrices, the means of A' along its diagonals, shape (n, n)."""
-    return toeplitz(diagonal_means(A.T))
+    return toeplitz(diagonal_means(A)[::-1])
 
 
 @checked
@@ -242,7 +242,7 @@ def trace_with_symmetric_toeplitz_jacobian_t(A, t):
     """The sums of A along both diagonals at each distance, the main one once, shape (n,)."""
     sums = diagonal_sums(A)
     n = A.shape[0]
-    return (sums + sums[::-1])[n - 1 :].at[0].set(jnp.trace(A))
+    return sums[n - 1 :].at[1:].add(sums[: n - 1][::-1])
 
 
 @checked
@@ -260,13 +260,14 @@ def trace_with_symmetric_toeplitz_part(A: Square, X: Square) -> Scalar:
 )
 def trace_with_symmetric_toeplitz_part_jacobian_X(A, X):
     """The gradient in the space of symmetric Toeplitz matrices, means along both diagonals, shape (n, n)."""
-    return toeplitz(diagonal_means(symmetric_part(A)))
+    means = diagonal_means(A)
+    return toeplitz((means + means[::-1]) / 2)
 
 
 @checked
 def sines_of_congruence(X: Matrix, B: Square) -> Scalar:
     """g(U) = sum sin U_kl of U = X'BX: a scalar function of a matrix function."""
-    return jnp.sin(X.T @ B @ X).sum()
+    return jnp.sin(congruence(X, B)).sum()
 
 
 @jacobian(
@@ -277,5 +278,5 @@ def sines_of_congruence(X: Matrix, B: Square) -> Scalar:
     source=(cookbook(135), cookbook(136), cookbook(137)),
 )
 def sines_of_congruence_jacobian_X(X, B):
-    """The chain rule, with the matrix dg/dU = cos U and the tensor dU/dX, shape (n, m)."""
-    return jnp.einsum("kl,klij->ij", jnp.cos(X.T @ B @ X), congruence_jacobian_X(X, B))
+    """The chain rule, with dg/dU = cos U pulled back along U instead of a tensor dU/dX, shape (n, m)."""
+    return congruence_vjp_X(jnp.cos(congruence(X, B)), X, B)

@@ -123,7 +123,7 @@ def trace_XtBX(X: Matrix, B: Square) -> Scalar:
 )
 def trace_XtBX_jacobian_X(X, B):
     """With B and its transpose, shape (n, m)."""
-    return B @ X + B.T @ X
+    return (B + B.T) @ X
 
 
 @checked
@@ -140,7 +140,7 @@ def trace_XBXt(X: Matrix, B: Float[Array, "m m"]) -> Scalar:
 )
 def trace_XBXt_jacobian_X(X, B):
     """With B and its transpose, shape (n, m)."""
-    return X @ B.T + X @ B
+    return X @ (B + B.T)
 
 
 @checked
@@ -187,8 +187,7 @@ def trace_BtXtCXB(B: Float[Array, "m k"], X: Matrix, C: Square) -> Scalar:
 )
 def trace_BtXtCXB_jacobian_X(B, X, C):
     """With C and its transpose, shape (n, m)."""
-    XBBt = (X @ B) @ B.T
-    return C.T @ XBBt + C @ XBBt
+    return (C + C.T) @ (X @ B @ B.T)
 
 
 @checked
