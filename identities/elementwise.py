@@ -263,7 +263,10 @@ def tanh(x: Real) -> Real:
 
 @elementwise(tanh, r"1 - \tanh^2 x")
 def tanh_derivative(x):
-    """One minus the square of the function, by the half angle, which halves the error in the tails."""
+    """One minus the square of the function, by the half angle.
+
+    Which takes a quarter more time than (1 - tanh x)(1 + tanh x), and has half its error in the tails.
+    """
     t = jnp.tanh(0.5 * x)
     q = (1 - t * t) / (1 + t * t)
     return q * q
@@ -304,13 +307,13 @@ def silu(x: Real) -> Real:
 def silu_derivative(x):
     """The product rule on x times the logistic sigmoid.
 
-    With t = tanh(x/4), sigma is 1/2 + t / (1 + t^2), and sigma (1 - sigma) the square of half of
-    (1 - t^2) / (1 + t^2), which does not cancel where x multiplies it most.
+    1 - sigma, which x multiplies, is a quotient, since the difference cancels where x is large.
     """
-    t = jnp.tanh(0.25 * x)
-    r = 1 / (1 + t * t)
-    half = 0.5 * (1 - t * t) * r
-    return 0.5 + t * r + x * (half * half)
+    right = x >= 0
+    e = jnp.exp(jnp.where(right, -x, x))
+    larger = 1 / (1 + e)
+    smaller = e * larger
+    return jnp.where(right, larger, smaller) + x * (smaller * larger)
 
 
 @checked
