@@ -12,33 +12,36 @@ Parameters = Float[Array, "p"]
 Design = Float[Array, "n p"]
 Targets = Float[Array, "n"]
 
-# From this many entries of X on, reductions beat matrix products.
-_LARGE = 1 << 20
+
+def _leaves_the_caches(X: Design) -> bool:
+    """Whether X is of the size and the shape for which reductions beat XLA's matrix products on a CPU.
+
+    They are spread over its cores, which a product with a vector is not; but they lose where X is in the caches,
+    where it is not tall, and in float32 by a factor of six where its rows are shorter than a vector register or two.
+    """
+    n, p = X.shape
+    return n * p >= 1 << 22 and n >= 64 * p and p >= 32
 
 
 def residual(theta: Float[Array, "p *m"], X: Design, Y: Float[Array, "n *m"]) -> Float[Array, "n *m"]:
-    """Y - X theta, for one target or several columns of them.
-
-    Products with a large X are written as reductions here, which XLA spreads over the cores of a CPU and
-    runs at the speed of memory; a matrix-vector product it does not.
-    """
-    if X.size < _LARGE or Y.ndim > 1:
+    """Y - X theta, for one target or several columns of them."""
+    if Y.ndim > 1 or not _leaves_the_caches(X):
         return Y - X @ theta
     # What follows must not compute the residual anew for every column of X.
     return jax.lax.optimization_barrier(Y - (X * theta).sum(axis=1))
 
 
 def pull_back(X: Design, r: Float[Array, "n *m"]) -> Float[Array, "p *m"]:
-    """X^T r, as fast as `residual`."""
+    """X^T r, for one column or several of them."""
     if r.ndim > 1:
         return X.T @ r
-    return r @ X if X.size < _LARGE else (r[:, None] * X).sum(axis=0)
+    return (r[:, None] * X).sum(axis=0) if _leaves_the_caches(X) else r @ X
 
 
 def gram(X: Design) -> Float[Array, "p p"]:
-    """X^T X; of a large and tall X as a sum over quarters of its rows, which run side by side."""
+    """X^T X; of a large X as a sum over quarters of its rows, which run side by side."""
     n, p = X.shape
-    if X.size < _LARGE or n % 4 or n < 64 * p:
+    if n % 4 or not _leaves_the_caches(X):
         return X.T @ X
     quarters = X.reshape(4, n // 4, p)
     return jnp.einsum("kni,knj->kij", quarters, quarters).sum(axis=0)
