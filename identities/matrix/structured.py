@@ -178,7 +178,8 @@ def diagonal_sums(A: Square) -> Float[Array, "2*n-1"]:
 def toeplitz(t: Float[Array, "2*n-1"]) -> Square:
     """The matrix whose diagonals have the values t, from the lower left corner to the upper right."""
     n = (t.shape[0] + 1) // 2
-    rows = jnp.tile(jnp.pad(t, (0, 1)), n)  # of 2n entries each, read anew as rows of 2n - 1: as in the sums
+    # Rows of 2n entries, read anew as rows of 2n - 1, are sheared: each is one entry further to the right.
+    rows = jnp.tile(jnp.concatenate([t, t[:1]]), (n,))
     return rows[n - 1 : -1].reshape(n, 2 * n - 1)[:, :n]
 
 
