@@ -307,7 +307,7 @@ def silu(x: Real) -> Real:
 def silu_derivative(x):
     """The product rule on x times the logistic sigmoid.
 
-    1 - sigma, which x multiplies, is a quotient, since the difference cancels where x is large.
+    1 - sigma, which x multiplies, is a quotient, since the difference cancels where x is large; at a tenth more time.
     """
     right = x >= 0
     e = jnp.exp(jnp.where(right, -x, x))
