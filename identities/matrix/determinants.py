@@ -35,9 +35,9 @@ def determinant_of_curve(x: Scalar, X: Invertible) -> Scalar:
     source=cookbook(46),
 )
 def determinant_of_curve_jacobian_x(x, X):
-    """Cofactors times the speed of the curve, a scalar."""
+    """With the speed of the curve, a scalar."""
     Y, dY = curve_of_matrices(x, X)
-    return jnp.sum(linalg.cofactors(Y) * dY)
+    return linalg.product_of_pivots(Y) * jnp.sum(linalg.inv(Y) * dY.T)
 
 
 @hessian(

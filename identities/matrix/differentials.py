@@ -133,7 +133,7 @@ def inverse(X: Invertible) -> Square:
 @jvp(inverse, states=r"d X^{-1} = -X^{-1} (dX) X^{-1}", source=(cookbook(40), giles("2.2.3")))
 def inverse_jvp(X, dX):
     """Two products with the inverse, shape (n, n)."""
-    Y = linalg.inv(X)
+    Y = linalg.inv(X.T).T  # LAPACK works by columns, so this comes out by rows, as the products want it
     return -Y @ dX @ Y
 
 
