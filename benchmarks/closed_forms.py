@@ -118,7 +118,7 @@ def autodiff(identity: Identity, shape: Shape) -> dict[str, Callable[..., Any]]:
 
 
 def modes(identity: Identity, shape: Shape, values: list[jax.Array]) -> dict[str, Callable[..., Any]]:
-    """The ways that JAX has to the same derivative, compiled, as far as they need no more memory than there is."""
+    """The ways that JAX has to the same derivative, jitted, as far as they need no more memory than there is."""
     programs = autodiff(identity, shape)
     if identity.kind == "jacobian":  # whose modes go through a basis of the inputs or of the outputs
         inputs = _entries(shape.of(next(a for a in identity.arguments if a.name == identity.wrt)))

@@ -15,7 +15,7 @@ SHARDED = """
     assert len(jax.devices()) == 8
     mesh = Mesh(np.array(jax.devices()), "rows")
     rng = np.random.default_rng(0)
-    for n, p in ((64, 5), (32768, 32)):  # below and above the size of the switch
+    for n, p in ((64, 5), (131072, 32)):  # a design with products by a vector, and one with reductions instead
         X, Y, theta = rng.standard_normal((n, p)), rng.standard_normal(n), rng.standard_normal(p)
         sharded = [jax.device_put(a, NamedSharding(mesh, P("rows"))) for a in (X, Y)]
         whole = [jnp.asarray(a) for a in (X, Y)]
@@ -25,6 +25,7 @@ SHARDED = """
             "hessian": lambda X, Y: mean_squared_error_hessian_theta(theta, X, Y),
             "closed_form": closed_form,
         }
+        assert ("dot_general" in str(jax.make_jaxpr(functions["gradient"])(X, Y))) == (p == 5)
         for name, function in functions.items():
             compiled = jax.jit(function).lower(*sharded).compile()
             got = compiled(*sharded)
