@@ -9,6 +9,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+import jax
+
 from identities.oracle.programs import Device
 from identities.oracle.store import keep_in
 
@@ -24,6 +26,8 @@ def prepare(folder: Path | None = None) -> None:
     """
     # Tracing makes many objects that live; looking through them as often as Python does costs a fifth of the time.
     gc.set_threshold(100_000, 20, 100)
+    # Nobody reads where the operations of its programs are from; writing it down costs a tenth.
+    jax.config.update("jax_traceback_in_locations_limit", 0)
     documented = os.environ.get("JAX_COMPILATION_CACHE_DIR")
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "identities"
     keep_in(folder or Path(documented or cache))
