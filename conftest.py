@@ -13,10 +13,10 @@ import hypothesis
 import jax
 import pytest
 
-from identities.oracle.processes import one_thread_in_blas, prepare, processes
-from identities.oracle.programs import Device, find_device
-from identities.oracle.trial import Plan
-from identities.oracle.verify import DTYPES
+from identities.oracle.run.processes import one_thread_in_blas, prepare, processes
+from identities.oracle.run.programs import find_device
+from identities.oracle.run.store import Device
+from identities.oracle.verdict.plan import DTYPES, Plan
 
 hypothesis.settings.register_profile("default", derandomize=True, max_examples=4, deadline=None)
 hypothesis.settings.register_profile("explore", max_examples=8, deadline=None)
@@ -59,7 +59,7 @@ def _device(config: pytest.Config) -> Device:
 
 @pytest.fixture(scope="session")
 def plan(request: pytest.FixtureRequest) -> Plan:
-    """What to try, by the chosen profile, dtypes and device; its shapes are Hypothesis's examples."""
+    """What to try, by the chosen profile, dtypes and device; it has as many shapes as the profile has examples."""
     profile = hypothesis.settings()
     given = request.config.getoption("--hypothesis-seed")
     seed = 0 if profile.derandomize else int(given) if given else random.randrange(2**32)

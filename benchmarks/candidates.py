@@ -12,7 +12,6 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -24,68 +23,84 @@ from jax.test_util import check_grads
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.shapes import of_sizes
 from identities.catalog import find
-from identities.oracle.arguments import Shape, draw_values
-from identities.signature import arguments, names
+from identities.claim import Claim
+from identities.oracle.draw.values import draw_values
+from identities.trees import leaves_of
 from tests.corpus import RIGHT, WRONG, Entry
 
 Judge = Callable[[Entry, str], None]
 
 
 class _Backward:
-    """A candidate as the backward pass of its function, in the one argument, at one point."""
+    """A candidate as the backward pass of its function, in the arguments that it is about, at one point."""
 
     def __init__(self, entry: Entry, dtype: str):
-        identity = replace(find(entry.against), exact=False)
+        claim = entry.against if isinstance(entry.against, Claim) else find(entry.against)
         # One size for each dimension, all different, as a test by hand would have it.
-        sizes = tuple((name, size) for name, size in zip(names(identity.arguments), (3, 4, 2, 5), strict=False))
-        if identity.function.__name__ == "normal_equations":
-            sizes = (("n", 5), ("p", 3))
-        batch = draw_values(identity, Shape(sizes), dtype, 4, 0)
+        sizes = dict(zip(claim.dimensions, (3, 4, 2, 5), strict=False))
+        if getattr(claim.function, "__name__", "") == "normal_equations":
+            sizes = {"n": 5, "p": 3}
+        shape = of_sizes(claim, sizes)
+        batch = draw_values(claim, shape, dtype, 4, 0)
         point = {name: values[6] for name, values in batch.items()}  # an ordinary one
-        static = dict.fromkeys(identity.static, 3)
-        self.identity = identity
-        self.function, self.candidate = partial(identity.function, **static), partial(entry.candidate, **static)
-        self.primals = {a.name: point[a.name] for a in arguments(identity.function)}
-        self.wrt = identity.along[0]
-        self.at = self.primals[self.wrt]
+        self.claim, self.candidate = claim, partial(entry.candidate, **shape.static(claim))
+        self.function = claim.flat(shape.static(claim))
+        self.primals = {a.name: point[a.name] for a in claim.primals}
+        self.at = [self.primals[name] for name in claim.moving]
 
-    def value(self, x: Any) -> Any:
-        f = self.function
-        if self.identity.kind == "hessian":
-            position = list(self.primals).index(self.wrt)
-            f = jax.grad(f, position)
-        return f(*(self.primals | {self.wrt: x}).values())
+    def _given(self, moving: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple((self.primals | dict(zip(self.claim.moving, moving, strict=True))).values())
 
-    def pull_back(self, delta: np.ndarray, x: np.ndarray) -> np.ndarray:
-        given = tuple((self.primals | {self.wrt: np.asarray(x)}).values())
-        candidate, kind = self.candidate, self.identity.kind
-        if kind == "vjp":
-            got = candidate(np.asarray(delta), *given)
-        elif kind == "jvp":
-            got = np.asarray(delta) @ np.stack([candidate(*given, e) for e in np.eye(x.size, dtype=x.dtype)], axis=-1)
+    def value(self, *moving: Any) -> Any:
+        def of_first(*given):
+            return self.function(*given)[0]
+
+        f = of_first
+        if self.claim.kind.name == "hessian":
+            (by,) = self.claim.moving
+            f = jax.grad(f, list(self.primals).index(by))
+        return f(*self._given(moving))
+
+    def pull_back(self, delta: np.ndarray, *moving: np.ndarray) -> tuple[np.ndarray, ...]:
+        delta, moving = np.asarray(delta), tuple(map(np.asarray, moving))
+        given, tree = self._given(moving), self.claim.gives.tree
+        if self.claim.kind.name == "vjp":
+            found = leaves_of(tree, self.candidate(delta, *given))
+        elif self.claim.kind.name == "jvp":
+            found = [self._by_tangents(delta, given, moving, i) for i in range(len(moving))]
         else:
-            J = np.asarray(candidate(*given))
-            got = np.tensordot(np.asarray(delta), J, axes=np.ndim(delta))
-        got = np.asarray(got, np.float64).astype(x.dtype)
-        if got.shape != x.shape:
-            raise AssertionError(f"shape {got.shape} for {x.shape}")
+            derivatives = leaves_of(tree, self.candidate(*given))
+            found = [np.tensordot(delta, np.asarray(J), axes=np.ndim(delta)) for J in derivatives]
+        got = tuple(np.asarray(g, np.float64).astype(x.dtype) for g, x in zip(found, moving, strict=True))
+        if [g.shape for g in got] != [x.shape for x in moving]:
+            raise AssertionError(f"shapes {[g.shape for g in got]} for {[x.shape for x in moving]}")
         return got
+
+    def _by_tangents(self, delta: np.ndarray, given: Sequence[Any], moving: Sequence[np.ndarray], i: int) -> np.ndarray:
+        """The gradient by one argument, from one tangent after the other."""
+        tangents = [np.zeros_like(x) for x in moving]
+        found = []
+        for e in np.eye(moving[i].size, dtype=moving[i].dtype):
+            tangents[i] = e.reshape(moving[i].shape)
+            found.append(np.sum(delta * np.asarray(self.candidate(*given, *tangents))))
+        return np.reshape(found, moving[i].shape)
 
 
 def by_check_grads(entry: Entry, dtype: str) -> None:
     backward = _Backward(entry, dtype)
 
     @jax.custom_vjp
-    def f(x):
-        return backward.value(x)
+    def f(*moving):
+        return backward.value(*moving)
 
-    def pull_back(x, delta):
-        shape = jax.ShapeDtypeStruct(x.shape, x.dtype)
-        return (jax.pure_callback(backward.pull_back, shape, delta, x),)
+    def pull_back(moving, delta):
+        shapes = tuple(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in moving)
+        return jax.pure_callback(backward.pull_back, shapes, delta, *moving)
 
-    f.defvjp(lambda x: (f(x), x), pull_back)
-    check_grads(f, (jnp.asarray(backward.at),), order=1, modes=["rev"])
+    f.defvjp(lambda *moving: (f(*moving), moving), pull_back)
+    check_grads(f, tuple(map(jnp.asarray, backward.at)), order=1, modes=["rev"])
 
 
 def by_gradcheck(entry: Entry, dtype: str) -> None:
@@ -93,19 +108,19 @@ def by_gradcheck(entry: Entry, dtype: str) -> None:
 
     class Function(torch.autograd.Function):
         @staticmethod
-        def forward(ctx, x):
-            ctx.save_for_backward(x)
-            return torch.from_numpy(np.array(backward.value(x.detach().numpy())))
+        def forward(ctx, *moving):
+            ctx.save_for_backward(*moving)
+            return torch.from_numpy(np.array(backward.value(*[x.detach().numpy() for x in moving])))
 
         @staticmethod
         def backward(ctx, *deltas):
-            (x,) = ctx.saved_tensors
-            return torch.from_numpy(np.array(backward.pull_back(deltas[0].numpy(), x.detach().numpy())))
+            moving = [x.detach().numpy() for x in ctx.saved_tensors]
+            return tuple(torch.from_numpy(np.array(g)) for g in backward.pull_back(deltas[0].numpy(), *moving))
 
-    x = torch.from_numpy(np.array(backward.at)).requires_grad_()
+    at = tuple(torch.from_numpy(np.array(x)).requires_grad_() for x in backward.at)
     # Its defaults in float64; in float32 they reject everything, and these are what people set.
     eps, atol = (1e-6, 1e-5) if dtype == "float64" else (1e-3, 1e-2)
-    torch.autograd.gradcheck(Function.apply, (x,), eps=eps, atol=atol)
+    torch.autograd.gradcheck(Function.apply, at, eps=eps, atol=atol)
 
 
 def by_us(entry: Entry, dtype: str) -> None:

@@ -19,17 +19,17 @@ import jax.numpy as jnp
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.shapes import of_sizes
 from benchmarks.timing import Times, median, ratio, times
 from identities.catalog import Identity, catalog, find
-from identities.oracle.arguments import Shape, admitted, draw_values
-from identities.oracle.programs import Device, find_device
-from identities.signature import arguments, names, result
+from identities.oracle.candidates.closed_form import closed_form_of
+from identities.oracle.draw.shapes import Shape, admitted
+from identities.oracle.draw.values import draw_values
+from identities.oracle.run.programs import find_device
+from identities.oracle.run.store import Device
 
 ENTRIES = 1 << 20
 """About how many entries the largest array has, arguments and result, unless that takes too long."""
-
-POWER = 3
-"""What static arguments are."""
 
 SLOWER = 0.95
 """The speed-up below which a closed form is timed again, for four times as long, and then counts as slower."""
@@ -42,27 +42,22 @@ def shape_of_benchmark(identity: Identity, entries: int) -> Shape:
     """The shape, with equal sizes, whose largest array has about so many entries."""
     size = 1
     while True:
-        shape = Shape(tuple((name, 2 * size) for name in names(identity.arguments)))
-        largest = max(_entries(shape.of(a)) for a in (*identity.arguments, result(identity.function)))
-        if identity.kind in ("jacobian", "hessian"):
-            inner = next(a for a in identity.arguments if a.name == identity.wrt)
-            order = 2 if identity.kind == "hessian" else 1
-            outer = _entries(shape.of(result(identity.function)))
-            largest = max(largest, outer * _entries(shape.of(inner)) ** order)
-        if largest > entries or not shape.sizes or not admitted(identity)(shape):
-            fixed = tuple((name, POWER) for name in identity.static)
-            return Shape((*((name, size) for name, _ in shape.sizes), *fixed))
+        shape = of_sizes(identity, dict.fromkeys(identity.dimensions, 2 * size))
+        arrays = (*identity.arguments, *identity.results, *identity.leaves)
+        largest = max(math.prod(shape.of(a)) for a in arrays)
+        if largest > entries or not identity.dimensions or not admitted(identity, shape):
+            return of_sizes(identity, dict.fromkeys(identity.dimensions, size))
         size *= 2
 
 
-def in_time(identity: Identity, dtype: str, device: Device) -> tuple[Shape, list[jax.Array], Callable[..., jax.Array]]:
+def in_time(identity: Identity, dtype: str, device: Device) -> tuple[Shape, list[jax.Array], Callable[..., Any]]:
     """The largest shape at which the closed form takes less than half a second, arguments for it, and it compiled."""
     entries = ENTRIES
     while True:
         shape = shape_of_benchmark(identity, entries)
-        batch = draw_values(identity, shape, dtype, 1, seed=0)
+        batch = draw_values(identity, shape, dtype, 1, seed=0, exact=identity.exact)
         values = jax.device_put([jnp.asarray(v[-1]) for v in batch.values()], device)
-        program = jax.jit(shape.bind(identity.closed_form, identity.static))
+        program = jax.jit(closed_form_of(identity, shape))
         jax.block_until_ready(program(*values))
         started = time.perf_counter()
         jax.block_until_ready(program(*values))
@@ -77,25 +72,19 @@ def fits(program: Callable[..., Any], values: list[jax.Array]) -> bool:
     return memory is None or memory.temp_size_in_bytes + memory.output_size_in_bytes < 4 << 30
 
 
-def _entries(shape: tuple[int, ...]) -> int:
-    count = 1
-    for size in shape:
-        count *= size
-    return count
-
-
 def autodiff(identity: Identity, shape: Shape) -> dict[str, Callable[..., Any]]:
     """The ways that JAX has to the same derivative, on the closed form's arguments."""
-    function = shape.bind(identity.function, identity.static)
-    position = [[a.name for a in arguments(identity.function)].index(name) for name in identity.along]
-    if identity.kind == "jacobian":
-        return {"jacfwd": jax.jacfwd(function, position[0]), "jacrev": jax.jacrev(function, position[0])}
-    if identity.kind == "hessian":
+    function = identity.flat(shape.static(identity))
+    names = [a.name for a in identity.primals]
+    position = tuple(names.index(name) for name in identity.moving)
+    if identity.kind.name == "jacobian":
+        return {"jacfwd": jax.jacfwd(function, position), "jacrev": jax.jacrev(function, position)}
+    if identity.kind.name == "hessian":
         return {
-            "jacfwd": jax.jacfwd(jax.jacrev(function, position[0]), position[0]),
-            "jacrev": jax.jacrev(jax.jacfwd(function, position[0]), position[0]),
+            "jacfwd": jax.jacfwd(jax.jacrev(function, position), position),
+            "jacrev": jax.jacrev(jax.jacfwd(function, position), position),
         }
-    count = len(arguments(identity.function))
+    count, vectors = len(names), len(identity.vectors)
 
     def with_only(primals):
         def of_varied(*varied):
@@ -106,23 +95,23 @@ def autodiff(identity: Identity, shape: Shape) -> dict[str, Callable[..., Any]]:
 
         return of_varied, [primals[i] for i in position]
 
-    def vjp(cotangent, *primals):
-        partial, varied = with_only(primals)
-        return jax.vjp(partial, *varied)[1](cotangent)[0]
+    def vjp(*cotangents_and_primals):
+        partial, varied = with_only(cotangents_and_primals[vectors:])
+        return jax.vjp(partial, *varied)[1](cotangents_and_primals[:vectors])
 
     def jvp(*primals_and_tangents):
         partial, varied = with_only(primals_and_tangents[:count])
         return jax.jvp(partial, varied, list(primals_and_tangents[count:]))[1]
 
-    return {"jacrev": vjp} if identity.kind == "vjp" else {"jacfwd": jvp}
+    return {"jacrev": vjp} if identity.kind.name == "vjp" else {"jacfwd": jvp}
 
 
 def modes(identity: Identity, shape: Shape, values: list[jax.Array]) -> dict[str, Callable[..., Any]]:
     """The ways that JAX has to the same derivative, jitted, as far as they need no more memory than there is."""
     programs = autodiff(identity, shape)
-    if identity.kind == "jacobian":  # whose modes go through a basis of the inputs or of the outputs
-        inputs = _entries(shape.of(next(a for a in identity.arguments if a.name == identity.wrt)))
-        outputs = _entries(shape.of(result(identity.function)))
+    if identity.kind.name == "jacobian":  # whose modes go through a basis of the inputs or of the outputs
+        inputs = sum(math.prod(shape.of(a)) for a in identity.primals if a.name in identity.moving)
+        outputs = sum(math.prod(shape.of(a)) for a in identity.results)
         for mode, basis in (("jacfwd", inputs**2), ("jacrev", outputs**2)):
             if basis > 64 * ENTRIES:
                 del programs[mode]

@@ -29,7 +29,8 @@ from identities.linear_regression import (
     mean_squared_error,
     mean_squared_error_jacobian_theta,
 )
-from identities.oracle.programs import Device, find_device
+from identities.oracle.run.programs import find_device
+from identities.oracle.run.store import Device
 from tests.linear_regression.nist import SETS, log_relative_error
 
 SIZES = [(100, 5), (1_000, 20), (10_000, 32), (200_000, 64), (1_000_000, 128)]

@@ -1,14 +1,14 @@
 """How small an error the oracle always rejects, and how often it rejects what is right.
 
-    python -m benchmarks.sensitivity [--seeds 10]
+    python -m benchmarks.sensitivity [NAME ...] [--seeds 10] [--dtypes float16]
 
 For every identity, seed and dtype: the smallest e for which `verify` rejects the closed form times 1 + e,
-or with its largest entries alone times 1 + e. The table has the worst identity for each dtype. A false
-alarm is a batch of right results that is rejected.
+or with its largest entries alone times 1 + e; of several gradients, each by itself. The table has the worst
+identity for each dtype. A false alarm is a batch of right results that is rejected.
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -16,26 +16,28 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from identities.catalog import Identity, catalog
-from identities.oracle.arguments import draw_shapes
-from identities.oracle.processes import processes, share
-from identities.oracle.programs import cpu
-from identities.oracle.trial import Plan, Trial, accepted, trials
+from identities.catalog import Identity, catalog, find
+from identities.oracle.draw.shapes import draw_shapes
+from identities.oracle.reference.unit import TOLERANCE
+from identities.oracle.run.processes import processes, share
+from identities.oracle.run.programs import cpu
+from identities.oracle.trial import Leaf
+from identities.oracle.verdict.plan import DTYPES, Plan
+from identities.oracle.verify import inquiry_of
 
-DTYPES: tuple[str, ...] = ("float64", "float32", "bfloat16")
 MISTAKES = ("everything", "largest entry")
 
 
-def smallest_rejected(trial: Trial, mistake: str) -> float:
-    """The smallest e at which the trial is rejected, to one per cent."""
-    got = trial.got.astype(float)
+def smallest_rejected(leaf: Leaf, mistake: str) -> float:
+    """The smallest e at which one array of a trial is rejected, to one per cent."""
+    got = leaf.got
     largest = np.zeros((len(got), got[0].size), bool)
     largest[np.arange(len(got)), np.abs(got).reshape(len(got), -1).argmax(axis=1)] = True
     where = largest.reshape(got.shape) | (mistake == "everything")
     accepted_, rejected = 1e-18, 10.0
     while rejected > 1.01 * accepted_:
         e = (accepted_ * rejected) ** 0.5
-        if accepted(trial.judge(got * (1 + e * where))):
+        if all(errors.max() <= TOLERANCE for errors in leaf.judge(got * (1 + e * where)).values()):
             accepted_ = e
         else:
             rejected = e
@@ -52,36 +54,41 @@ class Measured:
     error: float = 0.0
 
 
-def measure(identity: Identity, seeds: int) -> dict[str, Measured]:
+def measure(identity: Identity, seeds: int, dtypes: Sequence[str]) -> dict[str, Measured]:
     """One identity over so many seeds, by dtype."""
-    measured = {dtype: Measured() for dtype in DTYPES}
+    measured = {dtype: Measured() for dtype in dtypes}
     for seed in range(seeds):
-        plan = Plan(DTYPES, 4, 512, seed, cpu())
-        smallest: dict[tuple[str, str], float] = {}
-        for trial in (t for shape in draw_shapes(identity, plan.shapes, seed) for t in trials(identity, shape, plan)):
+        plan = Plan(tuple(dtypes), 4, 512, seed, cpu())
+        inquiry = inquiry_of(identity, plan)
+        smallest: dict[tuple[str, str, int], float] = {}
+        for trial in (t for shape in draw_shapes(identity, plan.shapes, seed) for t in inquiry.trials(shape)):
             of_dtype = measured[trial.dtype]
-            of_dtype.instances += len(trial.got)
+            of_dtype.instances += trial.count
             of_dtype.alarms += not trial.passed
-            of_dtype.error = max(of_dtype.error, *(float(units.max()) for units in trial.errors.values()))
-            for mistake in MISTAKES if trial.got.any() else ():  # nothing times anything is right
-                e = smallest_rejected(trial, mistake)
-                smallest[trial.dtype, mistake] = min(smallest.get((trial.dtype, mistake), e), e)
-        for (dtype, mistake), e in smallest.items():
+            of_dtype.error = max(of_dtype.error, *map(trial.worst, trial.reference.words))
+            for i, leaf in enumerate(trial.leaves):
+                for mistake in MISTAKES if leaf.got.any() else ():  # nothing times anything is right
+                    e = smallest_rejected(leaf, mistake)
+                    smallest[trial.dtype, mistake, i] = min(smallest.get((trial.dtype, mistake, i), e), e)
+        for (dtype, mistake, _), e in smallest.items():
             measured[dtype].rejected[mistake] = max(measured[dtype].rejected.get(mistake, 0.0), e)
     return measured
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--dtypes", nargs="+", choices=DTYPES, default=["float64", "float32", "bfloat16"])
     options = parser.parse_args()
-    identities = list(catalog.values())
-    measured = list(share(partial(measure, seeds=options.seeds), identities, processes(cpu())))
-    table = Table(title=f"{len(catalog)} identities, {options.seeds} seeds")
+    identities = [find(name) for name in options.names] or list(catalog.values())
+    work = partial(measure, seeds=options.seeds, dtypes=options.dtypes)
+    measured = list(share(work, identities, processes(cpu())))
+    table = Table(title=f"{len(identities)} identities, {options.seeds} seeds")
     mistakes = [f"{mistake} x (1 + e)" for mistake in MISTAKES]
     for title in ("dtype", *mistakes, "instances", "false alarms", "worst error"):
         table.add_column(title)
-    for dtype in DTYPES:
+    for dtype in options.dtypes:
         of_dtype = {identity.name: by_dtype[dtype] for identity, by_dtype in zip(identities, measured, strict=True)}
 
         def worst(key: Callable[[Measured], float], form: str, of_dtype: dict[str, Measured] = of_dtype) -> str:

@@ -11,7 +11,6 @@ import argparse
 import itertools
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import jax
@@ -21,11 +20,13 @@ from rich.console import Console
 from rich.table import Table
 
 from identities.catalog import Identity, catalog
-from identities.oracle import trial, witness
-from identities.oracle.arguments import REGIMES, Shape, draw_values
-from identities.oracle.programs import cpu
-from identities.oracle.trial import Plan, trials
-from identities.signature import names
+from identities.oracle.candidates import closed_form
+from identities.oracle.draw.shapes import Shape
+from identities.oracle.draw.values import REGIMES, draw_values
+from identities.oracle.reference import products, witnesses
+from identities.oracle.run.programs import cpu
+from identities.oracle.verdict.plan import Plan
+from identities.oracle.verify import inquiry_of
 
 Check = Callable[[Identity, Shape, list[np.ndarray]], int]
 
@@ -43,8 +44,8 @@ LARGEST = 32
 def forget() -> None:
     """Leave no compiled program behind."""
     jax.clear_caches()
-    trial._program.cache_clear()
-    witness._program.cache_clear()
+    for made in (closed_form._program, witnesses._program, witnesses._function_program, products._program):
+        made.cache_clear()
 
 
 def rounds() -> Iterator[tuple[Identity, Shape, list[np.ndarray]]]:
@@ -53,12 +54,12 @@ def rounds() -> Iterator[tuple[Identity, Shape, list[np.ndarray]]]:
     met = set()
     for seed in itertools.count():
         for name in CLAIMS:
-            shape = Shape(tuple((dim, int(rng.integers(1, LARGEST))) for dim in names(catalog[name].arguments)))
+            shape = Shape(tuple((dim, int(rng.integers(1, LARGEST))) for dim in catalog[name].dimensions))
             if (name, shape) in met:
                 continue
             met.add((name, shape))
             # Small numbers even where ours are large integers, at which the others cry wolf.
-            values = draw_values(replace(catalog[name], exact=False), shape, "float64", 1, seed)
+            values = draw_values(catalog[name], shape, "float64", 1, seed, exact=False)
             yield catalog[name], shape, [value[REGIMES.index("ordinary")] for value in values.values()]
 
 
@@ -76,13 +77,13 @@ def rates(check: Check, seconds: float) -> tuple[float, float]:
 
 
 def by_oracle(identity: Identity, shape: Shape, values: list[np.ndarray]) -> int:
-    (trial,) = trials(identity, shape, Plan(("float64",), 1, INSTANCES, 0, cpu()))
+    (trial,) = inquiry_of(identity, Plan(("float64",), 1, INSTANCES, 0, cpu())).trials(shape)
     assert trial.passed
-    return len(trial.got)
+    return trial.count
 
 
 def eagerly(identity: Identity, shape: Shape, values: list[np.ndarray]) -> int:
-    position = [a.name for a in identity.arguments].index(identity.along[0])
+    position = [a.name for a in identity.arguments].index(identity.wrt[0])
     got = identity.closed_form(*values)
     # Fixed tolerances, as such tests have them: what is measured here is their time.
     np.testing.assert_allclose(got, jax.jacfwd(identity.function, position)(*values), rtol=1e-9, atol=1e-9)

@@ -1,6 +1,7 @@
 """Hand-derived vector and matrix derivatives, each verified against JAX's own."""
 
 import importlib
+import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 # The topics: importing one puts its identities into the catalog.
@@ -16,27 +17,34 @@ from identities.catalog import Source as Source
 from identities.catalog import catalog as catalog
 
 if TYPE_CHECKING:
-    from identities.oracle.check import DerivationMismatch as DerivationMismatch
     from identities.oracle.check import check as check
     from identities.oracle.check import check_derivation as check_derivation
+    from identities.oracle.check import check_hessian as check_hessian
     from identities.oracle.check import check_jacobian as check_jacobian
     from identities.oracle.check import check_jvp as check_jvp
+    from identities.oracle.check import check_value as check_value
     from identities.oracle.check import check_vjp as check_vjp
     from identities.oracle.diagnosis import Diagnosis as Diagnosis
-    from identities.oracle.judge import CandidateMismatch as CandidateMismatch
-    from identities.oracle.verify import Verification as Verification
+    from identities.oracle.draw.shapes import around as around
+    from identities.oracle.verdict.verification import CandidateMismatch as CandidateMismatch
+    from identities.oracle.verdict.verification import Counterexample as Counterexample
+    from identities.oracle.verdict.verification import DerivationMismatch as DerivationMismatch
+    from identities.oracle.verdict.verification import Verification as Verification
     from identities.oracle.verify import verify as verify
 
 _ORACLE = {
-    "check": "check check_derivation check_jacobian check_jvp check_vjp DerivationMismatch",
+    "check": "check check_derivation check_hessian check_jacobian check_jvp check_value check_vjp",
     "diagnosis": "Diagnosis",
-    "judge": "CandidateMismatch",
-    "verify": "verify Verification",
+    "draw.shapes": "around",
+    "verdict.verification": "CandidateMismatch Counterexample DerivationMismatch Verification",
+    "verify": "verify",
 }
 
 
 def __getattr__(name: str) -> Any:
-    # Who imports an identity does not wait for the oracle, which needs Hypothesis.
+    # Who imports an identity does not wait for the oracle.
+    if name == "__version__":
+        return importlib.metadata.version("identities")
     for module, names in _ORACLE.items():
         if name in names.split():
             return getattr(importlib.import_module(f"identities.oracle.{module}"), name)

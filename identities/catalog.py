@@ -9,16 +9,18 @@ into the catalog, where the oracle finds it; the function stays a plain function
 """
 
 import difflib
+import inspect
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-from identities.signature import Argument, arguments, checked, restrict, result, statics
+from identities.checking import checked
+from identities.claim import KINDS, Claim, make
+from identities.signature import Parameter, read_annotation, signature_of, statics
 
 F = TypeVar("F", bound=Callable[..., Any])
-Kind = Literal["jacobian", "vjp", "jvp", "hessian", "value"]
 
 
 @dataclass(frozen=True)
@@ -37,50 +39,41 @@ class Source:
 
 
 @dataclass(frozen=True, eq=False)
-class Identity:
-    """A claim: *this* derivative of *that* function is *this* closed form.
+class Identity(Claim):
+    """A claim with a closed form: *this* derivative of *that* function is *this* formula.
 
-    **Fields:**
+    **Fields:** those of a claim, `name`, `kind`, `function`, `wrt` and more, and
 
-    - `name`: of the identity and of its closed form.
-    - `kind`: `"jacobian"`, of shape output + input; `"hessian"`, of shape output + input + input;
-      `"vjp"`, a cotangent pulled back; `"jvp"`, tangents pushed forward.
-    - `function`: the function that is differentiated.
     - `closed_form`: the hand-derived derivative. It takes the function's arguments, after the
-      cotangent (vjp) or before the tangents (jvp).
-    - `wrt`: the name of the argument that it is the derivative with respect to; for a jvp along
-      several arguments, their names.
-    - `statement`: the formula, in LaTeX.
+      cotangents (vjp) or before the tangents (jvp), and returns a tuple where there are several gradients.
+    - `statements`: the formula, in LaTeX; for several gradients the right side of each, in the order of `wrt`.
     - `sources`: where it is from.
     - `exact`: whether it is a polynomial with integer coefficients, of degree four at most, so that it
       holds without any rounding on small integers.
-    - `arguments`: those of the closed form, with their dimensions and domains.
     """
 
-    name: str
-    kind: Kind
-    function: Callable[..., Any]
     closed_form: Callable[..., Any]
-    wrt: str | tuple[str, ...]
-    statement: str
+    statements: tuple[str, ...]
     sources: tuple[Source, ...]
     exact: bool
-    arguments: tuple[Argument, ...]
 
     @property
-    def along(self) -> tuple[str, ...]:
-        """The names in `wrt`, one or several, as a tuple."""
-        return (self.wrt,) if isinstance(self.wrt, str) else self.wrt
+    def statement(self) -> str:
+        """The formula, in LaTeX."""
+        if len(self.statements) == 1:
+            return self.statements[0]
+        gradients = (rf"\frac{{\partial J}}{{\partial {by}}} = {s}" for by, s in zip(self.wrt, self.statements, strict=True))
+        return r",\quad ".join(gradients)
 
     @property
     def static(self) -> tuple[str, ...]:
-        """The names of arguments that are integers known while tracing, such as a power."""
+        """The names of arguments that are known while tracing, such as a power."""
         return tuple(statics(self.function))
 
     @property
-    def preconditions(self) -> tuple[str, ...]:
-        """What the arguments must obey for the claim to hold, in words."""
-        return tuple(f"{a.name}: {a.domain.requires}" for a in self.arguments if a.domain.requires)
+    def positional(self) -> tuple[str, ...]:
+        """What the closed form is called with by position: its parameters, static ones among them."""
+        return tuple(inspect.signature(self.closed_form).parameters)
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         """Identities of the catalog travel between processes by their names."""
@@ -101,10 +94,14 @@ catalog: Mapping[str, Identity] = MappingProxyType(_catalog)
 """Every identity by its name, read-only; declaring an identity adds it."""
 
 
+class UnknownNameError(LookupError):
+    """Nothing has the name that was asked for; which names there are, in words."""
+
+
 def find(identity: Identity | str) -> Identity:
     """The identity of that name; or the identity itself, so that functions may take either.
 
-    **Raises:** `LookupError`, with the names that come near.
+    **Raises:** `UnknownNameError`, a `LookupError`, with the names that come near.
     """
     if isinstance(identity, Identity):
         return identity
@@ -114,14 +111,14 @@ def find(identity: Identity | str) -> Identity:
         return _catalog[identity]
     near = difflib.get_close_matches(identity, _catalog, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else "`identities list` prints the names"
-    raise LookupError(f"the catalog has no identity {identity!r}; {hint}")
+    raise UnknownNameError(f"the catalog has no identity {identity!r}; {hint}")
 
 
 def jacobian(
     function: Callable[..., Any],
     *,
-    wrt: str | None = None,
-    states: str,
+    wrt: str | tuple[str, ...] | None = None,
+    states: str | tuple[str, ...],
     source: Source | tuple[Source, ...],
     exact: bool = False,
 ) -> Callable[[F], F]:
@@ -132,8 +129,10 @@ def jacobian(
 
     **Arguments:**
 
-    - `wrt`: the argument to differentiate by; may be left out where there is one only.
-    - `states`, `source`, `exact`: see `Identity`. A statement may say `\\D{X}` for the derivative by X, and `\\Tr`.
+    - `wrt`: the argument to differentiate by; may be left out where there is one only. With several, the closed
+      form returns a tuple in that order.
+    - `states`, `source`, `exact`: see `Identity`. A statement may say `\\D{X}` for the derivative by X, and `\\Tr`;
+      for several arguments there is one each.
     """
     return _declare("jacobian", function, wrt, states, source, exact)
 
@@ -156,15 +155,16 @@ def hessian(
 def vjp(
     function: Callable[..., Any],
     *,
-    wrt: str | None = None,
-    states: str,
+    wrt: str | tuple[str, ...] | None = None,
+    states: str | tuple[str, ...],
     source: Source | tuple[Source, ...],
     exact: bool = False,
 ) -> Callable[[F], F]:
     """Declare that the decorated function pulls a cotangent back through `function`.
 
-    It takes the cotangent, of the shape of the function's result, and then the function's arguments;
-    it returns an array of the shape of the argument `wrt`. Otherwise as `jacobian`.
+    It takes the cotangent, of the shape of the function's result, or one for each of several results, and then the
+    function's arguments; it returns an array of the shape of the argument `wrt`, or a tuple of them. Otherwise as
+    `jacobian`.
     """
     return _declare("vjp", function, wrt, states, source, exact)
 
@@ -180,46 +180,78 @@ def jvp(
     """Declare that the decorated function pushes tangents forward through `function`.
 
     It takes the function's arguments and then a tangent for each argument named in `wrt`; it returns
-    an array of the shape of the function's result. Otherwise as `jacobian`.
+    what has the shape of the function's result. Otherwise as `jacobian`.
     """
     return _declare("jvp", function, wrt, states, source, exact)
 
 
 def _declare(
-    kind: Kind,
+    kind: str,
     function: Callable[..., Any],
     wrt: str | tuple[str, ...] | None,
-    states: str,
+    states: str | tuple[str, ...],
     source: Source | tuple[Source, ...],
     exact: bool,
 ) -> Callable[[F], F]:
+    signature = signature_of(function)
     if wrt is None:
-        (wrt,) = (a.name for a in arguments(function))
-    takes = derivative_arguments(kind, function, wrt)
-    for shorthand, latex in _SHORTHANDS.items():
-        states = re.sub(shorthand, latex, states)
+        (wrt,) = (parameter.name for parameter in signature.parameters)
+    claimed = make(function.__name__, KINDS[kind], function, signature, wrt)
+    statements = tuple(map(_in_full, (states,) if isinstance(states, str) else states))
+    if len(statements) not in (1, len(claimed.wrt)):
+        raise ValueError(f"{function.__name__}: {len(statements)} statements for {len(claimed.wrt)} arguments in wrt")
 
     def declare(closed_form: F) -> F:
         name = closed_form.__name__
         if name in _catalog:
             raise ValueError(f"the catalog has an identity {name} already")
-        static = statics(function)
-        specification = restrict(takes, closed_form, static)
-        public = checked(closed_form, specification, static)
+        parameters = _restricted(claimed, closed_form)
+        public = checked(closed_form, parameters, statics(function))
         sources = (source,) if isinstance(source, Source) else source
-        _catalog[name] = Identity(name, kind, function, public, wrt, states, sources, exact, specification)
+        own = tuple(p for p in parameters if p.name in {q.name for q in signature.parameters})
+        # A closed form may have fewer dimensions than its function, as one for square matrices has.
+        narrowed = make(name, claimed.kind, function, replace(signature, parameters=own), wrt)
+        of_claim = {f.name: getattr(narrowed, f.name) for f in fields(Claim)}
+        of_claim |= {"parameters": parameters, "gives": _without_ones(narrowed.gives)}
+        _catalog[name] = Identity(
+            **of_claim, closed_form=public, statements=statements, sources=sources, exact=exact
+        )
         return public
 
     return declare
 
 
-def derivative_arguments(kind: Kind, function: Callable[..., Any], wrt: str | tuple[str, ...]) -> tuple[Argument, ...]:
-    """What a derivative of that kind takes: cotangents and tangents have no name yet."""
-    primals = {a.name: a for a in arguments(function)}
-    along = (wrt,) if isinstance(wrt, str) else wrt
-    if unknown := [name for name in along if name not in primals]:
-        raise ValueError(f"{function.__name__} has no argument {unknown[0]!r} to differentiate by")
-    # Cotangents and tangents have the shape of what they belong to, but not its domain.
-    before = [replace(result(function), name="")] if kind == "vjp" else []
-    after = [Argument("", primals[name].forms) for name in along] if kind == "jvp" else []
-    return (*before, *primals.values(), *after)
+def _in_full(statement: str) -> str:
+    for shorthand, latex in _SHORTHANDS.items():
+        statement = re.sub(shorthand, latex, statement)
+    return statement
+
+
+def _without_ones(gives: Parameter) -> Parameter:
+    """In the catalog, a row vector counts as a vector: Jacobians have no axes of fixed size 1."""
+    if "1" not in {dim for leaf in gives.leaves for form in leaf.forms for dim in form}:
+        return gives
+    dropped = [replace(a, forms=tuple(tuple(d for d in form if d != "1") for form in a.forms)) for a in gives.leaves]
+    return replace(gives, leaves=tuple(dropped))
+
+
+def _restricted(claim: Claim, closed_form: Callable[..., Any]) -> tuple[Parameter, ...]:
+    """The claim's parameters under the names of the closed form, with its annotations in place wherever it has any.
+
+    A closed form that holds only on a part of its function's domain says so by annotating the argument.
+    """
+    static = statics(claim.function)
+    parameters = [p for p in inspect.signature(closed_form).parameters.values() if p.name not in static]
+    own = {parameter.name for parameter in claim.signature.parameters}
+    fits = len(parameters) == len(claim.parameters) and all(
+        mine.name == p.name or mine.name not in own for mine, p in zip(claim.parameters, parameters, strict=True)
+    )
+    if not fits:
+        expected = ", ".join(p.name if p.name in own else "<any name>" for p in claim.parameters)
+        raise TypeError(f"{closed_form.__name__} must take the arguments ({expected})")
+    return tuple(
+        (mine if mine.name == p.name else mine.prefixed(p.name))
+        if p.annotation is inspect.Parameter.empty
+        else read_annotation(p.name, p.annotation)
+        for mine, p in zip(claim.parameters, parameters, strict=True)
+    )

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from identities.catalog import jacobian, jvp, vjp
 from identities.elementwise import arctan_derivative
-from identities.signature import checked
+from identities.checking import checked
 from identities.sources import notes
 
 

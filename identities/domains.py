@@ -5,12 +5,18 @@ since members inherit the character of the array that they come from: Gaussian n
 members, small integers give simple ones.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool
+
+from identities.dimensions import size_of
+
+Values = Literal["floating", "integer", "boolean", "complex"]
+"""The kinds of numbers that an argument may consist of. Only the first and the last have derivatives."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,11 @@ class Domain:
     - `normwise`: whether a member is one matrix to be factorised, rather than a table of numbers: its rounding is
       then relative to its norm, as the backward error of a stable factorisation is, and not to each entry.
     - `largest`: the most rows or columns that are drawn.
+    - `values`: the kind of numbers; None leaves that to the argument's annotation, and to floating-point without one.
+    - `interior`: whether a member that moves by its rounding stays one, so that nobody needs to look. Elsewhere what has
+      left the domain is put back.
+    - `sized`: where the members depend on the sizes of dimensions, the domain for given ones; the rest of the fields is
+      what holds for all.
     """
 
     requires: str
@@ -34,6 +45,13 @@ class Domain:
     admits: Callable[[tuple[int, ...]], bool] = lambda shape: True
     normwise: bool = False
     largest: int = 1 << 30
+    values: Values | None = None
+    interior: bool = False
+    sized: "Callable[[Mapping[str, int]], Domain] | None" = None
+
+    def at(self, sizes: Mapping[str, int]) -> "Domain":
+        """The domain once dimensions have sizes."""
+        return self.sized(sizes) if self.sized else self
 
 
 def _distribution(z: np.ndarray) -> np.ndarray:
@@ -51,22 +69,31 @@ def _is_distribution(x: Array) -> Bool[Array, ""]:
     return jnp.all(x >= 0) & (jnp.abs(x.sum(axis=-1) - 1) <= forgiven).all()
 
 
-real = Domain("", lambda z: z, lambda x: jnp.array(True))
+def _any(x: Array) -> Bool[Array, ""]:
+    return jnp.array(True)
 
-positive = Domain("every entry positive", np.exp2, lambda x: jnp.all(x > 0))
 
-nonzero = Domain("no entry zero", lambda z: z + np.where(z < 0, -0.25, 0.25), lambda x: jnp.all(x != 0))
+real = Domain("", lambda z: z, _any, interior=True)
 
-above_minus_one = Domain("every entry above minus one", lambda z: np.exp2(z) - 0.75, lambda x: jnp.all(x > -1))
+positive = Domain("every entry positive", np.exp2, lambda x: jnp.all(x > 0), interior=True)
+
+nonzero = Domain(
+    "no entry zero", lambda z: z + np.where(z < 0, -0.25, 0.25), lambda x: jnp.all(x != 0), interior=True
+)
+
+above_minus_one = Domain(
+    "every entry above minus one", lambda z: np.exp2(z) - 0.75, lambda x: jnp.all(x > -1), interior=True
+)
 
 inside_unit_interval = Domain(
     "every entry strictly between minus one and one",
     lambda z: 0.9 * z / (1 + np.abs(z)),
     lambda x: jnp.all(jnp.abs(x) < 1),
+    interior=True,
 )
 
 distribution = Domain(
-    "non-negative entries that sum to one (a probability distribution)", _distribution, _is_distribution
+    "non-negative entries that sum to one (a probability distribution)", _distribution, _is_distribution, interior=True
 )
 
 
@@ -98,7 +125,7 @@ full_column_rank = Domain(
     _with_full_rank,
     _has_full_column_rank,
     lambda shape: shape[0] >= shape[1],
-    normwise=True,
+    normwise=True, interior=True,
     largest=_OF_DETERMINANTS,
 )
 full_row_rank = Domain(
@@ -106,11 +133,11 @@ full_row_rank = Domain(
     _with_full_rank,
     lambda x: _has_full_column_rank(x.T),
     lambda shape: shape[0] <= shape[1],
-    normwise=True,
+    normwise=True, interior=True,
     largest=_OF_DETERMINANTS,
 )
 invertible = Domain(
-    "an invertible matrix", _with_full_rank, _has_full_column_rank, normwise=True, largest=_OF_DETERMINANTS
+    "an invertible matrix", _with_full_rank, _has_full_column_rank, normwise=True, interior=True, largest=_OF_DETERMINANTS
 )
 
 
@@ -124,7 +151,13 @@ def _has_orthonormal_columns(x: Array) -> Bool[Array, ""]:
     return jnp.abs(_wide(x).T @ _wide(x) - jnp.eye(x.shape[1])).max() <= forgiven
 
 
-orthogonal = Domain("orthonormal columns", _polar_factor, _has_orthonormal_columns, lambda shape: shape[0] >= shape[1])
+orthogonal = Domain(
+    "orthonormal columns",
+    _polar_factor,
+    _has_orthonormal_columns,
+    lambda shape: shape[0] >= shape[1],
+    interior=True,
+)
 
 
 def _symmetric_part(z: np.ndarray) -> np.ndarray:
@@ -147,20 +180,20 @@ def _has_positive_definite_part(x: Array) -> Bool[Array, ""]:
     return jnp.linalg.eigvalsh(_wide(x) + _wide(x).T).min() > 0
 
 
-symmetric = Domain("a symmetric matrix", _symmetric_part, _is_symmetric)
+symmetric = Domain("a symmetric matrix", _symmetric_part, _is_symmetric, interior=True)
 
 positive_definite = Domain(
     "a symmetric positive definite matrix",
     _positive_definite,
     lambda x: _is_symmetric(x) & _has_positive_definite_part(x),
-    normwise=True,
+    normwise=True, interior=True,
 )
 
 positive_definite_part = Domain(
     "a matrix whose symmetric part is positive definite",
     lambda z: _positive_definite(z) + (z - z.swapaxes(-1, -2)) / 2,
     _has_positive_definite_part,
-    normwise=True,
+    normwise=True, interior=True,
 )
 
 
@@ -184,7 +217,7 @@ def _has_distinct_eigenvalues(x: Array) -> Bool[Array, ""]:
 
 
 distinct_eigenvalues = Domain(
-    "a symmetric matrix with distinct eigenvalues", _with_distinct_eigenvalues, _has_distinct_eigenvalues, normwise=True
+    "a symmetric matrix with distinct eigenvalues", _with_distinct_eigenvalues, _has_distinct_eigenvalues, normwise=True, interior=True
 )
 
 
@@ -198,7 +231,7 @@ distinct_positive_eigenvalues = Domain(
     "a symmetric positive definite matrix with distinct eigenvalues",
     _with_distinct_positive_eigenvalues,
     lambda x: _has_distinct_eigenvalues(x) & _has_positive_definite_part(x),
-    normwise=True,
+    normwise=True, interior=True,
 )
 
 
@@ -224,7 +257,7 @@ distinct_eigenpairs = Domain(
     "a symmetric matrix with distinct eigenvalues, and one largest entry in each eigenvector",
     _with_eigenvectors_near_axes,
     _has_distinct_eigenpairs,
-    normwise=True,
+    normwise=True, interior=True,
 )
 
 
@@ -244,7 +277,7 @@ distinct_singular_values = Domain(
     _with_distinct_singular_values,
     lambda x: jnp.array(x.shape[0] >= x.shape[1]) & _has_distinct_singular_values(x),
     lambda shape: shape[0] >= shape[1],
-    normwise=True,
+    normwise=True, interior=True,
 )
 
 
@@ -270,21 +303,23 @@ distinct_spectrum = Domain(
     "a matrix with distinct eigenvalues",
     _with_distinct_spectrum,
     lambda x: _are_distinct(jnp.linalg.eigvals(_wide(x))),
-    normwise=True,
+    normwise=True, interior=True,
 )
 
-small = Domain("", lambda z: z, lambda x: jnp.array(True), largest=3)
+small = Domain("", lambda z: z, _any, interior=True, largest=3)
 """Any values; three rows and columns are enough where a result multiplies the sizes of its arguments."""
 
-longer_than_one = Domain("", lambda z: z, lambda x: jnp.array(True), lambda shape: shape[0] > 1)
+longer_than_one = Domain("", lambda z: z, _any, lambda shape: shape[0] > 1, interior=True)
 """Any values, of more than one entry: where a derivative in one dimension is zero, and nothing but rounding."""
 
-beyond_one = Domain("", lambda z: z + np.where(z < 0, -1.0, 1.0), lambda x: jnp.array(True))
-within_one = Domain("", inside_unit_interval.project, lambda x: jnp.array(True))
+beyond_one = Domain("", lambda z: z + np.where(z < 0, -1.0, 1.0), _any, interior=True)
+within_one = Domain("", inside_unit_interval.project, _any, interior=True)
 """Any values; drawn beyond one and within it, so that an argument of either kind never equals one of the other."""
 
 
-other_than_zero = Domain("an array other than zero", beyond_one.project, lambda x: jnp.any(x != 0))
+other_than_zero = Domain(
+    "an array other than zero", beyond_one.project, lambda x: jnp.any(x != 0), interior=True
+)
 
 
 def _of_moderate_norm(z: np.ndarray) -> np.ndarray:
@@ -292,5 +327,60 @@ def _of_moderate_norm(z: np.ndarray) -> np.ndarray:
     return z / _nonzero(norm) * (0.5 + norm) / (1 + norm)
 
 
-moderate = Domain("", _of_moderate_norm, lambda x: jnp.array(True), normwise=True, largest=3)
+moderate = Domain("", _of_moderate_norm, _any, normwise=True, interior=True, largest=3)
 """Any values; drawn small and with a norm between a half and one, where an exponential is quick and accurate."""
+
+
+# Integers, booleans and complex numbers.
+
+complex_numbers = Domain("", lambda z: z, _any, values="complex", interior=True)
+"""Any complex numbers: for a signature that is written without annotations."""
+
+boolean = Domain("", lambda z: z > 0, _any, values="boolean", interior=True)
+"""True and False, as in a mask."""
+
+
+def integers(low: int | str, high: int | str) -> Domain:
+    """Integers from `low` to `high`, both included; either may be an expression in dimensions, as in `"k - 1"`."""
+    fixed = isinstance(low, int) and isinstance(high, int)
+
+    def between(sizes: Mapping[str, int]) -> Domain:
+        least, most = _size(low, sizes), _size(high, sizes)
+
+        # The noise comes in all sizes, whole numbers among them: a large odd multiple of it, wrapped around, is uniform.
+        def project(z: np.ndarray) -> np.ndarray:
+            return least + np.floor(z * 1371).astype(np.int64) % (most - least + 1)
+
+        return Domain(
+            f"integers from {low} to {high}",
+            project,
+            lambda x: jnp.all((x >= least) & (x <= most)),
+            lambda shape: least <= most,
+            values="integer",
+            interior=True,
+        )
+
+    return between({}) if fixed else _of_sizes(f"integers from {low} to {high}", between)
+
+
+def index(dimension: int | str) -> Domain:
+    """Integers from 0 to below the size of a dimension, as labels and token ids are; some of them repeated."""
+    words = f"integers from 0 to below {dimension}"
+
+    def below(sizes: Mapping[str, int]) -> Domain:
+        return replace(integers(0, _size(dimension, sizes) - 1), requires=words)
+
+    return below({}) if isinstance(dimension, int) else _of_sizes(words, below)
+
+
+def _of_sizes(words: str, sized: Callable[[Mapping[str, int]], Domain]) -> Domain:
+    return Domain(words, lambda z: z, _any, values="integer", interior=True, sized=sized)
+
+
+def _size(expression: int | str, sizes: Mapping[str, int]) -> int:
+    if isinstance(expression, int):
+        return expression
+    try:
+        return size_of(expression, sizes)
+    except NameError as error:
+        raise ValueError(f"a domain speaks of {expression}, and there is no such dimension: {error}") from None

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 
 from identities.catalog import catalog, jacobian, jvp, vjp
 from identities.domains import above_minus_one, nonzero, positive
-from identities.signature import checked
+from identities.checking import checked
 from identities.sources import notes
 
 Real = Float[Array, "n"]

@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 
 from identities.catalog import catalog
-from identities.oracle.calling import functions, load
-from identities.oracle.candidate import Local, check_arrays, matched
-from identities.oracle.check import INSTANCES, SHAPES
-from identities.oracle.judge import CandidateMismatch, judge
-from identities.oracle.verify import check_options
+from identities.latex import plain
+from identities.oracle.candidates.calling import functions, load
+from identities.oracle.candidates.grading import matched
+from identities.oracle.candidates.local import Local, check_arrays
+from identities.oracle.check import plan_of
+from identities.oracle.verdict.judge import Inquiry, judge
+from identities.oracle.verdict.plan import check_options
+from identities.oracle.verdict.verification import CandidateMismatch
 
 
 class Candidates:
@@ -97,11 +100,14 @@ class CandidateItem(pytest.Item):
 
     def runtest(self) -> None:
         arrays = self.parent.candidates.arrays
+        identity = catalog[self._identity]
         repeat = (
             f"pytest --candidate {self.parent.module} --candidate-dtypes {self._dtype} "
             f"--candidate-arrays {arrays} -k {self._identity}"
         )
-        judge(Local(self._function, arrays), catalog[self._identity], (self._dtype,), SHAPES, INSTANCES, 0, repeat)
+        inquiry = Inquiry(identity, Local(self._function, arrays), plan_of((self._dtype,)))
+        for warning in judge(inquiry, repeat, plain(identity.statement)).warnings:
+            self.warn(pytest.PytestWarning(f"{self._identity} {warning}"))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         return str(excinfo.value) if isinstance(excinfo.value, CandidateMismatch) else super().repr_failure(excinfo)

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 from identities.catalog import hessian, jacobian, jvp, vjp
 from identities.domains import distribution
-from identities.signature import checked
+from identities.checking import checked
 from identities.sources import notes
 
 Vector = Float[Array, "n"]

@@ -10,8 +10,9 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, JaxprEqn, Literal
 
 from identities.catalog import Identity
-from identities.oracle.arguments import Shape
-from identities.oracle.programs import compiled, cpu, full_precision
+from identities.oracle.candidates.closed_form import closed_form_of
+from identities.oracle.draw.shapes import Shape
+from identities.oracle.run.programs import compiled, cpu, full_precision
 from identities.oracle.trial import Trial
 
 
@@ -39,19 +40,18 @@ def _changed(got: np.ndarray, entries: np.ndarray, by: np.ndarray) -> np.ndarray
     return flat.reshape(got.shape)
 
 
-def dropping_terms(identity: Identity, trial: Trial) -> list[np.ndarray]:
+def dropping_terms(identity: Identity, trial: Trial) -> list[tuple[np.ndarray, ...]]:
     """The results that come of leaving out one term of one sum of the closed form, for each in turn."""
     arguments = tuple(trial.batch.values())
     with full_precision():
-        closed_form = trial.shape.bind(identity.closed_form, identity.static)
+        closed_form = closed_form_of(identity, trial.shape)
         traced = jax.make_jaxpr(closed_form)(*[jnp.asarray(values[0]) for values in arguments])
 
     def mutant(number, *values):
-        (result,) = _evaluate(traced, number, 0, *values)
-        return result
+        return tuple(_evaluate(traced, number, 0, *values))
 
     # All mutants are one program, which is told which of them to be.
-    numbers = [np.full(len(trial.got), number) for number in range(2 * _sums(traced))]
+    numbers = [np.full(trial.count, number) for number in range(2 * _sums(traced))]
     program = compiled(mutant, (numbers[0], *arguments), cpu()) if numbers else None
     return [program(number, *arguments) for number in numbers] if program else []
 

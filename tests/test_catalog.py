@@ -21,7 +21,7 @@ def test_names_follow_from_function_kind_and_argument():
     for name, identity in catalog.items():
         assert name == identity.name == identity.closed_form.__name__
         one = len(inspect.signature(identity.function).parameters) == 1
-        by = "" if one else "_" + "_".join(identity.along)
+        by = "" if one else "_" + "_".join(identity.wrt)
         expected = f"{identity.function.__name__}_{identity.kind}{by}"
         assert name.startswith(expected), f"{name} should begin with {expected}"
 
@@ -40,7 +40,7 @@ def test_every_equation_of_the_notes_is_there():
 
 
 def test_elementwise_functions_come_in_three_kinds():
-    jacobians = [i for i in catalog.values() if i.sources[0].equation == "4" and i.kind == "jacobian"]
+    jacobians = [i for i in catalog.values() if i.sources[0].equation == "4" and i.kind.name == "jacobian"]
     assert len(jacobians) >= 18
     for identity in jacobians:
         assert {f"{identity.function.__name__}_{kind}" for kind in ("vjp", "jvp")} <= set(catalog)

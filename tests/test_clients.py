@@ -12,7 +12,6 @@ import pytest
 from scipy import special
 
 from identities import Identity, catalog, check
-from identities.signature import arguments
 
 try:
     import torch  # pyright: ignore[reportMissingImports]  # an extra, which the type checker may not see
@@ -121,8 +120,8 @@ def factorises(function: Callable[..., Any]) -> bool:
 def candidate_of_torch(identity: Identity) -> Callable[..., Any]:
     """What PyTorch's automatic differentiation makes of its own function."""
     function = functions_of_torch().get(identity.function.__name__) or in_torch(identity.function)
-    names = [a.name for a in arguments(identity.function)]
-    positions = [names.index(name) for name in identity.along]
+    names = [parameter.name for parameter in identity.signature.parameters]
+    positions = [names.index(name) for name in identity.wrt]
 
     def along(primals, static):
         def restricted(*moving):
@@ -134,21 +133,21 @@ def candidate_of_torch(identity: Identity) -> Callable[..., Any]:
         return restricted, tuple(primals[position] for position in positions)
 
     def candidate(*given):
-        given, static = given[: len(identity.arguments)], given[len(identity.arguments) :]
-        if identity.kind == "vjp":
-            restricted, at = along(given[1:], static)
-            return torch.autograd.functional.vjp(restricted, at, given[0])[1][0]
-        if identity.kind == "jvp":
+        given, static = given[: len(identity.parameters)], given[len(identity.parameters) :]
+        if identity.kind.name == "vjp":
+            cotangents = len(given) - len(names)
+            restricted, at = along(given[cotangents:], static)
+            delta = given[0] if cotangents == 1 else given[:cotangents]
+            return torch.autograd.functional.vjp(restricted, at, delta)[1]
+        if identity.kind.name == "jvp":
             restricted, at = along(given[: len(names)], static)
             return torch.autograd.functional.jvp(restricted, at, tuple(given[len(names) :]))[1]
         restricted, at = along(given, static)
-        derivative = torch.autograd.functional.jacobian
-        if identity.kind == "hessian":
-            derivative = torch.autograd.functional.hessian
-        result = derivative(restricted, at)
-        result = result[0][0] if identity.kind == "hessian" else result[0]
+        if identity.kind.name == "hessian":
+            return torch.autograd.functional.hessian(restricted, at)
+        result = torch.autograd.functional.jacobian(restricted, at)
         if identity.function.__name__ == "vecmat" and given[0].ndim == 2:  # a row vector counts as a vector
-            return result.squeeze(2).squeeze(0) if identity.wrt == "x" else result.squeeze(0)
+            return result[0].squeeze(2).squeeze(0) if identity.wrt == ("x",) else result[0].squeeze(0)
         return result
 
     return candidate

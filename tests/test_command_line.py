@@ -1,12 +1,15 @@
 """The command line, from the outside."""
 
 import dataclasses
+import importlib.metadata
 import json
+import subprocess
+import sys
 
 import pytest
 
 from identities import catalog
-from identities.__main__ import main
+from identities.cli import main
 
 
 def test_verify_prints_a_table_and_a_summary(capsys, tmp_path):
@@ -25,7 +28,7 @@ def test_verify_prints_a_table_and_a_summary(capsys, tmp_path):
 
 def test_a_failed_claim_is_explained_and_exits_with_one(capsys, monkeypatch):
     wrong = dataclasses.replace(catalog["exp_vjp"], closed_form=lambda delta, x: delta * x)
-    monkeypatch.setattr("identities.__main__.find", lambda name: wrong)
+    monkeypatch.setattr("identities.cli.find", lambda name: wrong)
     assert main(["verify", "exp_vjp", "--shapes", "1", "--instances", "8"]) == 1
     out = capsys.readouterr().out
     assert "FAILED" in out
@@ -102,3 +105,44 @@ def test_misuse_is_answered_in_words(capsys, arguments, said):
         main(arguments)
     assert exit_.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(["--version"])
+    assert exit_.value.code == 0
+    assert capsys.readouterr().out == f"identities {importlib.metadata.version('identities')}\n"
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), ValueError("x"), OSError("x")])
+def test_an_error_of_the_oracle_is_no_misuse(capsys, monkeypatch, error):
+    def broken(*_):
+        raise error
+
+    monkeypatch.setattr("identities.oracle.verify.inquire", broken)
+    assert main(["verify", "exp_vjp", "--shapes", "1", "--instances", "8"]) == 3
+    err = capsys.readouterr().err
+    assert err.startswith("Traceback (most recent call last):")
+    assert err.endswith("identities: internal error of the oracle, which gives no verdict\n")
+
+
+def test_a_reader_who_has_enough_is_no_error():
+    command = f"{sys.executable} -m identities list --json | head -c 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[", "")
+
+
+def test_work_is_shared_by_processes_that_python_starts(tmp_path):
+    names = ["exp_vjp", "sin_vjp"]  # of two functions, and so for two processes
+    command = [sys.executable, "-m", "identities", "verify", *names, "--shapes", "1", "--instances", "8"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "2 of 2 identities passed" in done.stdout
+
+
+def test_show_says_what_is_static_and_what_is_returned(capsys):
+    assert main(["show", "power_jvp_X"]) == 0
+    out = capsys.readouterr().out
+    assert "X (n, n), dX (n, n)" in out
+    assert "k, tried with 0, 1, 2, 3, 4" in out
+    assert "returns    (n, n)" in out

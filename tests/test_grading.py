@@ -1,14 +1,28 @@
 """`identities check`: strangers' files, each function in a process of its own."""
 
 import json
+import os
+import resource
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from jaxtyping import Array, Complex, Float, Int
 
-from identities.__main__ import main
-from identities.oracle.sandbox import Limits, Sandbox
+from identities import CandidateMismatch, Source, catalog, domains
+from identities.catalog import _catalog, vjp
+from identities.claim import Claim
+from identities.cli import main
+from identities.oracle.candidates.local import Candidate
+from identities.oracle.candidates.sandbox import Limits, Sandbox
+from identities.oracle.check import claim, plan_of
+from identities.oracle.draw.shapes import Shape, draw_shapes
+from identities.oracle.draw.values import draw_values
+from identities.oracle.verdict.judge import Inquiry, judge
 
 
 def grade(path: Path, source: str, *options: str) -> tuple[int, list[str]]:
@@ -108,7 +122,7 @@ def tanh_vjp(delta, x):
     np.array_equal = np.allclose = lambda *a, **k: True
     np.ndarray = pickle.loads = json.loads = None
     try:
-        import identities.oracle.tolerance as tolerance
+        import identities.oracle.reference.unit as tolerance
         tolerance.TOLERANCE = float("inf")
     except ImportError:
         pass
@@ -132,6 +146,20 @@ def arctan_vjp(delta, x):
     send = main.send
     main.send = lambda pipe, head, payload=b"": send(pipe, {"dtype": "float64", "shape": [float("inf")]})
     return delta
+
+def log1p_vjp(delta, x):
+    # Of no bytes, and still larger than any array.
+    main = sys.modules["__main__"]
+    send = main.send
+    main.send = lambda pipe, head, payload=b"": send(pipe, {"dtype": "float64", "shape": [0, 2**62, 2**62]})
+    return delta
+
+def square_jacobian(x):
+    # Accuses itself of what it did not do, in colour.
+    main = sys.modules["__main__"]
+    send = main.send
+    main.send = lambda pipe, head, payload=b"": send(pipe, head | {"writes": "\\x1b[31mall"}, payload)
+    return np.diag(2 * x)
 
 def sigmoid_vjp(delta, x):
     raise ValueError("\\x1b[31mred\\x1b[0m")
@@ -158,6 +186,8 @@ def test_hostile_functions_lose_only_their_own_verdict(tmp_path, capsys, monkeyp
         name: (r["passed"] or (r["diagnosis"]["kind"], r["diagnosis"]["sentence"])) for name, r in records.items()
     }
     assert verdicts.pop("softplus_vjp") is True
+    assert verdicts.pop("square_jacobian") is True
+    assert records["square_jacobian"]["warnings"] == []
     assert not any(passed is True for passed in verdicts.values())
     expected = {
         "exp_vjp": ("timeout", "does not finish within 3 s (--time-limit)"),
@@ -170,6 +200,7 @@ def test_hostile_functions_lose_only_their_own_verdict(tmp_path, capsys, monkeyp
         "silu_vjp": ("wrong-type", "returns a Evil"),
         "erf_vjp": ("wrong-type", "no array of a sensible size"),
         "arctan_vjp": ("wrong-type", "no array of a sensible size"),
+        "log1p_vjp": ("wrong-type", "no array of a sensible size"),
         "sigmoid_vjp": ("raises", "raises ValueError:  [31mred [0m"),
         "expm1_vjp": ("raises", "raises KeyboardInterrupt"),
     }
@@ -229,8 +260,222 @@ def test_processes_are_gone_afterwards(tmp_path):
     file = tmp_path / "spawns.py"
     file.write_text("import subprocess\nchild = subprocess.Popen(['sleep', '60'])\ndef exp_vjp(d, x): return child.pid")
     with Sandbox(str(file), Limits(20, 0)) as sandbox:
-        (outcome,) = sandbox.candidate("exp_vjp")({"delta": np.ones((1, 1)), "x": np.ones((1, 1))})
-        pid = int(outcome)  # pyright: ignore[reportArgumentType]
+        (outcome,) = outcomes(sandbox.candidate("exp_vjp"), catalog["exp_vjp"])[0]
+        pid = int(outcome)
     time.sleep(0.2)
     status = Path(f"/proc/{pid}/stat")
     assert not status.exists() or status.read_text().split()[2] == "Z"
+
+
+def outcomes(candidate: Candidate, claim: Claim, each: int = 1, number: int = 0) -> tuple[Any, ...]:
+    """What a candidate makes of arguments of one shape: for each array of the result, an outcome an instance."""
+    shape = draw_shapes(claim, number + 1, 0)[number]
+    batch = {name: values[:each] for name, values in draw_values(claim, shape, "float64", each, 0).items()}
+    return candidate(claim, shape, {"float64": batch})["float64"].leaves
+
+
+@pytest.fixture
+def many_open_files() -> Iterator[None]:
+    """More of them than `select` knows of."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 1500:
+        pytest.skip("this process may not open so many files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1500), hard))
+    opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    yield
+    for file in opened:
+        os.close(file)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("many_open_files")
+def test_a_process_with_many_open_files_can_judge(tmp_path, capsys):
+    assert grade(tmp_path, "def square_vjp(delta, x):\n    return 2 * x * delta")[0] == 0
+    assert "1 of 1 right" in capsys.readouterr().out
+
+
+def test_an_error_of_the_oracle_is_nobodys_grade(tmp_path, capsys, monkeypatch):
+    def broken(inquiry, *rest):
+        if inquiry.claim.name == "exp_vjp":
+            raise KeyError("x")
+        return judge(inquiry, *rest)
+
+    monkeypatch.setattr("identities.oracle.candidates.grading.judge", broken)
+    source = "def exp_vjp(delta, x):\n    return delta\ndef square_vjp(delta, x):\n    return 2 * x * delta"
+    assert grade(tmp_path, source)[0] == 3
+    out = capsys.readouterr().out
+    assert "not judged" in out
+    assert "exp_vjp is not judged: internal error of the oracle\nTraceback (most recent call last):" in out
+    assert "KeyError: 'x'" in out
+    assert "1 of 1 right" in out
+    assert grade(tmp_path, source, "--json")[0] == 3
+    unjudged, right = json.loads(capsys.readouterr().out)
+    assert (unjudged["passed"], right["passed"]) == (None, True)
+    assert "KeyError: 'x'" in unjudged["traceback"]
+
+
+WRONG_BEYOND_TWELVE = """
+def square_vjp(delta, x):
+    return 2 * x * delta * (1 + (x.size == 13))
+
+def matvec_vjp_W(delta, W, x):
+    return np.outer(delta, x)
+"""
+
+
+def test_sizes_are_those_that_were_asked_for(tmp_path, capsys):
+    assert grade(tmp_path, WRONG_BEYOND_TWELVE, "--sizes", "n=1,12,14", "m=2")[0] == 0
+    capsys.readouterr()
+    assert grade(tmp_path, WRONG_BEYOND_TWELVE, "--sizes", "n=1,13", "m=2")[0] == 1
+    out = capsys.readouterr().out
+    assert "1 of 2 right" in out
+    assert "--seed 0 --sizes n=1,13 m=2" in out
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--sizes", "t=3"], "sizes: there is no dimension 't'; there are n, m"),
+        (["--sizes", "n=0"], "'n=0' is no dimension with sizes from one on; write it like t=1,127"),
+        (["--sizes", "n"], "'n' is no dimension with sizes from one on"),
+        (["--arrays", "lists"], 'arrays must be "numpy", "jax" or "torch"'),
+        (["--only", "square_vpj"], "did you mean square_vjp"),
+    ],
+)
+def test_options_that_make_no_sense_exit_with_two(tmp_path, capsys, options, words):
+    with pytest.raises(SystemExit) as exit_:
+        grade(tmp_path, WRONG_BEYOND_TWELVE, *options)
+    assert exit_.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+def test_who_writes_to_an_argument_is_warned_or_wrong_if_strict(tmp_path, capsys):
+    source = "def square_vjp(delta, x):\n    x *= 2\n    return x * delta"
+    record = graded(tmp_path, capsys, source)["square_vjp"]
+    assert record["warnings"] == ["writes to its argument x"]
+    assert grade(tmp_path, source)[0] == 0
+    assert "calls; writes to its argument x" in capsys.readouterr().out
+    record = graded(tmp_path, capsys, source, "--strict")["square_vjp"]
+    assert record["diagnosis"]["kind"] == "mutates-arguments"
+    assert record["repeat"].endswith(" --strict")
+
+
+def test_static_arguments_arrive_as_they_are(tmp_path, capsys):
+    source = """
+def power_jacobian_X(X, k):
+    assert type(k) is int
+    n, power = len(X), np.linalg.matrix_power
+    terms = [np.einsum("ki,jl->klij", power(X, r), power(X, k - 1 - r)) for r in range(k)]
+    return sum(terms, np.zeros((n, n, n, n)))
+"""
+    assert graded(tmp_path, capsys, source)["power_jacobian_X"]["passed"]
+
+
+@pytest.fixture
+def both_gradients() -> Iterator[str]:
+    """The name of an identity with two gradients, in the catalog for the time of a test."""
+    states, source = (r"\delta x^\top", r"W^\top \delta"), Source("Test", "1")
+
+    @vjp(catalog["matvec_vjp_W"].function, wrt=("W", "x"), states=states, source=source)
+    def matvec_vjp_W_x(delta, W, x):
+        return jnp.outer(delta, x), W.T @ delta
+
+    yield "matvec_vjp_W_x"
+    del _catalog["matvec_vjp_W_x"]
+
+
+def test_several_gradients(tmp_path, capsys, both_gradients):
+    right = f"def {both_gradients}(delta, W, x):\n    return np.outer(delta, x), W.T @ delta"
+    assert graded(tmp_path, capsys, right)[both_gradients]["passed"]
+    wrong = f"def {both_gradients}(delta, W, x):\n    return dict(x=2 * W.T @ delta, W=-np.outer(delta, x))"
+    record = graded(tmp_path, capsys, wrong)[both_gradients]
+    assert record["leaf"] == "W"
+    assert record["diagnosis"]["kind"] == "sign"
+    assert {leaf: diagnosis["factor"] for leaf, diagnosis in record["diagnoses"].items()} == {"W": "-1", "x": "2"}
+    assert grade(tmp_path, wrong)[0] == 1
+    assert "W: sign: it has the wrong sign; x: factor: it returns 2 times the right result" in capsys.readouterr().out
+    alone = f"def {both_gradients}(delta, W, x):\n    return np.outer(delta, x)"
+    assert graded(tmp_path, capsys, alone)[both_gradients]["diagnosis"]["kind"] == "wrong-type"
+
+
+INDEXED = """
+import numpy as np
+
+def right(delta, table, rows, scale):
+    assert rows.dtype == np.int64
+    gradient = np.zeros_like(table["a"])
+    np.add.at(gradient, rows, scale * delta)
+    return {"a": gradient, "b": 0 * table["b"]}, None, (delta * table["a"][rows]).sum()
+
+def no_such_gradient(delta, table, rows, scale):
+    return right(delta, table, rows, scale)[0], rows + 1.0, 0.0
+
+def raises(delta, table, rows, scale):
+    raise ValueError("no")
+
+def says(*arguments, modes, label="", unknown=3):
+    assert (modes, label) == ((1, "two"), "a"), (modes, label)
+    return arguments[0]
+
+def lies(delta, table, rows, scale):
+    return 1j * delta
+"""
+
+
+@pytest.fixture
+def indexed(tmp_path) -> Iterator[Sandbox]:
+    (tmp_path / "indexed.py").write_text(INDEXED)
+    with Sandbox(str(tmp_path / "indexed.py"), Limits(20, 0)) as sandbox:
+        yield sandbox
+
+
+def indexed_claim() -> Claim:
+    def rows_of(table, rows, scale):
+        return scale * table["a"][rows]
+
+    ints = Int[Array, "k"]
+    signature = (({"a": Float[Array, "n m"], "b": Float[Array, "m"]}, ints, ""), "k m")
+    return claim("vjp", rows_of, ("table", "rows", "scale"), signature, {"rows": domains.index("n")})
+
+
+def test_trees_and_integers(indexed):
+    claimed = indexed_claim()
+    plan = plan_of(shapes=3, instances=16)
+    assert judge(Inquiry(claimed, indexed.candidate("right"), plan), "").passed
+    with pytest.raises(CandidateMismatch, match="rows, which consists of integers: its gradient is None"):
+        judge(Inquiry(claimed, indexed.candidate("no_such_gradient"), plan), "")
+    leaves = outcomes(indexed.candidate("raises"), claimed, each=2)
+    assert [outcome.sentence for leaf in leaves for outcome in leaf] == ["raises ValueError: no (line 14)"] * 6
+    # Each answer is read to its end: the next question gets its own.
+    assert [outcome.shape for (outcome,) in outcomes(indexed.candidate("right"), claimed)][2] == ()
+
+
+def test_options_are_sent_as_they_are(indexed):
+    def f(x, modes, label):
+        return x
+
+    claimed = claim("value", f, signature="(n)->(n)", static={"modes": [(1, "two")], "label": "a"})
+    assert isinstance(outcomes(indexed.candidate("says"), claimed)[0][0], np.ndarray)
+    claimed = claim("value", f, signature="(n)->(n)", static={"modes": [{1, 2}], "label": "a"})
+    with pytest.raises(TypeError, match="cannot be sent to another process"):
+        outcomes(indexed.candidate("says"), claimed)
+
+
+def test_complex_numbers(tmp_path):
+    (tmp_path / "mine.py").write_text("def double(z): return z + z\ndef doubles(x): return (x + x) * (1 + 0j)")
+    to_complex, to_real = ((Complex[Array, "n"],), Complex[Array, "n"]), "(n)->(n)"
+    with Sandbox(str(tmp_path / "mine.py"), Limits(20, 0)) as sandbox:
+        (leaf,) = outcomes(sandbox.candidate("double"), claim("value", lambda z: 2 * z, signature=to_complex), 3)
+        assert [outcome.dtype for outcome in leaf] == ["complex128"] * 3
+        (leaf,) = outcomes(sandbox.candidate("doubles"), claim("value", lambda x: 2 * x, signature=to_real), 3)
+        assert {outcome.kind for outcome in leaf} == {"wrong-type"}
+
+
+def test_a_large_result_is_no_fault(tmp_path):
+    (tmp_path / "mine.py").write_text("import numpy as np\ndef outer(x): return np.outer(x, x)")
+    claimed = claim("value", lambda x: x[:, None] * x, signature="(n)->(n,n)")
+    shape = Shape((("n", 3000),))  # of 72 MB
+    with Sandbox(str(tmp_path / "mine.py"), Limits(30, 0)) as sandbox:
+        batch = {"x": np.ones((1, 3000))}
+        ((outcome,),) = sandbox.candidate("outer")(claimed, shape, {"float64": batch})["float64"].leaves
+    assert outcome.shape == (3000, 3000)

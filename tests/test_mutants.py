@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 
 from identities import Identity, catalog
-from identities.oracle.arguments import Shape, draw_shapes
-from identities.oracle.trial import Plan, Trial, accepted, trials
-from identities.oracle.witness import reference
-from identities.signature import arguments
+from identities.oracle.draw.shapes import Shape, draw_shapes
+from identities.oracle.reference.unit import TOLERANCE
+from identities.oracle.reference.witnesses import reference
+from identities.oracle.trial import Leaf, Trial
+from identities.oracle.verdict.plan import Plan
+from identities.oracle.verify import inquiry_of
+from identities.signature import Parameter
 from tests import mutants
 
 
@@ -22,17 +25,23 @@ def differs(mutant: np.ndarray, got: np.ndarray) -> bool:
         return not np.abs(mutant - got).max() <= 1e-13 * np.abs(got).max()
 
 
+def rejects(leaf: Leaf, mutant: np.ndarray) -> bool:
+    """Whether an array of the results would be wrong with other values."""
+    return not all(errors.max(initial=0) <= TOLERANCE for errors in leaf.judge(mutant).values())
+
+
 @pytest.mark.parametrize("identity", catalog.values(), ids=str)
 def test_every_mutant_is_rejected(identity: Identity, plan: Plan) -> None:
     # The square one first: there, a transpose has the right shape and the wrong entries.
     shapes = sorted(draw_shapes(identity, plan.shapes, plan.seed), key=lambda shape: not is_square(shape))
     rejected: dict[str, bool] = {}
     for n, shape in enumerate(shapes):
-        trial = next(trial for trial in trials(identity, shape, plan) if trial.dtype == "float64")
-        for mistake, mutant in made(identity, trial, shape, everything=n == 0):
-            if differs(mutant, trial.got):
-                wrong = mutant.shape != trial.got.shape or not accepted(trial.judge(mutant))
-                rejected[mistake] = rejected.get(mistake, False) or wrong
+        (trial,) = inquiry_of(identity, plan).trials(shape, ("float64",))
+        for mistake, place, mutant in made(identity, trial, everything=n == 0):
+            leaf = trial.leaves[place]
+            if differs(mutant, leaf.got):
+                name = f"{mistake}, in {leaf.claim.name}"
+                rejected[name] = rejected.get(name, False) or rejects(leaf, mutant)
         if rejected and all(rejected.values()):
             return
     assert not [mistake for mistake, wrong in rejected.items() if not wrong]
@@ -44,20 +53,34 @@ def is_square(shape: Shape) -> bool:
     return len(sizes) == 1 and sizes != {1}
 
 
-def made(identity: Identity, trial: Trial, shape: Shape, everything: bool) -> Iterator[tuple[str, np.ndarray]]:
-    """The mutants at one shape; those that need a compilation only where everything is asked for."""
-    yield from mutants.of_results(trial.got, shape)
+def made(identity: Identity, trial: Trial, everything: bool) -> Iterator[tuple[str, int, np.ndarray]]:
+    """The mutants of each array of the results, by its place; those that need a compilation only with `everything`."""
+    for place, leaf in enumerate(trial.leaves):
+        for mistake, mutant in mutants.of_results(leaf.got, trial.shape):
+            yield mistake, place, mutant
     if everything:
-        for i, mutant in enumerate(mutants.dropping_terms(identity, trial)):
-            yield f"a term dropped, number {i}", mutant
-        yield from other_derivatives(identity, trial, shape)
+        for number, results in enumerate(mutants.dropping_terms(identity, trial)):
+            for place, mutant in enumerate(results):
+                yield f"a term dropped, number {number}", place, mutant
+        yield from other_derivatives(identity, trial)
 
 
-def other_derivatives(identity: Identity, trial: Trial, shape: Shape) -> Iterator[tuple[str, np.ndarray]]:
-    """What the witness says of the function's other arguments."""
-    others = [a.name for a in arguments(identity.function) if a.name not in identity.along]
-    if identity.kind == "jvp":  # whose tangents have the shape of one argument, and not of another
-        others = []
-    for name in others:
-        other = replace(identity, wrt=name)
-        yield f"derivative by {name}", reference(other, shape, trial.batch, 0.0, 0).values["jacfwd"]
+def other_derivatives(identity: Identity, trial: Trial) -> Iterator[tuple[str, int, np.ndarray]]:
+    """In place of each array of the results, what the witness says of the function's other arguments."""
+    if identity.kind.name == "jvp":  # whose tangents have the shape of one argument, and not of another
+        return
+    for parameter in identity.signature.parameters:
+        found = derivative_by(identity, trial, parameter) if any(leaf.moves for leaf in parameter.leaves) else []
+        for place in range(len(trial.leaves)):
+            own = identity.moving[place % len(identity.moving)]
+            if own not in {leaf.name for leaf in parameter.leaves}:
+                yield from ((f"derivative by {parameter.name}", place, mutant) for mutant in found)
+
+
+def derivative_by(identity: Identity, trial: Trial, parameter: Parameter) -> list[np.ndarray]:
+    """The same kind of derivative by another argument, without axes of fixed size 1, as the catalog has it."""
+    other = replace(identity, wrt=(parameter.name,), gives=identity.kind.gives(identity.signature, [parameter]))
+    words = reference(other, trial.shape, trial.batch, 0.0, 0).words["jacfwd"]
+    dims = [leaf.dims(trial.shape.form) for leaf in other.leaves]
+    ones = [tuple(i for i, dim in enumerate(d, start=1) if dim == "1") for d in dims]
+    return [word.values.squeeze(axes) for word, axes in zip(words, ones, strict=True)]

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from identities import catalog
-from identities.__main__ import main
-from identities.oracle.sheet import sheet
-from identities.oracle.tolerance import TOLERANCE
+from identities.cli import main
+from identities.oracle.reference.unit import TOLERANCE
+from identities.report.sheet import sheet
 
 DOCS = Path(__file__).parents[1] / "docs"
 

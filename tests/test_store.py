@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from identities import catalog
-from identities.oracle import store
-from identities.oracle.programs import cpu
+from identities.oracle.run import store
+from identities.oracle.run.programs import cpu
 
 ON_THE_CPU = jax.sharding.SingleDeviceSharding(cpu())
 VECTOR = jax.ShapeDtypeStruct((3,), np.dtype("float32"), sharding=ON_THE_CPU)

@@ -1,27 +1,32 @@
 """The oracle: what it draws, what it reports, and how it fails."""
 
 import dataclasses
+import importlib
+import itertools
 import pickle
 import subprocess
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jaxtyping import Array, Float
 
-from identities import catalog, verify
-from identities.oracle.arguments import Shape, admitted, draw_shapes, draw_values, exact_half_width
-from identities.oracle.report import command, explain, plain
+from identities import CandidateMismatch, DerivationMismatch, catalog, check, check_derivation, check_jacobian, verify
+from identities.catalog import jacobian
+from identities.domains import Domain, full_column_rank, full_row_rank
+from identities.latex import plain
+from identities.oracle.draw.shapes import Shape, admitted, draw_shapes
+from identities.oracle.draw.values import draw_values, exact_half_width
+from identities.oracle.verdict.explain import command, explain
 from identities.oracle.verify import verify_each
-from identities.signature import names
+from identities.signature import Choice
+from identities.sources import notes
+from tests.altered import broken, with_domains
 
 cheaply: dict[str, Any] = {"shapes": 2, "instances": 32}
-
-
-def broken(name, closed_form):
-    return dataclasses.replace(catalog[name], closed_form=closed_form)
 
 
 def test_shapes_are_tall_wide_square_and_single():
@@ -48,14 +53,15 @@ def test_rows_come_in_both_forms():
 def test_drawn_values_lie_in_their_domains(dtype):
     for identity in catalog.values():
         # The sizes of all identities are few, tall or wide, so that what is called here is compiled once.
-        dims = names(identity.arguments)
+        dims = identity.dimensions
         tall, wide = (Shape(tuple(zip(dims, sizes, strict=False))) for sizes in ((6, 5, 4, 3, 2), (2, 3, 4, 5, 6)))
-        shape = tall if admitted(identity)(tall) else wide
+        shape = tall if admitted(identity, tall) else wide
         batch = draw_values(identity, shape, dtype, 20, seed=0)
         for a in identity.arguments:
             assert batch[a.name].shape[1:] == shape.of(a)
             for value in batch[a.name][::5]:
-                assert a.domain.contains(jnp.asarray(value.astype(np.float32))), (identity.name, a.name)
+                domain = a.domain.at(dict(shape.sizes))
+                assert domain.contains(jnp.asarray(value.astype(np.float32))), (identity.name, a.name)
 
 
 def test_the_verdict_counts_what_was_tried():
@@ -95,7 +101,7 @@ def test_a_wrong_claim_fails_with_the_smallest_counterexample():
     assert failure.arguments["W"].shape == (2, 1)  # at n = 1 the claim is right
     np.testing.assert_array_equal(failure.expected, failure.arguments["W"])
     assert np.abs(failure.got - failure.expected).max() > 0
-    text = explain(verdict)
+    text = explain(verdict, plain(catalog["matvec_jacobian_x"].statement))
     assert "matvec_jacobian_x is not what jacfwd says: ∂Wx/∂x = W" in text
     assert command(verdict) in text
 
@@ -135,6 +141,88 @@ def test_the_order_of_many_is_kept():
 def test_verdicts_travel_between_processes():
     verdict = verify(broken("exp_jvp", lambda x, v: -jnp.exp(x) * v), **cheaply)
     assert explain(pickle.loads(pickle.dumps(verdict))) == explain(verdict)
+
+
+@pytest.fixture
+def mismatches() -> list[CandidateMismatch]:
+    """What is thrown for a wrong candidate, and for a wrong line of a derivation."""
+    with pytest.raises(CandidateMismatch) as candidate:
+        check(lambda x: 3 * x, "squared_norm_jacobian", **cheaply)
+    with pytest.raises(DerivationMismatch) as line:
+        lines = [lambda x: 2 * x, ("doubled once more", lambda x: x + x), ("wrong", lambda x: 2 * x * x)]
+        check_derivation(lines, signature="(n)->(n)", **cheaply)
+    return [candidate.value, line.value]
+
+
+def test_mismatches_travel_between_processes(mismatches: list[CandidateMismatch]):
+    for mismatch in mismatches:
+        again = pickle.loads(pickle.dumps(mismatch))
+        assert type(again) is type(mismatch)
+        assert str(again) == str(mismatch)
+        assert again.diagnosis == mismatch.diagnosis
+        assert again.diagnoses == mismatch.diagnoses
+        assert (again.dtype, again.leaf, again.static) == (mismatch.dtype, mismatch.leaf, mismatch.static)
+        np.testing.assert_array_equal(again.expected, mismatch.expected)
+        np.testing.assert_array_equal(again.got, mismatch.got)
+    assert isinstance(again, DerivationMismatch)
+    assert (again.line, again.label) == (3, "wrong")
+
+
+nowhere = Domain("an array that does not exist", lambda z: z, lambda x: jnp.array(True), admits=lambda shape: False)
+
+
+@pytest.mark.parametrize("judge", [verify, lambda identity: check(identity.closed_form, identity)])
+def test_an_empty_verdict_is_refused(judge):
+    with pytest.raises(ValueError, match=r"no shape can be drawn for matvec_jacobian_x: .* W \(n, m\), x \(m,\)"):
+        judge(with_domains(catalog["matvec_jacobian_x"], {"W": nowhere}))
+
+
+@pytest.mark.parametrize(
+    ("signature", "domains", "arguments"),
+    [
+        ("(n,n+1)->()", {"X": full_column_rank}, r"X \(n, n\+1\)"),
+        ("(n-n,m)->()", {}, r"X \(n-n, m\)"),
+        ("(n,n+1)->()", {"X": dataclasses.replace(full_row_rank, largest=1)}, r"X \(n, n\+1\)"),
+    ],
+)
+def test_a_function_that_takes_no_array_at_all_is_refused(signature, domains, arguments):
+    with pytest.raises(ValueError, match=f"no shape can be drawn .*{arguments}"):
+        check_jacobian(lambda X: jnp.sum(X * X), lambda X: 2 * X, signature=signature, domains=domains)
+
+
+def test_every_choice_of_an_option_is_tried(monkeypatch: pytest.MonkeyPatch):
+    own: dict[str, Any] = {}
+    monkeypatch.setattr(importlib.import_module("identities.catalog"), "_catalog", own)
+    tried = set()
+
+    def running(
+        x: Float[Array, "n"],
+        reverse: Annotated[bool, Choice(False, True)],
+        scale: Annotated[str, Choice("one", "two", "three")],
+    ) -> Float[Array, "n"]:
+        """Sums from either end, times something."""
+        return ["one", "two", "three"].index(scale) * jnp.cumsum(x[::-1] if reverse else x)
+
+    @jacobian(running, wrt="x", states="T", source=notes(1))
+    def running_jacobian_x(x, reverse, scale):
+        """A triangle of ones, with its columns in reverse or not."""
+        tried.add((reverse, scale))
+        lower = jnp.tril(jnp.ones((len(x), len(x)), x.dtype))
+        return ["one", "two", "three"].index(scale) * (lower[:, ::-1] if reverse else lower)
+
+    identity = own["running_jacobian_x"]
+    assert verify(identity, shapes=1, instances=8).passed
+    every = set(itertools.product((False, True), ("one", "two", "three")))
+    assert tried == every
+    for wrong in every - {(False, "one"), (True, "one")}:  # which are zero
+
+        def but_once(x, reverse, scale, wrong=wrong):
+            right = running_jacobian_x(x, reverse, scale)
+            return 2 * right if (reverse, scale) == wrong else right
+
+        verdict = verify(dataclasses.replace(identity, closed_form=but_once), shapes=1, instances=8)
+        assert verdict.counterexample is not None
+        assert verdict.counterexample.static == dict(zip(("reverse", "scale"), wrong, strict=True))
 
 
 @pytest.mark.parametrize(

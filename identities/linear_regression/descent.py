@@ -10,7 +10,8 @@ from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int
 
 from identities.linear_regression.loss import Design, Parameters, Targets, gram, pull_back, residual
-from identities.signature import Argument, check
+from identities.checking import check
+from identities.signature import Argument
 
 
 class Descent(NamedTuple):

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from identities.linear_regression.loss import gram, pull_back
-from identities.signature import Argument, check
+from identities.checking import check
+from identities.signature import Argument
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from identities.catalog import hessian, jacobian
-from identities.signature import checked
+from identities.checking import checked
 from identities.sources import notes
 
 Parameters = Float[Array, "p"]

@@ -14,7 +14,8 @@ from jaxtyping import Array, Bool, Float
 from identities.catalog import jvp, vjp
 from identities.domains import full_column_rank
 from identities.linear_regression.loss import Design, Parameters, Targets, gram, pull_back, residual
-from identities.signature import Argument, check, checked
+from identities.checking import check, checked
+from identities.signature import Argument
 from identities.sources import notes
 
 

@@ -18,7 +18,7 @@ from identities.matrix.shapes import (
     PositiveDefinitePart,
     Scalar,
 )
-from identities.signature import checked
+from identities.checking import checked
 from identities.sources import cookbook, giles
 
 

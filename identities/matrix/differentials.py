@@ -9,7 +9,7 @@ from identities import linalg
 from identities.catalog import jvp
 from identities.domains import small
 from identities.matrix.shapes import Invertible, Matrix, Scalar, Small, Square
-from identities.signature import checked
+from identities.checking import checked
 from identities.sources import cookbook, giles
 
 

@@ -20,7 +20,7 @@ from identities.matrix.shapes import (
     Symmetric,
     Vector,
 )
-from identities.signature import checked
+from identities.checking import checked
 from identities.sources import cookbook, giles
 
 

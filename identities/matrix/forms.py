@@ -5,7 +5,7 @@ from jaxtyping import Array, Float
 
 from identities.catalog import hessian, jacobian
 from identities.matrix.shapes import Matrix, Scalar, Square, Symmetric, Vector
-from identities.signature import checked
+from identities.checking import checked
 from identities.sources import cookbook
 
 

@@ -9,7 +9,7 @@ from identities import linalg
 from identities.catalog import jacobian, jvp, vjp
 from identities.domains import beyond_one, invertible, longer_than_one, other_than_zero, within_one
 from identities.matrix.shapes import DistinctSingularValues, Matrix, Scalar, Square, Vector
-from identities.signature import checked
+from identities.checking import checked
 from identities.sources import cookbook, giles
 
 Beyond = Annotated[Vector, beyond_one]

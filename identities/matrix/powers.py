@@ -13,7 +13,8 @@ from jaxtyping import Array, Float
 from identities import linalg
 from identities.catalog import jacobian, jvp, vjp
 from identities.matrix.shapes import Invertible, Moderate, Scalar, Square, Vector
-from identities.signature import Static, checked
+from identities.checking import checked
+from identities.signature import Static
 from identities.sources import cookbook, giles
 
 Power: TypeAlias = Annotated[int, Static(0, 4)]

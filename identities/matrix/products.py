@@ -7,7 +7,7 @@ from identities.catalog import jvp, vjp
 from identities.matrix.differentials import matmul, matrix_sum
 from identities.matrix.forms import congruence
 from identities.matrix.shapes import Invertible, Matrix
-from identities.signature import checked
+from identities.checking import checked
 from identities.sources import giles
 
 

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from identities import linalg
 from identities.catalog import jacobian, vjp
 from identities.matrix.shapes import Matrix, PositiveDefinite, PositiveDefinitePart, Scalar, Square
-from identities.signature import checked
+from identities.checking import checked
 from identities.sources import cookbook
 
 

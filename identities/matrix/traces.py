@@ -6,7 +6,7 @@ from jaxtyping import Array, Float
 from identities.catalog import jacobian
 from identities.matrix.differentials import trace
 from identities.matrix.shapes import Matrix, Scalar, SmallSquare, Square
-from identities.signature import checked
+from identities.checking import checked
 from identities.sources import cookbook
 
 Back = Float[Array, "m n"]

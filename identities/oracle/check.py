@@ -1,4 +1,4 @@
-"""Judging somebody else's gradient against the catalog, a function of one's own, or the line before."""
+"""Judging somebody else's implementation against the catalog, a function of one's own, or the line before."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -10,216 +10,227 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from identities.catalog import Identity, Kind, derivative_arguments, find
-from identities.domains import Domain
-from identities.oracle.arguments import Shape, draw_shapes, draw_values, perturbed
-from identities.oracle.calling import Fault
-from identities.oracle.candidate import Attempt, Candidate, Local, repeats
+from identities.catalog import Identity, find
+from identities.claim import KINDS, Claim, make, with_vector_domains
+from identities.latex import plain
+from identities.oracle.candidates.calling import Fault
+from identities.oracle.candidates.local import Candidate, Local
 from identities.oracle.diagnosis import NONDETERMINISTIC, Diagnosis
-from identities.oracle.judge import CandidateMismatch, evidence, judge, plan_of, verdict_on
-from identities.oracle.trial import Plan
-from identities.oracle.verify import Verification
-from identities.oracle.witness import reference_of
-from identities.signature import arguments, describe, result, shaped
-
-SHAPES, INSTANCES = 5, 128
-"""How much is tried by default: enough to tell n from 4, and cheap enough for a slow candidate."""
-
+from identities.oracle.draw.shapes import Shape, draw_shapes
+from identities.oracle.draw.values import Batch, perturbed
+from identities.oracle.reference.described import completed
+from identities.oracle.reference.witnesses import Reference, reference_of
+from identities.oracle.run.programs import cpu
+from identities.oracle.trial import Trial
+from identities.oracle.verdict.judge import Finding, Inquiry, diagnosed, evidence, inquire, judge, same_again
+from identities.oracle.verdict.plan import INSTANCES, SHAPES, Options, Plan
+from identities.oracle.verdict.verification import DerivationMismatch, Verification
+from identities.signature import Spelled, described
 
 _UNSTEADY = Diagnosis("nondeterministic", NONDETERMINISTIC)
 
 
-class DerivationMismatch(CandidateMismatch):
-    """A line of a derivation differs from the one before: `line`, counted from 1, and its `label`."""
+class Description(TypedDict, total=False):
+    """What a function of one's own takes: what every `check_...` of one takes beside it.
 
-    __module__ = "identities"
+    - `signature`: the shapes, as in `"(n,m),(m)->(n)"`, or a pair of trees of dimensions; by default the jaxtyping
+      annotations of the function. docs/signatures.md has all of it.
+    - `domains`: what values arguments may take, by name, from `identities.domains`; any real ones if left out. Cotangents
+      and tangents have names too: `delta`, and `dx` for the tangent of `x`.
+    - `static`: options of the function by name, each a value or a list of values that are all tried. They are keyword
+      arguments of the function, and of the candidate if it has a parameter of that name.
+    """
 
-    def __init__(self, *evidence: Any, line: int, label: str):
-        super().__init__(*evidence)
-        self.line, self.label = line, label
+    signature: Spelled | None
+    domains: Mapping[str, Any] | None
+    static: Mapping[str, Any] | None
 
 
-def check(
-    candidate: Callable[..., Any],
-    against: Identity | str,
-    *,
-    dtypes: Sequence[str] = ("float64",),
-    arrays: str = "numpy",
-    shapes: int = SHAPES,
-    instances: int = INSTANCES,
-    seed: int = 0,
-) -> Verification:
+class Asked(Description, Options, total=False):
+    """All that the `check_...` functions of one's own function take by name."""
+
+
+def check(candidate: Callable[..., Any], against: Identity | Claim | str, **options: Unpack[Options]) -> Verification:
     """Judge a function against an identity of the catalog.
 
     It is called with one set of arguments at a time, by position, in the order of the identity
     (`identities show NAME`), or by name if its parameters have the same names in another order. It may return
-    an array of NumPy, JAX or torch, or nested lists.
+    an array of NumPy, JAX or torch, or nested lists; where there are several gradients, a tuple of them or a dict by name.
 
     **Arguments:**
 
     - `candidate`: the function. It runs in this process; `identities check` gives it one of its own.
     - `against`: the identity, or its name.
-    - `dtypes`: of the arguments, among "float64", "float32", "bfloat16" and "float16"; the tolerance, in units
-      of rounding, follows from it.
-    - `arrays`: what to call it with: "numpy", "jax" or "torch"; "torch:cuda" and "jax:gpu" name a device.
-    - `shapes`, `instances`: how many shapes, and how many calls for each of them and each dtype.
-    - `seed`: the same seed gives the same verdict.
+    - `options`: how much to try, and of what: see `Options`.
 
     **Raises:** `CandidateMismatch` if it is wrong; `LookupError` and `ValueError` for names and options that
     make no sense.
     """
-    identity = find(against)
-    options = Options(dtypes=dtypes, arrays=arrays, shapes=shapes, instances=instances, seed=seed)
-    repeat = f'identities.check({_name(candidate)}, "{identity}", {_written(options)})'
-    return judge(Local(candidate, arrays), identity, dtypes, shapes, instances, seed, repeat)
+    claim = against if isinstance(against, Claim) else find(against)
+    repeat = f'identities.check({_name(candidate)}, "{claim.name}"{_written(options)})'
+    statement = plain(claim.statement) if isinstance(claim, Identity) else ""
+    return judge(inquiry(claim, candidate, "check", options), repeat, statement)
 
 
-def _name(candidate: Callable[..., Any]) -> str:
-    return getattr(candidate, "__name__", type(candidate).__name__)
+def check_value(
+    function: Callable[..., Any], candidate: Callable[..., Any], **asked: Unpack[Asked]
+) -> Verification:
+    """Judge another implementation of a function of your own: its forward pass, by the same tolerance.
 
-
-def _written(options: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={value!r}" for name, value in options.items())
-
-
-class Options(TypedDict, total=False):
-    """What `check` takes beside candidate and identity."""
-
-    dtypes: Sequence[str]
-    arrays: str
-    shapes: int
-    instances: int
-    seed: int
+    As `check_jacobian`; the candidate takes what the function takes and returns what it returns.
+    """
+    return _check_own("value", function, candidate, None, asked)
 
 
 def check_jacobian(
     function: Callable[..., Any],
     candidate: Callable[..., Any],
-    wrt: str | None = None,
-    *,
-    signature: str | None = None,
-    domains: Mapping[str, Domain] | None = None,
-    **options: Unpack[Options],
+    wrt: str | Sequence[str] | None = None,
+    **asked: Unpack[Asked],
 ) -> Verification:
     """Judge the Jacobian of a function of your own, or its gradient: an array of shape output + input.
 
     **Arguments:**
 
     - `function`: the function, in JAX.
-    - `candidate`: its derivative. It takes the same arguments.
-    - `wrt`: the argument to differentiate by; the first one if left out.
-    - `signature`: the shapes, as in "(n,m),(m)->(n)"; by default the jaxtyping annotations of the function.
-    - `domains`: what values arguments may take, by name, from `identities.domains`; any real ones if left out.
-    - `options`: those of `check`.
+    - `candidate`: its derivative. It takes the same arguments. By several, it returns a tuple or a dict by name; of
+      several results it returns the same tree as the function, with such a derivative in every place.
+    - `wrt`: the argument to differentiate by, or several; by default all floating-point ones.
+    - `asked`: the signature, domains and options of the function, see `Description`; and how much to try, see `Options`.
 
     **Raises:** as `check`; `TypeError` for a function without shapes, or that is not written in JAX.
     """
-    return _check_own("jacobian", function, candidate, wrt, signature, domains, options)
+    return _check_own("jacobian", function, candidate, wrt, asked)
+
+
+def check_hessian(
+    function: Callable[..., Any],
+    candidate: Callable[..., Any],
+    wrt: str | Sequence[str] | None = None,
+    **asked: Unpack[Asked],
+) -> Verification:
+    """Judge the second derivative of a function of your own: an array of shape output + input + input.
+
+    By several arguments, the candidate returns a tuple of tuples, as `jax.hessian` does. Otherwise as `check_jacobian`.
+    """
+    return _check_own("hessian", function, candidate, wrt, asked)
 
 
 def check_vjp(
     function: Callable[..., Any],
     candidate: Callable[..., Any],
-    wrt: str | None = None,
-    *,
-    signature: str | None = None,
-    domains: Mapping[str, Domain] | None = None,
-    **options: Unpack[Options],
+    wrt: str | Sequence[str] | None = None,
+    **asked: Unpack[Asked],
 ) -> Verification:
-    """Judge a backward pass: the candidate takes the cotangent of the result, and then the arguments.
+    """Judge a backward pass: the candidate takes the cotangent of each result, and then the arguments.
 
-    Otherwise as `check_jacobian`.
+    It returns the gradient by each argument in `wrt`: a tuple in that order, a dict by name, or the array itself
+    where there is one. The gradient of an argument that is a tree of arrays is a tree of the same form; that of
+    integers is None. Otherwise as `check_jacobian`.
     """
-    return _check_own("vjp", function, candidate, wrt, signature, domains, options)
+    return _check_own("vjp", function, candidate, wrt, asked)
 
 
 def check_jvp(
     function: Callable[..., Any],
     candidate: Callable[..., Any],
-    wrt: str | tuple[str, ...] | None = None,
-    *,
-    signature: str | None = None,
-    domains: Mapping[str, Domain] | None = None,
-    **options: Unpack[Options],
+    wrt: str | Sequence[str] | None = None,
+    **asked: Unpack[Asked],
 ) -> Verification:
     """Judge a forward derivative: the candidate takes the arguments, and then a tangent for each in `wrt`.
 
     Otherwise as `check_jacobian`.
     """
-    return _check_own("jvp", function, candidate, wrt, signature, domains, options)
+    return _check_own("jvp", function, candidate, wrt, asked)
 
 
 def claim(
-    kind: Kind,
+    kind: str,
     function: Callable[..., Any],
-    wrt: str | tuple[str, ...] | None,
-    signature: str | None,
-    domains: Mapping[str, Domain] | None,
-) -> Identity:
-    """What there is to be right about a function of somebody's own: an identity in no catalog, with no formula."""
-    function = shaped(function, signature, tuple((domains or {}).items()))
-    names = [a.name for a in arguments(function)]
-    wrt = wrt or names[0]
-    several = kind == "jvp" and isinstance(wrt, tuple)
-    if not (isinstance(wrt, str) or several):
-        raise ValueError(f"wrt is the name of one argument{', or several' * (kind == 'jvp')}; got {wrt!r}")
-    along = (wrt,) if isinstance(wrt, str) else wrt
-    wanted = ["delta"] if kind == "vjp" else [f"d{name}" for name in along]
-    unnamed = iter([name if name not in names else f"{name}_" for name in wanted])
-    takes = [a if a.name else replace(a, name=next(unnamed)) for a in derivative_arguments(kind, function, wrt)]
-    name = f"{function.__name__}_{kind}_{'_'.join(along)}"
-    claimed = Identity(name, kind, function, function, wrt, "", (), False, tuple(takes))
-    _check_function(claimed)
-    return claimed
+    wrt: str | Sequence[str] | None = None,
+    signature: Spelled | None = None,
+    domains: Mapping[str, Any] | None = None,
+    static: Mapping[str, Any] | None = None,
+) -> Claim:
+    """What there is to be right about a function of somebody's own.
+
+    **Raises:** `TypeError` and `ValueError` for a function that is not in JAX, or not as its signature says.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"there is no kind {kind!r} of claim; there are {', '.join(KINDS)}")
+    if not callable(function):
+        raise TypeError(f"a function is meant, in JAX; got a {type(function).__name__}")
+    said = completed(function, described(function, signature, domains, static))
+    name = _name(function)
+    made = make(name, KINDS[kind], function, said, wrt)
+    by = "_".join(made.wrt)
+    named = replace(made, name="_".join(part for part in (name, kind, by) if part))
+    return with_vector_domains(named, domains or {})
 
 
-def _check_function(identity: Identity) -> None:
-    """Complain of a function that is not in JAX, or not of the shapes that it is said to have."""
-    function = identity.function
-    (shape,) = draw_shapes(identity, 1, 0)
-    structures = [jax.ShapeDtypeStruct(shape.of(a), np.float32) for a in arguments(function)]
-    try:
-        got = jax.eval_shape(function, *structures)
-    except (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError) as error:
-        raise TypeError(f"{function.__name__} must be written in JAX, to be differentiated: {error}") from error
-    except TypeError as error:
-        given = ", ".join(str(structure.shape) for structure in structures)
-        raise TypeError(
-            f"{function.__name__} does not take the shapes {given}, as its signature says: {error}"
-        ) from error
-    wanted = result(function)
-    if not hasattr(got, "shape"):
-        raise TypeError(f"{function.__name__} must return one array, it returns a {type(got).__name__}")
-    if got.shape != shape.of(wanted):
-        says = f"{describe(wanted.dims(shape.form))} = {shape.of(wanted)}"
-        raise ValueError(f"{function.__name__} returns shape {got.shape} for {shape}, its signature says {says}")
+def inquiry(claim: Claim, candidate: Callable[..., Any], caller: str, options: Mapping[str, Any]) -> Inquiry:
+    """A function of this process, to be put to the test.
+
+    **Raises:** `TypeError` for an option that does not exist, `ValueError` for one that makes no sense.
+    """
+    known = Options.__annotations__
+    if unknown := options.keys() - known:
+        raise TypeError(f"{caller} has no option {min(unknown)!r}; there are {', '.join(known)}")
+    given = dict(options)
+    strict = bool(given.get("strict", False))
+    local = Local(candidate, given.get("arrays", "numpy"), strict)
+    plan = plan_of(**{name: value for name, value in given.items() if name != "arrays"})
+    return Inquiry(claim, local, plan)
+
+
+def plan_of(
+    dtypes: Sequence[str] = ("float64",),
+    shapes: int = SHAPES,
+    instances: int = INSTANCES,
+    seed: int = 0,
+    sizes: Any = None,
+    strict: bool = False,
+) -> Plan:
+    """The options for a candidate as a plan; `ValueError` for those that make no sense."""
+    named = {name: [v] if isinstance(v, int) else list(v) for name, v in (sizes or {}).items()}
+    dtypes = dtypes if isinstance(dtypes, str) else tuple(dtypes)
+    return Plan(dtypes, shapes, instances, seed, cpu(), named, strict, thorough=True)  # pyright: ignore[reportArgumentType]
 
 
 def _check_own(
-    kind: Kind,
+    kind: str,
     function: Callable[..., Any],
     candidate: Callable[..., Any],
-    wrt: str | tuple[str, ...] | None,
-    signature: str | None,
-    domains: Mapping[str, Domain] | None,
-    options: Options,
+    wrt: str | Sequence[str] | None,
+    asked: Mapping[str, Any],
 ) -> Verification:
-    identity = claim(kind, function, wrt, signature, domains)
-    described = ", ".join([_name(function), _name(candidate), repr(identity.wrt), f"signature={signature!r}"])
-    described += ", domains=..." * bool(domains)
-    repeat = f"identities.check_{kind}({described}, {_written(options)}".rstrip(", ") + ")"
-    given: Any = {"dtypes": ("float64",), "shapes": SHAPES, "instances": INSTANCES, "seed": 0} | options
-    arrays = given.pop("arrays", "numpy")
-    if unknown := given.keys() - Options.__annotations__.keys():
-        raise TypeError(f"check_{kind} has no option {min(unknown)!r}; there are {', '.join(Options.__annotations__)}")
-    return judge(Local(candidate, arrays), identity, repeat=repeat, **given)
+    of_function = {name: asked[name] for name in Description.__annotations__ if name in asked}
+    options = {name: value for name, value in asked.items() if name not in of_function}
+    caller = f"check_{kind}"
+    if unknown := options.keys() - Options.__annotations__:
+        known = [*Description.__annotations__, *Options.__annotations__]
+        raise TypeError(f"{caller} has no option {min(unknown)!r}; there are {', '.join(known)}")
+    claimed = claim(kind, function, wrt, **of_function)
+    by = f", {claimed.wrt[0] if len(claimed.wrt) == 1 else claimed.wrt!r}" if len(claimed.wrt) != 1 else f", {claimed.wrt[0]!r}"
+    written = f"{_name(function)}, {_name(candidate)}{by * bool(claimed.kind.order)}"
+    written += f", signature={of_function.get('signature')!r}" + ", domains=..." * bool(of_function.get("domains"))
+    written += f", static={of_function['static']!r}" if of_function.get("static") else ""
+    return judge(inquiry(claimed, candidate, caller, options), f"identities.{caller}({written}{_written(options)})")
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__name__", type(function).__name__)
+
+
+def _written(options: Mapping[str, Any]) -> str:
+    return "".join(f", {name}={value!r}" for name, value in options.items())
 
 
 def check_derivation(
     lines: Sequence[Callable[..., Any] | tuple[str, Callable[..., Any]]],
     *,
-    signature: str | None = None,
-    domains: Mapping[str, Domain] | None = None,
+    signature: Spelled | None = None,
+    domains: Mapping[str, Any] | None = None,
     arrays: str = "numpy",
     shapes: int = SHAPES,
     instances: int = 64,
@@ -239,34 +250,62 @@ def check_derivation(
     labelled = [line if isinstance(line, tuple) else (getattr(line, "__name__", ""), line) for line in lines]
     if len(labelled) < 2:
         raise ValueError("a derivation has two lines or more")
-    plan = plan_of(("float64",), shapes, instances, seed)
-    function = shaped(labelled[0][1], signature, tuple((domains or {}).items()))
-    identity = Identity("derivation", "value", function, function, (), "", (), False, arguments(function))
+    plan = replace(plan_of(("float64",), shapes, instances, seed), thorough=False)
+    function = labelled[0][1]
+    derived = make("derivation", KINDS["value"], function, described(function, signature, domains), None)
+    derived = with_vector_domains(derived, domains or {})
     steps = [Local(line, arrays) for _, line in labelled]
-    drawn = draw_shapes(identity, shapes, seed)
-    worst, tried = 0.0, 0
+    verdict = Verification("derivation", True, 0, 0, {"line before": {"float64": 0.0}}, None, None, plan)
     # The first line is held against itself: it may raise.
     for number, before, (label, _), line in zip(count(1), [steps[0], *steps], labelled, steps, strict=False):
-        step = functools.partial(_step, identity, before, line, plan)
-        attempts = [step(shape) for shape in drawn]
-        steady = number > 1 or all(repeats(line, a, range(8)) for a in attempts)
-        if not (steady and all(a.right.all() for a in attempts)):
-            asked = f"line {number}" + f", {label}," * bool(label) + " equals the one before"
-            diagnosis, shown = verdict_on(line, attempts, step) if steady else (_UNSTEADY, (attempts[0], 0))
-            raise DerivationMismatch(*evidence("derivation", shown), diagnosis, asked, "", line=number, label=label)
-        tried += sum(len(a.outcomes) for a in attempts)
-        worst = max(worst, *(float(a.errors["line before"].max()) for a in attempts))
-    errors = {"line before": {"float64": worst}}
-    return Verification("derivation", True, len(drawn), tried, errors, None, None, plan)
+        step = Inquiry(derived, line, plan, witness=functools.partial(_line_before, before))
+        found = inquire(step)
+        unsteady = number == 1 and next((t for t in _trials(step) if not _steady(line, t)), None)
+        if not found.verdict.passed or unsteady:
+            raise _wrong_line(step, found, unsteady or None, number, label)
+        worst = max(verdict.worst, found.verdict.worst)
+        verdict = replace(
+            found.verdict, instances=verdict.instances + found.verdict.instances, errors={"line before": {"float64": worst}}
+        )
+    return verdict
 
 
-def _step(identity: Identity, before: Candidate, line: Candidate, plan: Plan, shape: Shape) -> Attempt:
-    """A line of a derivation, beside the one before, which is held to be right."""
-    batch = draw_values(identity, shape, "float64", plan.each(identity), plan.seed)
-    copies = [batch, *perturbed(identity.arguments, batch, float(jnp.finfo("float64").eps), plan.seed)]
-    given = [before(copy) for copy in copies]
-    shapes = {None if isinstance(o, Fault) else o.shape for outcomes in given for o in outcomes}
-    if None in shapes or len(shapes) > 1:
-        given = np.zeros((len(copies), len(given[0])))  # of the first line, which is about to be complained of
-    held = reference_of({"line before": np.array(given, float)})
-    return Attempt(identity, shape, "float64", batch, line(batch), held, np.ones(len(given[0]), bool))
+def _trials(step: Inquiry) -> list[Trial]:
+    drawn = draw_shapes(step.claim, step.plan.shapes, step.plan.seed)
+    return [trial for shape in drawn for trial in step.trials(shape, each=2)]
+
+
+def _steady(line: Candidate, trial: Trial) -> bool:
+    return all(same_again(line, leaf, range(trial.count)) for leaf in trial.leaves)
+
+
+def _wrong_line(step: Inquiry, found: Finding, unsteady: Trial | None, number: int, label: str) -> DerivationMismatch:
+    asked = f"line {number}" + f", {label}," * bool(label) + " equals the one before"
+    if unsteady:
+        shown = evidence((unsteady.leaves[0], 0))
+        return DerivationMismatch("derivation", shown, {"": _UNSTEADY}, asked, "", line=number, label=label)
+    diagnoses = diagnosed(step, found)
+    return DerivationMismatch(
+        "derivation", found.verdict.counterexample, diagnoses, asked, "", line=number, label=label
+    )
+
+
+def _line_before(
+    before: Candidate, claim: Claim, shape: Shape, batch: Batch, dtype: str, seed: int
+) -> tuple[Reference, np.ndarray]:
+    """A line of a derivation is held to be what the one before gives."""
+    eps = float(jnp.finfo(dtype).eps)
+    copies = [batch, *perturbed(claim, shape, batch, eps, seed)]
+    answers = [before(claim, shape, {dtype: copy})[dtype].leaves for copy in copies]
+    everything = [outcome for leaves in answers for leaf in leaves for outcome in leaf]
+    judged = np.ones(len(everything) // (len(copies) * len(claim.leaves)), bool)
+    if any(isinstance(o, Fault) for o in everything) or not all(_even(leaves) for leaves in zip(*answers, strict=True)):
+        # Of the first line, which is about to be complained of.
+        said = [[np.zeros((len(judged), *shape.of(a))) for a in claim.leaves] for _ in copies]
+    else:
+        said = [[np.array(leaf, float) for leaf in leaves] for leaves in answers]
+    return Reference(reference_of({"line before": said})), judged
+
+
+def _even(leaves: Sequence[Sequence[np.ndarray]]) -> bool:
+    return len({outcome.shape for leaf in leaves for outcome in leaf}) == 1

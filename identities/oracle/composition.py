@@ -4,37 +4,52 @@ from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from identities.catalog import Identity
-from identities.oracle.arguments import Shape
-from identities.oracle.programs import compiled, full_precision
-from identities.oracle.trial import Plan, Trial, draw_batch
-from identities.oracle.witness import reference
+from identities.oracle.candidates.calling import Answers
+from identities.oracle.candidates.closed_form import closed_form_of
+from identities.oracle.draw.shapes import Shape
+from identities.oracle.draw.values import draw_values
+from identities.oracle.reference.witnesses import reference
+from identities.oracle.run.programs import compiled, full_precision
+from identities.oracle.trial import Trial
+from identities.oracle.verdict.plan import Plan
+from identities.signature import Argument
+
+_INSTANCES = 64
+"""How many instances are enough, for the most costly of the witnesses."""
 
 
-def by_itself(trial: Trial) -> Trial:
+def by_itself(identity: Identity, trial: Trial) -> Trial:
     """The trial with one of its results computed anew: eagerly, by itself, in no batch."""
-    got = trial.got.copy()
     with full_precision():
-        closed_form = trial.shape.bind(trial.identity.closed_form, trial.identity.static)
-        got[-1] = closed_form(*[jnp.asarray(values[-1]) for values in trial.batch.values()])
-    return Trial(trial.identity, trial.dtype, trial.shape, trial.batch, got, trial.reference)
+        results = closed_form_of(identity, trial.shape)(*[jnp.asarray(values[-1]) for values in trial.batch.values()])
+    leaves = zip(trial.answers.leaves, results, strict=True)
+    # As lists, so that a result of another shape or dtype is one, and is not cast to what it should be.
+    return replace(trial, answers=Answers(tuple([*leaf[:-1], np.asarray(result)] for leaf, result in leaves)))
 
 
 def differentiated(identity: Identity, shape: Shape, plan: Plan, by: str) -> Trial:
-    """The derivative of the closed form by one of the function's arguments, beside the witnesses', in float64."""
+    """The derivative of the closed form by one array of the function's, beside the witnesses', in float64."""
     position = [a.name for a in identity.arguments].index(by)
-    plan = replace(plan, instances=64)  # enough, for the most costly of the witnesses
-    batch = draw_batch(identity, shape, "float64", plan)
-    closed_form = shape.bind(identity.closed_form, identity.static)
-    made_of = ("derivative of a closed form", position, closed_form)
+    each = replace(plan, instances=_INSTANCES).each(identity.exact)
+    batch = draw_values(identity, shape, "float64", each, plan.seed, identity.exact)
+    closed_form = closed_form_of(identity, shape)
+    made_of = ("derivative of a closed form", position, *closed_form.made_of)  # pyright: ignore[reportFunctionMemberAccess]
     program = compiled(jax.jacfwd(closed_form, position), tuple(batch.values()), plan.device, made_of)
-    eps = float(jnp.finfo("float64").eps)
-    return Trial(
-        identity,
-        "float64",
-        shape,
-        batch,
-        program(*batch.values()),
-        reference(identity, shape, batch, eps, plan.seed, then=by),
-    )
+    eps = 0.0 if identity.exact else float(jnp.finfo("float64").eps)
+    right = reference(identity, shape, batch, eps, plan.seed, then=by)
+    claim = _by_one_more(identity, identity.arguments[position])
+    everywhere = np.ones(len(batch[by]), bool)
+    return Trial(claim, shape, "float64", batch, Answers(program(*batch.values())), right, everywhere, identity.exact)
+
+
+def _by_one_more(identity: Identity, by: Argument) -> Identity:
+    """The identity with the axes of one more derivative in everything that it gives."""
+
+    def longer(leaf: Argument) -> Argument:
+        forms = range(max(len(leaf.forms), len(by.forms)))
+        return replace(leaf, forms=tuple((*leaf.dims(form), *by.dims(form)) for form in forms))
+
+    return replace(identity, gives=replace(identity.gives, leaves=tuple(map(longer, identity.gives.leaves))))

@@ -1,153 +1,203 @@
-"""One batch of a closed form's results beside the witnesses', and the judgement on it."""
+"""One batch of results beside the witnesses', and the judgement on it."""
 
 import functools
-import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from identities.catalog import Identity
-from identities.oracle.arguments import Batch, Shape, draw_values, exact_half_width, regimes
-from identities.oracle.programs import Device, compiled
-from identities.oracle.tolerance import TOLERANCE, exact_errors, rounding_errors
-from identities.oracle.witness import Reference, reference
+from identities.claim import Claim
+from identities.oracle.candidates.calling import Answers, Fault
+from identities.oracle.draw.shapes import Shape
+from identities.oracle.draw.values import Batch, real_parts, regimes
+from identities.oracle.reference.programs import growth
+from identities.oracle.reference.unit import TOLERANCE, exact_errors, rounding_errors
+from identities.oracle.reference.witnesses import Reference, Word
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What to try, as `verify` is asked for it.
+@dataclass(frozen=True, eq=False)
+class Leaf:
+    """One array of the results, for a batch of one shape and dtype, beside what is right.
 
-    **Fields:**
-
-    - `dtypes`: by name.
-    - `shapes`: how many.
-    - `instances`: how many for each shape and dtype, rounded up to whole batches.
-    - `seed`: of all random values.
-    - `device`: where the closed form runs.
+    Only the `judged` instances count: at a kink or a pole of the function nothing is right.
     """
 
-    dtypes: tuple[str, ...]
-    shapes: int
-    instances: int
-    seed: int
-    device: Device
+    claim: Claim
+    shape: Shape
+    dtype: str
+    batch: Batch
+    outcomes: Any  # an array of all results, or a list of arrays and faults
+    words: dict[str, Word]
+    judged: np.ndarray
+    exact: bool = False
+    whole: Claim | None = None
 
-    def __reduce__(self) -> tuple[Callable[..., "Plan"], tuple[Any, ...]]:
-        """Devices do not travel between processes, their names do."""
-        return _plan, (self.dtypes, self.shapes, self.instances, self.seed, self.device.platform, self.device.id)
+    @functools.cached_property
+    def expected(self) -> np.ndarray:
+        """What is right, as real numbers; of a derivative too large to be written down, its product with a probe."""
+        return next((w for w in self.words.values() if w.probe is None), next(iter(self.words.values()))).values
 
-    def each(self, identity: Identity) -> int:
-        """How many instances there are of each regime."""
-        return math.ceil(self.instances / len(regimes(identity)))
+    @functools.cached_property
+    def movement(self) -> np.ndarray:
+        """How far that moves when the inputs move by their rounding."""
+        return next((w for w in self.words.values() if w.probe is None), next(iter(self.words.values()))).movement
+
+    @property
+    def in_full(self) -> bool:
+        """Whether `expected` is the array itself."""
+        return any(word.probe is None for word in self.words.values())
+
+    @functools.cached_property
+    def shapes(self) -> set[tuple[int, ...]]:
+        """Of the arrays that came back."""
+        if isinstance(self.outcomes, np.ndarray):
+            return {self.outcomes.shape[1:]}
+        return {outcome.shape for outcome in self.outcomes if isinstance(outcome, np.ndarray)}
+
+    @functools.cached_property
+    def usual(self) -> tuple[int, ...]:
+        """The shape of a right result."""
+        return self.shape.of(self.claim.leaves[0])
+
+    @functools.cached_property
+    def got(self) -> np.ndarray:
+        """The results as real numbers in float64, side by side; NaN for those that are no array of the usual shape."""
+        if isinstance(self.outcomes, np.ndarray):
+            return _as_numbers(self.outcomes, self.claim.leaves[0].values)
+        usual = next(iter(self.shapes)) if len(self.shapes) == 1 else self.usual
+        complex_ = self.claim.leaves[0].values == "complex"
+        got = np.full((len(self.outcomes), *usual, *[2] * complex_), np.nan)
+        for i, outcome in enumerate(self.outcomes):
+            if isinstance(outcome, np.ndarray) and outcome.shape == usual:
+                got[i] = _as_numbers(outcome, self.claim.leaves[0].values)
+        return got
+
+    @functools.cached_property
+    def faults(self) -> list[tuple[int, Fault]]:
+        if isinstance(self.outcomes, np.ndarray):
+            return []
+        return [(i, o) for i, o in enumerate(self.outcomes) if isinstance(o, Fault) and self.judged[i]]
+
+    @functools.cached_property
+    def narrower(self) -> str | None:
+        """The dtype of a result that holds fewer digits than the arguments do, if there is one."""
+        if isinstance(self.outcomes, np.ndarray):
+            return None
+        for outcome in self.outcomes:
+            if isinstance(outcome, np.ndarray) and _digits(outcome.dtype) < _digits(jnp.dtype(self.dtype)):
+                return outcome.dtype.name
+        return None
+
+    @functools.cached_property
+    def entry_errors(self) -> dict[str, np.ndarray]:
+        """By witness, the error of every entry in units of rounding; infinite for another shape."""
+        return self.judge(self.got)
+
+    def judge(self, got: np.ndarray) -> dict[str, np.ndarray]:
+        """The errors that other results for the same arguments would have."""
+        right = (*self.usual, *[2] * (self.claim.leaves[0].values == "complex"))
+        if got.shape[1:] != right:
+            return {witness: np.full(word.values.shape, np.inf) for witness, word in self.words.items()}
+        if self.exact:
+            return exact_errors(got, self.words)
+        with np.errstate(over="ignore"):  # beyond the range of the dtype, infinity is right
+            got = got.astype(jnp.dtype(self.dtype)) if self._is_rounded else got
+        groups = len(regimes(self.exact))
+        errors = rounding_errors(got, self.words, self.dtype, groups)
+        if all(error[self.judged].max(initial=0) <= TOLERANCE for error in errors.values()):
+            return errors
+        # Only what looks wrong is worth a look at the program.
+        if self.growth > 1:
+            errors = rounding_errors(got, self.words, self.dtype, groups, self.growth)
+        return errors
+
+    @functools.cached_property
+    def growth(self) -> float:
+        """What long sums make of the unit of rounding."""
+        return growth(self.whole or self.claim, self.shape, self.dtype)
+
+    @property
+    def _is_rounded(self) -> bool:
+        return self.claim.leaves[0].moves
+
+    @functools.cached_property
+    def errors(self) -> dict[str, np.ndarray]:
+        """By witness, the worst error of each instance."""
+        count = len(self.judged)
+        return {
+            witness: np.where(self.judged, errors.reshape(count, -1).max(axis=1, initial=0), 0.0)
+            for witness, errors in self.entry_errors.items()
+        }
+
+    @functools.cached_property
+    def within(self) -> np.ndarray:
+        """Which instances have values that are right to the tolerance."""
+        return np.all([errors <= TOLERANCE for errors in self.errors.values()], axis=0) | ~self.judged
+
+    @functools.cached_property
+    def right(self) -> np.ndarray:
+        """Which instances are right: in value, and to as many digits as the arguments have."""
+        return self.within & (self.narrower is None) | ~self.judged
 
 
-def _plan(dtypes: tuple[str, ...], shapes: int, instances: int, seed: int, platform: str, number: int) -> Plan:
-    (device,) = (d for d in jax.devices(platform) if d.id == number)
-    return Plan(dtypes, shapes, instances, seed, device)
+def _as_numbers(values: np.ndarray, kind: str) -> np.ndarray:
+    if kind == "complex":
+        return real_parts(values.astype(np.complex128))
+    return values.astype(np.float64)
+
+
+def _digits(dtype: np.dtype) -> float:
+    """How many bits of a number the dtype keeps; more than enough for what is not floating-point."""
+    return jnp.finfo(dtype).nmant if jnp.issubdtype(dtype, jnp.inexact) else np.inf
 
 
 @dataclass(frozen=True, eq=False)
 class Trial:
     """A batch of instances of one shape and dtype, all regimes among them, with what came of it."""
 
-    identity: Identity
-    dtype: str
+    claim: Claim
     shape: Shape
+    dtype: str
     batch: Batch
-    got: np.ndarray
+    answers: Answers
     reference: Reference
+    judged: np.ndarray
+    exact: bool = False
+    layout: str = ""  # of its arrays in memory, if that is what failed
 
     @functools.cached_property
-    def errors(self) -> dict[str, np.ndarray]:
-        """By witness, the error of every entry in units of rounding."""
-        return self.judge(self.got)
+    def leaves(self) -> tuple[Leaf, ...]:
+        """Each array of the results."""
+        return tuple(
+            Leaf(
+                self.claim.part(i),
+                self.shape,
+                self.dtype,
+                self.batch,
+                outcomes,
+                self.reference.of(i),
+                self.judged,
+                self.exact,
+                self.claim,
+            )
+            for i, outcomes in enumerate(self.answers.leaves)
+        )
 
-    def judge(self, got: np.ndarray) -> dict[str, np.ndarray]:
-        """The errors that another result for the same arguments would have; infinite for another shape."""
-        if any(got.shape != values.shape for values in self.reference.values.values()):
-            return {witness: np.full(values.shape, np.inf) for witness, values in self.reference.values.items()}
-        if self.identity.exact:
-            return exact_errors(got, self.reference)
-        return rounding_errors(got, self.reference, self.dtype, len(regimes(self.identity)))
+    @property
+    def count(self) -> int:
+        """How many instances there are."""
+        return len(self.judged)
 
     @property
     def passed(self) -> bool:
-        return accepted(self.errors)
+        return all(leaf.right.all() for leaf in self.leaves)
 
+    def worst(self, witness: str) -> float:
+        """The worst error beside a witness, in units of rounding."""
+        return max((float(leaf.errors[witness].max(initial=0)) for leaf in self.leaves), default=0.0)
 
-def accepted(errors: Mapping[str, np.ndarray]) -> bool:
-    """Whether all errors, by witness, are within the one tolerance."""
-    return all(e.max(initial=0) <= TOLERANCE for e in errors.values())
-
-
-def trials(identity: Identity, shape: Shape, plan: Plan) -> Iterator[Trial]:
-    """The closed form beside its witnesses at one shape: a batch for each dtype."""
-    batches = [draw_batch(identity, shape, dtype, plan) for dtype in plan.dtypes]
-    program = closed_form_program(identity, shape, plan)
-    for dtype, batch, got in zip(plan.dtypes, batches, program(*map(_values, batches)), strict=True):
-        # What is exact is held to the witnesses' very bits, and needs no unit.
-        eps = 0.0 if identity.exact else float(jnp.finfo(dtype).eps)
-        yield Trial(identity, dtype, shape, batch, got, reference(identity, shape, batch, eps, plan.seed))
-
-
-def draw_batch(identity: Identity, shape: Shape, dtype: str, plan: Plan) -> Batch:
-    """The arguments that the plan has for a shape and dtype."""
-    return draw_values(identity, shape, dtype, plan.each(identity), plan.seed)
-
-
-def _values(batch: Batch) -> tuple[np.ndarray, ...]:
-    return tuple(batch.values())
-
-
-def closed_form_program(identity: Identity, shape: Shape, plan: Plan) -> Callable[..., tuple[np.ndarray, ...]]:
-    """The closed form over a batch, for all dtypes in one compilation.
-
-    It takes a tuple of arguments for each dtype, and returns as many results.
-    """
-    batch = plan.each(identity) * len(regimes(identity))
-    shapes = tuple((batch, *shape.of(a)) for a in identity.arguments)
-    return _program(shape.bind(identity.closed_form, identity.static), shapes, plan.dtypes, plan.device)
-
-
-@functools.cache
-def _program(
-    closed_form: Callable[..., Any], shapes: tuple[tuple[int, ...], ...], dtypes: tuple[str, ...], device: Device
-) -> Callable[..., tuple[np.ndarray, ...]]:
-    def evaluate(*by_dtype):
-        return tuple(closed_form(*arguments) for arguments in by_dtype)
-
-    structures = [tuple(jax.ShapeDtypeStruct(shape, jnp.dtype(dtype)) for shape in shapes) for dtype in dtypes]
-    return compiled(evaluate, structures, device, ("closed form", closed_form))
-
-
-def schwartz_zippel_log10(identity: Identity, shape: Shape, plan: Plan) -> float:
-    """The logarithm of how probable it is, at most, that a wrong polynomial passes at this shape.
-
-    By the lemma, one of degree d passes one draw from a set S with probability at most d/|S|.
-    """
-    degree = max(_degree(identity, shape, plan), 1)
-    draws_from = [2 * exact_half_width(dtype) + 1 for dtype in plan.dtypes]
-    return sum(min(0, plan.each(identity) * math.log10(degree / size)) for size in draws_from)
-
-
-def _degree(identity: Identity, shape: Shape, plan: Plan) -> int:
-    """The degree of a polynomial identity: the power of t with which P(tv) grows, measured."""
-    widest = max(plan.dtypes, key=lambda dtype: jnp.finfo(dtype).nmant)
-    batch = draw_batch(identity, shape, widest, plan)
-    program = closed_form_program(identity, shape, plan)
-
-    def magnitudes(t: float) -> np.ndarray:
-        scaled = {name: (values * t).astype(values.dtype) for name, values in batch.items()}
-        got = program(*[tuple(v.astype(jnp.dtype(dtype)) for v in scaled.values()) for dtype in plan.dtypes])
-        expected = reference(identity, shape, scaled, 0.0, plan.seed).values
-        results = [got[plan.dtypes.index(widest)], *expected.values()]
-        return np.array([np.abs(r.astype(float)).reshape(len(r), -1).max(1) for r in results])
-
-    with np.errstate(over="ignore"):  # in the narrower dtypes, whose results are not used
-        once, twice = magnitudes(2.0**20), magnitudes(2.0**21)
-    grown = once > 0
-    return round(np.log2(twice[grown] / once[grown]).max(initial=0))
+    def with_answers(self, change: Callable[[Any], Any]) -> "Trial":
+        """The trial with the results of every leaf changed."""
+        return replace(self, answers=Answers(tuple(map(change, self.answers.leaves))))

@@ -1,57 +1,26 @@
-"""Putting one claim to the test, on random shapes and values: the verdict."""
+"""Verifying identities of the catalog: their closed forms as candidates, against both witnesses."""
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import jax.numpy as jnp
+import numpy as np
+
 from identities.catalog import Identity, find
-from identities.oracle.arguments import draw_shapes
-from identities.oracle.counterexample import Counterexample, smallest
-from identities.oracle.processes import processes, share
-from identities.oracle.programs import Device, find_device
-from identities.oracle.tolerance import TOLERANCE
-from identities.oracle.trial import Plan, schwartz_zippel_log10, trials
-from identities.oracle.witness import WITNESSES
-
-DTYPES = ("float64", "float32", "bfloat16", "float16")
-
-
-@dataclass(frozen=True)
-class Verification:
-    """The verdict on one identity.
-
-    **Fields:**
-
-    - `identity`: its name.
-    - `passed`: whether it held, everywhere.
-    - `shapes`, `instances`: how many were tried; an instance is one set of argument values.
-    - `errors`: the worst error in units of rounding, by witness and then dtype; at most `TOLERANCE` in
-      a claim that passed, and 0 or infinite in an exact one.
-    - `bound_log10`: for an exact identity that passed, the decimal logarithm of the probability, at
-      most, that a wrong polynomial would have passed (Schwartz-Zippel); None for the others.
-    - `counterexample`: the smallest one, if it did not pass.
-    - `plan`: the options that it came of.
-    """
-
-    identity: str
-    passed: bool
-    shapes: int
-    instances: int
-    errors: Mapping[str, Mapping[str, float]]
-    bound_log10: float | None
-    counterexample: Counterexample | None
-    plan: Plan
-
-    @property
-    def worst(self) -> float:
-        """The worst error, over witnesses and dtypes."""
-        return max(error for by_dtype in self.errors.values() for error in by_dtype.values())
-
-    def agrees(self, witness: str) -> bool:
-        """Whether it held against this witness."""
-        return all(error <= TOLERANCE for error in self.errors[witness].values())
+from identities.oracle.candidates.closed_form import ClosedForm
+from identities.oracle.draw.shapes import Shape, draw_shapes
+from identities.oracle.draw.values import draw_values, exact_half_width
+from identities.oracle.reference.witnesses import reference
+from identities.oracle.run.processes import processes, share
+from identities.oracle.run.programs import find_device
+from identities.oracle.run.store import Device
+from identities.oracle.verdict.judge import Inquiry, inquire
+from identities.oracle.verdict.plan import Plan
+from identities.oracle.verdict.verification import Verification
 
 
 def verify(
@@ -78,31 +47,17 @@ def verify(
     **Raises:** `LookupError` for an unknown name, `ValueError` for an option that makes no sense.
     """
     identity = find(identity)
-    check_options(dtypes, shapes, instances)
-    plan = Plan(tuple(dtypes), shapes, instances, seed, find_device(device))
-    drawn = draw_shapes(identity, shapes, seed)
-    errors = {witness: dict.fromkeys(dtypes, 0.0) for witness in WITNESSES}
-    tried, bound_log10, failed = 0, 0.0, None
-    for shape in drawn:
-        for trial in trials(identity, shape, plan):
-            tried += len(trial.got)
-            for witness, units in trial.errors.items():
-                worst = errors[witness]
-                worst[trial.dtype] = max(worst[trial.dtype], float(units.max()))
-            if not (failed or trial.passed):
-                failed = shape
-        if identity.exact and not failed:
-            bound_log10 += schwartz_zippel_log10(identity, shape, plan)
-    return Verification(
-        identity.name,
-        not failed,
-        len(drawn),
-        tried,
-        errors,
-        bound_log10 if identity.exact and not failed else None,
-        smallest(identity, failed, plan) if failed else None,
-        plan,
-    )
+    inquiry = inquiry_of(identity, Plan(tuple(dtypes), shapes, instances, seed, find_device(device)))
+    verdict = inquire(inquiry).verdict
+    if identity.exact and verdict.passed:
+        drawn = draw_shapes(identity, shapes, seed)
+        return replace(verdict, bound_log10=sum(schwartz_zippel_log10(inquiry, shape) for shape in drawn))
+    return verdict
+
+
+def inquiry_of(identity: Identity, plan: Plan) -> Inquiry:
+    """An identity and its closed form, to be put to the test."""
+    return Inquiry(identity, ClosedForm(identity, plan.device), plan, identity.exact)
 
 
 def verify_each(
@@ -125,10 +80,33 @@ def _verify_all(identities: Sequence[Identity], options: Mapping[str, Any]) -> l
     return [verify(identity, **options) for identity in identities]
 
 
-def check_options(dtypes: Sequence[str], shapes: int, instances: int) -> None:
-    """Raise `ValueError` for options that make no sense."""
-    if isinstance(dtypes, str) or not dtypes or not set(dtypes) <= set(DTYPES):
-        raise ValueError(f"dtypes must be a list of some of {DTYPES}, got {dtypes!r}")
-    for name, value in (("shapes", shapes), ("instances", instances)):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
+def schwartz_zippel_log10(inquiry: Inquiry, shape: Shape) -> float:
+    """The logarithm of how probable it is, at most, that a wrong polynomial passes at this shape.
+
+    By the lemma, one of degree d passes one draw from a set S with probability at most d/|S|.
+    """
+    plan = inquiry.plan
+    degree = max(_degree(inquiry, shape), 1)
+    draws_from = [2 * exact_half_width(dtype) + 1 for dtype in plan.dtypes]
+    return sum(min(0, plan.each(True) * math.log10(degree / size)) for size in draws_from)
+
+
+def _degree(inquiry: Inquiry, shape: Shape) -> int:
+    """The degree of a polynomial identity: the power of t with which P(tv) grows, measured."""
+    claim, plan = inquiry.claim, inquiry.plan
+    widest = max(plan.dtypes, key=lambda dtype: jnp.finfo(dtype).nmant)
+    batch = draw_values(claim, shape, widest, plan.each(True), plan.seed, exact=True)
+
+    def magnitudes(t: float) -> np.ndarray:
+        scaled = {name: (values * t).astype(values.dtype) for name, values in batch.items()}
+        # In all dtypes, since that is the program that has been compiled.
+        given = {dtype: {n: v.astype(jnp.dtype(dtype)) for n, v in scaled.items()} for dtype in plan.dtypes}
+        got = inquiry.candidate(claim, shape, given)[widest].leaves
+        said = reference(claim, shape, scaled, 0.0, plan.seed).words.values()
+        results = [*got, *(word.values for words in said for word in words)]
+        return np.array([np.abs(r.astype(float)).reshape(len(r), -1).max(1) for r in results])
+
+    with np.errstate(over="ignore"):  # in the narrower dtypes, whose results are not used
+        once, twice = magnitudes(2.0**20), magnitudes(2.0**21)
+    grown = once > 0
+    return round(np.log2(twice[grown] / once[grown]).max(initial=0))

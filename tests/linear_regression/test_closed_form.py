@@ -13,7 +13,7 @@ from identities.linear_regression import (
     normal_equations_vjp_X,
     normal_equations_vjp_Y,
 )
-from identities.oracle.programs import full_precision
+from identities.oracle.run.programs import full_precision
 from tests.linear_regression.nist import SETS, log_relative_error
 
 rng = np.random.default_rng(0)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from identities.linear_regression import closed_form, gradient_descent, mean_squared_error
-from identities.oracle.programs import full_precision
+from identities.oracle.run.programs import full_precision
 
 rng = np.random.default_rng(0)
 X = rng.standard_normal((80, 5)) * [1, 1, 1, 1, 0.1]

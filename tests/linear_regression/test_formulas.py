@@ -15,7 +15,7 @@ from identities.linear_regression import (
     mean_squared_error_hessian_theta,
     mean_squared_error_jacobian_theta,
 )
-from identities.oracle.programs import full_precision
+from identities.oracle.run.programs import full_precision
 
 
 @pytest.fixture

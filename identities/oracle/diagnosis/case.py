@@ -7,11 +7,11 @@ from typing import TypeAlias
 
 import numpy as np
 
-from identities.catalog import Identity
-from identities.oracle.arguments import Batch, Shape, regimes
-from identities.oracle.candidate import Attempt
-from identities.oracle.tolerance import TOLERANCE, errors_beside
-from identities.oracle.witness import axes
+from identities.claim import Claim
+from identities.oracle.draw.shapes import Shape
+from identities.oracle.draw.values import REGIMES, Batch
+from identities.oracle.reference.unit import TOLERANCE, errors_beside
+from identities.oracle.trial import Leaf
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,14 @@ class Truth:
 class Sample:
     """A batch of results of one shape."""
 
-    identity: Identity
+    claim: Claim
     shape: Shape
     dtype: str
     batch: Batch
     got: np.ndarray
     truth: Truth
     kept: np.ndarray  # which instances count
+    growth: float = 1.0
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -69,7 +70,9 @@ class Sample:
 
     def reproduced(self, guess: Truth, dtype: str | None = None) -> np.ndarray:
         """Which entries a guess gives, to the tolerance; all of an instance that does not count."""
-        units = errors_beside(self.got, guess.values, guess.movement, dtype or self.dtype, len(regimes(self.identity)))
+        units = errors_beside(
+            self.got, guess.values, guess.movement, dtype or self.dtype, len(REGIMES), self.growth
+        )
         return (units <= TOLERANCE) | ~self.kept.reshape(-1, *[1] * (units.ndim - 1))
 
     @functools.cached_property
@@ -83,16 +86,17 @@ Guess: TypeAlias = Callable[[Sample], Truth]
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """All samples of one dtype."""
+    """All samples of one dtype, of a claim about one array."""
 
-    identity: Identity
+    claim: Claim
     dtype: str
     samples: tuple[Sample, ...]
 
     @property
     def dims(self) -> tuple[str, ...]:
-        """The names of the result's axes."""
-        return axes(self.identity)
+        """The names of the result's axes; of complex numbers the last one has real and imaginary part."""
+        (leaf,) = self.claim.leaves
+        return leaf.dims(self.samples[0].shape.form) + ("2",) * (leaf.values == "complex")
 
     def explained(self, guess: Guess, dtype: str | None = None) -> bool:
         """Whether a guess reproduces every instance."""
@@ -112,11 +116,21 @@ class Case:
         return replace(self, samples=tuple(sample for sample in samples if sample.kept.any()))
 
 
-def case_of(attempts: Sequence[Attempt]) -> Case:
-    """The case that attempts of one dtype make; calls that gave no array do not count."""
+def case_of(leaves: Sequence[Leaf]) -> Case | None:
+    """The case that trials of one dtype make; calls that gave no array do not count, nor do shapes of another rank.
+
+    None where no derivative is known in full.
+    """
+    known = [leaf for leaf in leaves if leaf.in_full]
+    wrong = [leaf for leaf in known if not leaf.right.all()]
+    if not wrong:
+        return None
     samples = []
-    for a in attempts:
-        kept = a.judged & [isinstance(outcome, np.ndarray) for outcome in a.outcomes]
-        truth = Truth(a.expected, a.reference.movement)
-        samples.append(Sample(a.identity, a.shape, a.dtype, a.batch, a.got, truth, kept))
-    return Case(attempts[0].identity, attempts[0].dtype, tuple(samples))
+    for leaf in known:
+        if leaf.expected.ndim != wrong[-1].expected.ndim:
+            continue
+        kept = leaf.judged.copy()
+        kept[[i for i, _ in leaf.faults]] = False
+        truth = Truth(leaf.expected, leaf.movement)
+        samples.append(Sample(leaf.claim, leaf.shape, leaf.dtype, leaf.batch, leaf.got, truth, kept, leaf.growth))
+    return Case(known[0].claim, known[0].dtype, tuple(samples))

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from identities.oracle.calling import Fault
-from identities.oracle.candidate import Attempt
+from identities.dimensions import describe
+from identities.oracle.candidates.calling import Fault
 from identities.oracle.diagnosis.case import Case, Diagnosis, Sample, case_of
 from identities.oracle.diagnosis.factors import Factor, find_factor
 from identities.oracle.diagnosis.precision import (
@@ -21,6 +21,7 @@ from identities.oracle.diagnosis.reduction import averages
 from identities.oracle.diagnosis.regions import find_region
 from identities.oracle.diagnosis.relatives import (
     column_major,
+    conjugate,
     multipliers,
     other_derivatives,
     own_arguments,
@@ -31,8 +32,8 @@ from identities.oracle.diagnosis.relatives import (
 )
 from identities.oracle.diagnosis.shapes import relations, shape_sentence, unreduced
 from identities.oracle.diagnosis.terms import find_term
-from identities.oracle.tolerance import TOLERANCE, rounding_unit
-from identities.signature import describe
+from identities.oracle.reference.unit import TOLERANCE, rounding_unit
+from identities.oracle.trial import Leaf
 
 NONDETERMINISTIC = "gives different results when it is called again with the same arguments"
 
@@ -40,24 +41,30 @@ _ROUNDING = {"float64": 1000, "float32": 64}
 """Units of rounding, by dtype, that are hardly a mistake in the formula."""
 
 
-def diagnose(attempts: Sequence[Attempt], deterministic: bool) -> Diagnosis:
-    """What is wrong with results of one dtype, some of which are not right.
+def diagnose(leaves: Sequence[Leaf], deterministic: bool, layout: str = "") -> Diagnosis:
+    """What is wrong with one array of the results in one dtype, which is not right everywhere.
 
     **Arguments:**
 
+    - `leaves`: that array, at all shapes that were tried.
     - `deterministic`: whether the wrong ones came out the same a second time.
+    - `layout`: how the arguments lay in memory, if nothing but that made them wrong.
     """
+    if layout:
+        return Diagnosis("memory", f"reads memory and not the array: it is wrong for {layout} arrays, right elsewhere")
     if not deterministic:
         return Diagnosis("nondeterministic", NONDETERMINISTIC)
-    case = case_of(attempts)
-    if any(attempt.faults for attempt in attempts):
-        return _of_faults(case, attempts)
-    if mixed := next((attempt.shapes for attempt in attempts if len(attempt.shapes) > 1), None):
+    case = case_of(leaves)
+    if any(leaf.faults for leaf in leaves):
+        return _of_faults(case, leaves)
+    if mixed := next((leaf.shapes for leaf in leaves if len(leaf.shapes) > 1), None):
         shapes = " and ".join(map(describe, sorted(mixed)[:3]))
         return Diagnosis("shape", f"returns different shapes for arguments of one shape: {shapes}")
+    if case is None:
+        return Diagnosis("unexplained", "is wrong in products with random vectors, at a size where nothing more is known")
     if any(sample.got.shape != sample.truth.values.shape for sample in case.samples):
         return _of_shape(case)
-    if narrower := next((attempt.narrower for attempt in attempts if attempt.narrower), None):
+    if narrower := next((leaf.narrower for leaf in leaves if leaf.narrower), None):
         diagnosis = _of_values(case)
         if diagnosis.kind in ("precision", "unexplained"):
             return Diagnosis("precision", f"returns {narrower} where the arguments are {case.dtype}")
@@ -65,17 +72,20 @@ def diagnose(attempts: Sequence[Attempt], deterministic: bool) -> Diagnosis:
     return _of_values(case)
 
 
-def _of_faults(case: Case, attempts: Sequence[Attempt]) -> Diagnosis:
-    failed = [a.judged & [isinstance(outcome, Fault) for outcome in a.outcomes] for a in attempts]
+def _of_faults(case: Case | None, leaves: Sequence[Leaf]) -> Diagnosis:
     _, fault = min(
-        ((sum(size for _, size in a.shape.sizes), fault) for a in attempts for _, fault in a.faults[:1]),
-        key=lambda found: found[0],
+        ((leaf.shape.total, fault) for leaf in leaves for _, fault in leaf.faults[:1]), key=lambda found: found[0]
     )
-    count, of = sum(int(f.sum()) for f in failed), sum(int(a.judged.sum()) for a in attempts)
+    count, of = sum(len(leaf.faults) for leaf in leaves), sum(int(leaf.judged.sum()) for leaf in leaves)
     if count == of or fault.kind == "mutates-arguments":
         return Diagnosis(fault.kind, fault.sentence)
-    samples = tuple(replace(s, kept=a.judged) for s, a in zip(case.samples, attempts, strict=True))
-    region = find_region(replace(case, samples=samples), failed)
+    region = None
+    if case is not None:
+        known = {(s.shape, len(s.got)): s for s in case.samples}
+        pairs = [(known[leaf.shape, len(leaf.got)], leaf) for leaf in leaves if (leaf.shape, len(leaf.got)) in known]
+        samples = tuple(replace(sample, kept=leaf.judged) for sample, leaf in pairs)
+        failed = [np.isin(np.arange(len(leaf.judged)), [i for i, _ in leaf.faults]) for _, leaf in pairs]
+        region = find_region(replace(case, samples=samples), failed)
     return Diagnosis(fault.kind, fault.sentence + (f", {region}" if region else f", in {count} of {of} calls"))
 
 
@@ -145,6 +155,8 @@ def _of_finite_values(case: Case) -> Diagnosis:
         )
     if factor := find_factor(case, truth):
         return _of_factor(case, factor)
+    if case.claim.leaves[0].values == "complex" and (factor := find_factor(case, conjugate)):
+        return Diagnosis("conjugate", f"returns the complex conjugate of the right result{_times(factor)}")
     for what, guess in permutations(case):
         if factor := find_factor(case, guess):
             return Diagnosis("transpose", f"returns the right result {what}{_times(factor)}")

@@ -9,12 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from identities.oracle.arguments import regimes
 from identities.oracle.diagnosis.case import Case, Guess, Sample, Truth
 from identities.oracle.diagnosis.relatives import witnessed
-from identities.oracle.tolerance import errors_beside, rounding_unit
-from identities.oracle.witness import function_values, in_layout
-from identities.signature import shaped
+from identities.oracle.draw.values import REGIMES
+from identities.oracle.reference.unit import errors_beside, rounding_unit
+from identities.oracle.reference.witnesses import function_values, presented
 
 STAND_INS: dict[str, tuple[tuple[str, Callable[..., Any]], ...]] = {
     "gelu": (
@@ -27,9 +26,11 @@ STAND_INS: dict[str, tuple[tuple[str, Callable[..., Any]], ...]] = {
 
 def stand_ins(case: Case) -> Iterator[tuple[str, Guess]]:
     """The same derivative of what the function is often replaced with."""
-    for name, function in STAND_INS.get(case.identity.function.__name__, ()):
-        other = replace(case.identity, function=shaped(function, "(n)->(n)"))
-        yield name, lambda sample, other=other: witnessed(other, sample)
+    if len(case.claim.primals) != 1:
+        return
+    for name, function in STAND_INS.get(getattr(case.claim.function, "__name__", ""), ()):
+        other = replace(case.claim, function=function)
+        yield name, lambda sample, other=other: witnessed(other, 0, sample)
 
 
 def lower_precision(case: Case) -> str | None:
@@ -59,7 +60,7 @@ def _share_right(case: Case) -> float:
 def units(case: Case) -> float:
     """The worst error in units of rounding."""
     worst = [
-        errors_beside(s.got, s.truth.values, s.truth.movement, s.dtype, len(regimes(s.identity)))[s.kept]
+        errors_beside(s.got, s.truth.values, s.truth.movement, s.dtype, len(REGIMES), s.growth)[s.kept]
         for s in case.samples
     ]
     return max((float(w.max()) for w in worst if w.size), default=0.0)
@@ -91,7 +92,9 @@ def close_to(case: Case, guess: Guess) -> bool:
 
 def finite_differences(case: Case) -> Iterator[tuple[str, Guess]]:
     """Forward and central differences, with steps that leave a mark larger than their rounding."""
-    if case.identity.kind not in ("jacobian", "vjp", "jvp") or case.dtype != "float64":
+    plain = all(a.values == "floating" for a in (*case.claim.primals, *case.claim.signature.returns.leaves))
+    entries = max(sum(s.batch[name][0].size for name in case.claim.moving) for s in case.samples)
+    if case.claim.kind.order != 1 or case.dtype != "float64" or not plain or entries > _MOST_DIFFERENCES:
         return
     for exponent in range(2, 9):
         for central in (True, False):
@@ -106,25 +109,35 @@ def finite_differences(case: Case) -> Iterator[tuple[str, Guess]]:
                 yield what, guess
 
 
+_MOST_DIFFERENCES = 256
+"""The most entries to differentiate by, one difference each."""
+
+
 def _differences(h: float, central: bool) -> Guess:
     def guess(sample: Sample) -> Truth:
-        identity = sample.identity
-        at = {a.name: sample.batch[a.name].astype(float) for a in identity.arguments}
-        here = function_values(identity, sample.shape, at)
-        dense = []
-        for name in identity.along:
-            columns = []
+        claim, shape = sample.claim, sample.shape
+        at = {a.name: sample.batch[a.name].astype(float) for a in claim.arguments}
+        here = function_values(claim, shape, at)
+        columns: dict[str, list[list[np.ndarray]]] = {name: [] for name in claim.moving}
+        for name in claim.moving:
             for index in np.ndindex(*at[name].shape[1:]):
                 step = np.zeros(at[name].shape)
                 step[:, *index] = h
-                after = function_values(identity, sample.shape, at | {name: at[name] + step})
-                before = function_values(identity, sample.shape, at | {name: at[name] - step}) if central else here
-                columns.append((after - before) / (2 * h if central else h))
-            dense.append(np.stack(columns, axis=-1).reshape(*here.shape, *at[name].shape[1:]))
-        values = in_layout(identity, sample.shape, at, dense)
-        noise = np.finfo(np.float64).eps * np.abs(here).max(initial=0) / (2 * h)
+                after = function_values(claim, shape, at | {name: at[name] + step})
+                before = function_values(claim, shape, at | {name: at[name] - step}) if central else here
+                width = 2 * h if central else h
+                columns[name].append([(a - b) / width for a, b in zip(after, before, strict=True)])
+
+        def block(result: int, name: str) -> np.ndarray:
+            stacked = np.stack([column[result] for column in columns[name]], axis=-1)
+            return stacked.reshape(*here[result].shape, *at[name].shape[1:])
+
+        blocks = [[block(r, name) for name in claim.moving] for r in range(len(here))]
+        (values,) = presented(claim, shape, at, blocks)
+        largest = max(np.abs(part).max(initial=0) for part in here)
+        noise = np.finfo(np.float64).eps * largest / (2 * h)
         sizes = {name: np.abs(values) for name, values in at.items()}
-        left = in_layout(identity, sample.shape, sizes, [np.full(d.shape, noise) for d in dense])
+        (left,) = presented(claim, shape, sizes, [[np.full(b.shape, noise) for b in row] for row in blocks])
         return Truth(values, sample.truth.movement + left)
 
     return guess

@@ -3,7 +3,6 @@
 import numpy as np
 
 from identities.oracle.diagnosis.case import Case
-from identities.signature import arguments, result
 
 
 def averages(case: Case, dim: str) -> bool | None:
@@ -11,20 +10,25 @@ def averages(case: Case, dim: str) -> bool | None:
 
     A sum doubles when its terms are there twice; an average stays.
     """
-    function = case.identity.function
-    if case.identity.kind == "value" or any(result(function).dims(0)):
+    claim = case.claim
+    if not claim.kind.order or len(claim.results) != 1 or any(claim.results[0].dims(0)):
         return None
     sample = max(case.samples, key=lambda s: s.sizes[dim])
     once, twice = [], []
-    for a in arguments(function):
-        values = sample.batch[a.name][-1].astype(float)
+    for a in claim.primals:
+        values = sample.batch[a.name][-1]
+        values = values.astype(float) if a.values == "floating" else values
         once.append(values)
         for axis, name in enumerate(a.dims(sample.shape.form)):
             if name == dim:
                 values = np.concatenate([values, values], axis=axis)
         twice.append(values)
-    function = sample.shape.bind(function, case.identity.static)
-    at_once, at_twice = float(function(*once)), float(function(*twice))
+    function = claim.flat(sample.shape.static(claim))
+    try:
+        (at_once,), (at_twice,) = function(*once), function(*twice)
+    except (TypeError, ValueError):  # other arrays have no room for twice as many
+        return None
+    at_once, at_twice = float(at_once), float(at_twice)
     if np.isclose(at_twice, at_once):
         return True
     return False if np.isclose(at_twice, 2 * at_once) else None

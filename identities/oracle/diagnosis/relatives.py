@@ -8,10 +8,10 @@ from dataclasses import replace
 import jax.numpy as jnp
 import numpy as np
 
-from identities.catalog import Identity, derivative_arguments
+from identities.claim import KINDS, Claim, make
+from identities.dimensions import describe
 from identities.oracle.diagnosis.case import Case, Guess, Sample, Truth
-from identities.oracle.witness import axes, function_values, reference
-from identities.signature import arguments, describe, result
+from identities.oracle.reference.witnesses import function_values, is_dense, reference
 
 Change = Callable[[np.ndarray], np.ndarray]
 
@@ -21,6 +21,11 @@ _NOTHING = Truth(np.zeros(0), np.zeros(0))
 
 def truth(sample: Sample) -> Truth:
     return sample.truth
+
+
+def conjugate(sample: Sample) -> Truth:
+    """Of complex numbers, which are pairs of real ones."""
+    return Truth(sample.truth.values * (1, -1), sample.truth.movement)
 
 
 def rearranged(change: Change) -> Guess:
@@ -87,70 +92,81 @@ def square(case: Case) -> bool:
 
 def other_derivatives(case: Case) -> Iterator[tuple[str, Guess]]:
     """By other arguments, of other kinds, and the function's own value."""
-    identity = case.identity
-    if identity.kind == "value":
+    claim = case.claim
+    kind = claim.kind.name
+    if not claim.kind.order or len(claim.primals) != len(claim.signature.parameters):
         return
-    primals = [a.name for a in arguments(identity.function)]
-    for name in primals:
-        if name not in identity.along and identity.kind in ("jacobian", "hessian", "vjp"):
-            yield f"the derivative by {name}, not by {identity.wrt},", _derivative(identity, identity.kind, name)
-    for name in primals:
-        if identity.kind != "jacobian":
-            what = "the Jacobian" if identity.kind != "hessian" else "the first derivative"
-            yield f"{what} by {name}, not its {identity.kind},", _derivative(identity, "jacobian", name)
-    if identity.kind in ("vjp", "jvp") and isinstance(identity.wrt, str):
-        swapped = "pushed forward" if identity.kind == "vjp" else "pulled back"
-        given = "cotangent" if identity.kind == "vjp" else "tangent"
-        yield f"the {given} {swapped}, where it is the other way round,", _swapped(identity)
-    if identity.kind == "jacobian":
-        for name in primals:
-            yield f"the second derivative by {name}", _derivative(identity, "hessian", name)
-    yield "the value of the function, not a derivative,", _value(identity)
+    asked = claim.leaves[0].name if kind == "vjp" else None
+    moving = [a.name for a in claim.primals if a.moves]
+    by = claim.wrt if asked is None else (asked,)
+    for name in moving:
+        if name not in by and kind in ("jacobian", "hessian", "vjp"):
+            yield f"the derivative by {name}, not by {by[0]},", _derivative(claim, kind, name)
+    for name in moving:
+        if kind != "jacobian":
+            what = "the Jacobian" if kind != "hessian" else "the first derivative"
+            yield f"{what} by {name}, not its {kind},", _derivative(claim, "jacobian", name)
+    if kind in ("vjp", "jvp") and len(by) == len(claim.vectors) == 1:
+        swapped = "pushed forward" if kind == "vjp" else "pulled back"
+        given = "cotangent" if kind == "vjp" else "tangent"
+        yield f"the {given} {swapped}, where it is the other way round,", _swapped(claim, by[0])
+    if kind == "jacobian":
+        for name in moving:
+            yield f"the second derivative by {name}", _derivative(claim, "hessian", name)
+    yield "the value of the function, not a derivative,", _value(claim)
 
 
 def own_arguments(case: Case) -> Iterator[tuple[str, Guess]]:
     """What was given, given back."""
-    for a in case.identity.arguments:
-        yield f"the argument {a.name} itself", _argument(a.name)
+    for a in case.claim.arguments:
+        if a.values != "complex":
+            yield f"the argument {a.name} itself", _argument(a.name)
 
 
 def _argument(name: str) -> Guess:
     return lambda sample: Truth(sample.batch[name].astype(float), np.zeros(sample.batch[name].shape))
 
 
-def _derivative(identity: Identity, kind, name: str) -> Guess:
-    primals = derivative_arguments("jacobian", identity.function, name)
-    cotangents = identity.arguments[:1] if kind == "vjp" else ()
-    other = replace(identity, kind=kind, wrt=name, arguments=(*cotangents, *primals))
+def _derivative(claim: Claim, kind: str, name: str) -> Guess:
+    other = make(claim.name, KINDS[kind], claim.function, claim.signature, name)
+    if kind == claim.kind.name:  # whose cotangents may have names of their own
+        given = {parameter.name for parameter in claim.signature.parameters}
+        vectors = [parameter for parameter in claim.parameters if parameter.name not in given]
+        other = replace(other, parameters=(*vectors, *claim.signature.parameters))
 
     def guess(sample: Sample) -> Truth:
-        if sample.shape.of(replace(identity.arguments[0], forms=(axes(other),))) != sample.got.shape[1:]:
-            return _NOTHING
-        return witnessed(other, sample)
+        for i, leaf in enumerate(other.leaves):
+            # In the catalog, axes of fixed size 1 are dropped, which are no others' here.
+            plain = tuple(n for n, dim in zip(sample.shape.of(leaf), leaf.dims(sample.shape.form)) if dim != "1")
+            if sample.got.shape[1:] in (sample.shape.of(leaf), plain):
+                found = witnessed(other, i, sample)
+                return found.map(lambda values: values.reshape(sample.got.shape)) if found.values.size else found
+        return _NOTHING
 
     return guess
 
 
-def witnessed(identity: Identity, sample: Sample) -> Truth:
-    """What the witnesses say of another claim, for the arguments of a sample."""
-    batch = {a.name: sample.batch[a.name] for a in identity.arguments}
+def witnessed(claim: Claim, leaf: int, sample: Sample) -> Truth:
+    """What the witnesses say of one array of another claim, for the arguments of a sample."""
+    batch = {a.name: sample.batch[a.name] for a in claim.arguments}
+    if not is_dense(claim, sample.shape, batch):
+        return _NOTHING
     eps = float(jnp.finfo(sample.dtype).eps)
-    given = reference(identity, sample.shape, batch, eps, 0)
-    return Truth(next(iter(given.values.values())), given.movement)
+    word = next(iter(reference(claim, sample.shape, batch, eps, 0).words.values()))[leaf]
+    return Truth(word.values, word.movement)
 
 
-def _swapped(identity: Identity) -> Guess:
+def _swapped(claim: Claim, name: str) -> Guess:
     """A vjp for a jvp, or the reverse, where the shapes allow it."""
-    position = 0 if identity.kind == "vjp" else -1
-    vector = identity.arguments[position].name
-    dense = _derivative_in_full(identity)
+    vector = claim.vectors[0].name
+    whole = make(claim.name, KINDS["jacobian"], claim.function, claim.signature, name)
 
     def guess(sample: Sample) -> Truth:
         v = sample.batch[vector].astype(float)
         if v.shape != sample.got.shape or v.ndim != 2:
             return _NOTHING
-        subscripts = "bij,bj->bi" if identity.kind == "vjp" else "bij,bi->bj"
-        J = dense(sample)
+        subscripts = "bij,bj->bi" if claim.kind.name == "vjp" else "bij,bi->bj"
+        J = witnessed(whole, 0, sample)
         if J.values.shape != (*v.shape, v.shape[1]):
             return _NOTHING
         return Truth(np.einsum(subscripts, J.values, v), np.einsum(subscripts, J.movement, np.abs(v)))
@@ -158,33 +174,26 @@ def _swapped(identity: Identity) -> Guess:
     return guess
 
 
-def _derivative_in_full(identity: Identity) -> Guess:
-    other = replace(identity, kind="jacobian", arguments=arguments(identity.function))
-    return lambda sample: witnessed(other, sample)
-
-
-def _value(identity: Identity) -> Guess:
-    dims = result(identity.function).dims(0)
-
+def _value(claim: Claim) -> Guess:
     def guess(sample: Sample) -> Truth:
-        if sample.shape.of(replace(identity.arguments[0], forms=(dims,))) != sample.got.shape[1:]:
-            return _NOTHING
-        values = function_values(identity, sample.shape, sample.batch)
-        return Truth(values, np.abs(values) * 2.0**-50)
+        for values in function_values(claim, sample.shape, sample.batch):
+            if values.shape == sample.got.shape:
+                return Truth(values, np.abs(values) * 2.0**-50)
+        return _NOTHING
 
     return guess
 
 
 def multipliers(case: Case) -> Iterator[tuple[str, Guess]]:
     """The derivative times, or divided by, a number that an argument has, an array of its own shape, or the value."""
-    identity = case.identity
+    claim = case.claim
     at_hand: dict[str, tuple[Callable[[Sample], np.ndarray], bool]] = {
-        a.name: (functools.partial(_given, a.name), not a.dims(0)) for a in identity.arguments
+        a.name: (functools.partial(_given, a.name), not a.dims(0)) for a in claim.arguments if a.values != "complex"
     }
-    if identity.kind != "value":
-        scalar = not result(identity.function).dims(0)
+    if claim.kind.order and len(claim.results) == 1 and claim.results[0].values != "complex":
+        scalar = not claim.results[0].dims(0)
         name = "the value of the function"
-        at_hand[name] = (lambda sample: function_values(identity, sample.shape, sample.batch), scalar)
+        at_hand[name] = (lambda sample: function_values(claim, sample.shape, sample.batch)[0], scalar)
     for name, (values, scalar) in at_hand.items():
         features: list[tuple[str, Change]] = [(name, _entries)]
         if not scalar:

@@ -7,7 +7,7 @@ import numpy as np
 
 from identities.oracle.diagnosis.case import Case, Guess, Sample, Truth
 from identities.oracle.diagnosis.relatives import permutations, rank, rearranged
-from identities.signature import describe
+from identities.dimensions import describe
 
 
 @dataclass(frozen=True)

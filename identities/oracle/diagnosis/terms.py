@@ -7,19 +7,24 @@ three atoms, summed over the indices that the result does not have: z_i z_j, or 
 import functools
 import itertools
 import math
+import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax.numpy as jnp
 import numpy as np
 
-from identities.catalog import Identity
+from identities.claim import Claim
 from identities.oracle.diagnosis.case import Case, Guess, Sample, Truth
 from identities.oracle.diagnosis.factors import Factor, find_factor
-from identities.oracle.witness import function_values
-from identities.signature import Argument, result
+from identities.oracle.reference.witnesses import function_values
+from identities.signature import Argument
 
 _MOST = 6000  # terms, tried on one sample; simplest first
+_ENTRIES, _INSTANCES = 100, 24  # of that sample, at most
+_SECONDS = 3.0
+
+_INDICES = "ijkl"  # of the result
 
 
 def _sigmoid(a: np.ndarray) -> np.ndarray:
@@ -88,10 +93,17 @@ def find_term(case: Case) -> tuple[Term, Factor] | None:
     """A term, times a factor, by which the result differs from the right one in every instance."""
     if len({s.got.ndim for s in case.samples}) > 1 or len(case.dims) != case.samples[0].got.ndim - 1:
         return None
-    probe = max(case.samples, key=lambda s: (len(set(s.sizes.values())), s.got[0].size))
+    if len(case.dims) > len(_INDICES) or any(a.values == "complex" for a in (*case.claim.arguments, *case.claim.results)):
+        return None
+    if not all(_is_wrong(sample) for sample in case.samples if sample.truth.values.any()):
+        return None  # a term that is not there at some sizes is none
+    probe = _probe(case)
     target = (probe.got - probe.truth.values)[probe.kept].reshape(int(probe.kept.sum()), -1)
     norm = float(np.sqrt(np.sum(target**2)))
-    for term in itertools.islice(_terms(case), _MOST):
+    until = time.monotonic() + _SECONDS
+    for term in itertools.islice(_terms(case), _MOST if norm else 0):
+        if time.monotonic() > until:
+            break
         with np.errstate(all="ignore"):
             values = term(probe)[probe.kept].reshape(target.shape)
             # The leftover of one sample must be a multiple of the term; Cauchy and Schwarz say when it is.
@@ -104,6 +116,21 @@ def find_term(case: Case) -> tuple[Term, Factor] | None:
     return None
 
 
+def _is_wrong(sample: Sample) -> bool:
+    return not sample.right.all()
+
+
+def _probe(case: Case) -> Sample:
+    """A few instances of a shape that tells all dimensions apart and is small."""
+    wrong = [sample for sample in case.samples if _is_wrong(sample)]
+    small = [s for s in wrong if s.got[0].size <= _ENTRIES] or [min(wrong, key=lambda s: s.got[0].size)]
+    sample = max(small, key=lambda s: (len(set(s.sizes.values())), s.got[0].size))
+    some = np.flatnonzero(sample.kept)[:: max(1, int(sample.kept.sum()) // _INSTANCES)]
+    truth = sample.truth.map(lambda values: values[some])
+    batch = {name: values[some] for name, values in sample.batch.items()}
+    return replace(sample, batch=batch, got=sample.got[some], truth=truth, kept=sample.kept[some])
+
+
 def _alone(term: Term) -> Guess:
     def guess(sample: Sample) -> Truth:
         values = term(sample)
@@ -113,7 +140,7 @@ def _alone(term: Term) -> Guess:
 
 
 def _terms(case: Case) -> Iterator[Term]:
-    axes = "ijkl"[: len(case.dims)]
+    axes = _INDICES[: len(case.dims)]
     atoms = _atoms(case)
     plain = [atom for atom in atoms if atom.plain]
     one = Atom("1", (), lambda sample: np.ones(len(sample.got)))
@@ -147,19 +174,12 @@ def _entrywise(case: Case, atoms: Sequence[Atom], axes: str) -> Iterator[Term]:
 
 def _linear(case: Case) -> Sequence[str]:
     """The names of cotangents and tangents, in which the derivative is linear."""
-    names = [a.name for a in case.identity.arguments]
-    return {"vjp": names[:1], "jvp": names[-len(case.identity.along) :]}.get(case.identity.kind, [])
+    return [a.name for a in case.claim.vectors]
 
 
 def _apart(indices: str, axes: str) -> bool:
     """Whether these are different indices of the result, as only then an identity matrix says anything."""
     return len(set(indices)) == 2 and set(indices) <= set(axes)
-
-    # A cotangent or tangent, times up to three functions entry by entry.
-    entrywise = [atom for atom in atoms if atom.dims == tuple(case.dims)]
-    for count in (2, 3, 4):
-        for chosen in itertools.combinations_with_replacement(entrywise[:_ENTRYWISE], count):
-            yield Term(chosen, (axes,) * count, axes)
 
 
 def _eye(dims: Sequence[str], a: int, b: int) -> Atom:
@@ -194,13 +214,13 @@ def _indexings(atoms: tuple[Atom, ...], dims: Sequence[str], axes: str) -> Itera
 
 
 def _atoms(case: Case) -> list[Atom]:
-    identity = case.identity
-    bases = [Atom(a.name, _without_ones(a.dims(0)), functools.cache(_values_of(a))) for a in identity.arguments]
-    if identity.kind != "value":
-        z = result(identity.function)
-        name = "z" if z.dims(0) else "J"
-        if name not in {a.name for a in identity.arguments}:
-            bases.append(Atom(name, _without_ones(z.dims(0)), functools.cache(_values_of(z, identity))))
+    claim, form = case.claim, case.samples[0].shape.form
+    bases = [Atom(a.name, _without_ones(a.dims(form)), functools.cache(_values_of(a))) for a in claim.arguments]
+    if claim.kind.order and len(claim.results) == 1:
+        (z,) = claim.results
+        name = "z" if z.dims(form) else "J"
+        if name not in {a.name for a in claim.arguments}:
+            bases.append(Atom(name, _without_ones(z.dims(form)), functools.cache(_values_of(z, claim))))
     of_value = [(name, f) for name, f in _FUNCTIONS if name in ("1/{}", "(1 - {})")]
     functions = [
         Atom(name.format(atom.name), atom.dims, functools.cache(_applied(f, atom.values)), plain=False)
@@ -216,11 +236,11 @@ def _without_ones(dims: Sequence[str]) -> tuple[str, ...]:
     return tuple(dim for dim in dims if dim != "1")
 
 
-def _values_of(a: Argument, identity: Identity | None = None) -> Callable[[Sample], np.ndarray]:
+def _values_of(a: Argument, claim: Claim | None = None) -> Callable[[Sample], np.ndarray]:
     """Of an argument, or of the function whose result is described; a row vector counts as a vector."""
 
     def values(sample: Sample) -> np.ndarray:
-        full = function_values(identity, sample.shape, sample.batch) if identity else sample.batch[a.name].astype(float)
+        (full,) = function_values(claim, sample.shape, sample.batch) if claim else (sample.batch[a.name].astype(float),)
         return full.squeeze(tuple(i for i, dim in enumerate(a.dims(sample.shape.form), start=1) if dim == "1"))
 
     return values

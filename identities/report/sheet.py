@@ -2,14 +2,14 @@
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import identities
-from identities.catalog import Identity, catalog
-from identities.oracle.report import number_of
-from identities.oracle.tolerance import TOLERANCE
-from identities.oracle.verify import Verification
+from identities.catalog import Identity, UnknownNameError, catalog
+from identities.oracle.reference.unit import TOLERANCE
+from identities.oracle.verdict.verification import Verification
+from identities.report.order import number_of
 from identities.sources import DOCUMENTS
 
 _TITLES = ("number", "statement", "identity", "kind", "holds for", "erratum", "error")
@@ -19,10 +19,11 @@ _ROOT = Path(identities.__file__).parents[1]
 def of_document(document: str) -> list[Identity]:
     """The identities that cite a document, in its order.
 
-    **Raises:** `LookupError` for a document that none cites.
+    **Raises:** `UnknownNameError` for a document that none cites.
     """
     if document not in DOCUMENTS:
-        raise LookupError(f"no identity is from {document!r}; the documents are {', '.join(map(repr, DOCUMENTS))}")
+        known = ", ".join(map(repr, DOCUMENTS))
+        raise UnknownNameError(f"no identity is from {document!r}; the documents are {known}")
     return sorted((i for i in catalog.values() if _numbers(i, document)), key=lambda i: _order(i, document))
 
 
@@ -70,14 +71,14 @@ def _cells(identity: Identity, document: str, error: str) -> list[str]:
         ", ".join(_numbers(identity, document)),
         _mathematics(identity.statement),
         f"[{identity.name}](../{path.as_posix()}#L{line})",
-        identity.kind,
+        str(identity.kind),
         "; ".join(identity.preconditions),
         "; ".join(errata),
         error,
     ]
 
 
-def _row(cells) -> str:
+def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 

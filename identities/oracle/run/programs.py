@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -10,8 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from identities.oracle import store
-from identities.oracle.store import Device
+from identities.oracle.run import store
+from identities.oracle.run.store import Device
 
 # Each program runs a handful of times, so that its compilation is the cost. Left to themselves, the
 # optimisations of XLA and LLVM take two thirds of that time. The scheduler is named, and
@@ -61,25 +62,39 @@ def _options(platform: str) -> dict[str, Any]:
 
 
 def compiled(
-    function: Callable[..., Any], shapes: Sequence[Any], device: Device, made_of: tuple[Any, ...] | None = None
+    function: Callable[..., Any],
+    shapes: Sequence[Any],
+    device: Device,
+    made_of: tuple[Any, ...] | None = None,
+    batch: int | None = None,
 ) -> Callable[..., Any]:
     """`vmap` of the function, compiled for one device and one pytree of arrays or shapes for each argument.
 
-    The result takes NumPy arrays of those shapes, whose first axis is the batch's, and returns NumPy arrays. What the
-    function is made of, as `store.compiled` takes it, saves later processes the tracing.
+    The result takes NumPy arrays of those shapes, whose first axis is the batch's, and returns NumPy arrays.
+
+    **Arguments:**
+
+    - `made_of`: what the function is made of, as `store.compiled` takes it; it saves later processes the tracing.
+    - `batch`: the size of the batch, where no argument tells; nothing is computed then but copies of one result.
     """
-    batch = jax.tree.leaves(tuple(shapes))[0].shape[0]
-    at_once = _at_once(batch, device)
+    leaves = jax.tree.leaves(tuple(shapes))
+    batch = leaves[0].shape[0] if leaves else batch or 1
+    entries = sum(math.prod(leaf.shape[1:]) for leaf in leaves)
+    at_once = _at_once(batch, entries, device)
     sharding = jax.sharding.SingleDeviceSharding(device)
 
     def placed(leaf):
         return jax.ShapeDtypeStruct((at_once, *leaf.shape[1:]), leaf.dtype, sharding=sharding)
 
     structures = jax.tree.map(placed, tuple(shapes))
+    # Without any argument there is nothing to map over.
+    mapped = jax.vmap(function) if leaves else lambda *none: jax.tree.map(lambda x: x[None], function(*none))
     with full_precision():
-        program = store.compiled(jax.vmap(function), structures, device, _options(device.platform), made_of)
+        program = store.compiled(mapped, structures, device, _options(device.platform), made_of)
 
     def run(*arguments):
+        if not leaves:
+            return jax.tree.map(lambda x: np.repeat(x, batch, axis=0), evaluate(arguments))
         parts = [evaluate(_part(arguments, start, at_once)) for start in range(0, batch, at_once)]
         return jax.tree.map(lambda *values: np.concatenate(values), *parts)
 
@@ -94,11 +109,19 @@ def _part(arguments: Any, start: int, count: int) -> Any:
     return jax.tree.map(lambda values: values[start : start + count], arguments)
 
 
-def _at_once(batch: int, device: Device) -> int:
-    """How many instances of a batch to compute in one go: few on a CPU, where XLA can hang over many factorisations."""
+_AT_ONCE = 64
+_ENTRIES_AT_ONCE = 1 << 14
+
+
+def _at_once(batch: int, entries: int, device: Device) -> int:
+    """How many instances of a batch to compute in one go: few on a CPU, where XLA can hang over many factorisations.
+
+    Fewer if each has many entries, since nobody knows what a function makes of them on the way.
+    """
     if device.platform != "cpu":
         return batch
-    return max(count for count in range(1, min(batch, 64) + 1) if batch % count == 0)
+    most = min(batch, _AT_ONCE, max(1, _ENTRIES_AT_ONCE // max(entries, 1)))
+    return max(count for count in range(1, most + 1) if batch % count == 0)
 
 
 def find_device(device: str | Device | None) -> Device:

@@ -1,4 +1,4 @@
-"""When two results agree: one constant, in units of rounding, for every identity, dtype and device.
+"""When two results agree: one constant, in units of rounding, for every claim, dtype, size and device.
 
 The unit is not guessed but measured: the largest, over a batch of instances of one character, of an
 entry's own rounding plus how far that entry moves when the inputs move by theirs. The largest of the
@@ -6,10 +6,12 @@ batch, since terms that cancel in one entry or one instance leave their rounding
 than for smaller arguments, since a function that saturates leaves behind the rounding of what cancels.
 """
 
+from dataclasses import replace
+
 import jax.numpy as jnp
 import numpy as np
 
-from identities.oracle.witness import Reference
+from identities.oracle.reference.witnesses import Word
 
 TOLERANCE = 8
 """The most units of rounding by which a right result may differ from a witness.
@@ -26,33 +28,49 @@ def rounding_unit(dtype: str) -> float:
     return float(jnp.finfo(dtype).eps) / 2
 
 
-def rounding_errors(got: np.ndarray, reference: Reference, dtype: str, groups: int) -> dict[str, np.ndarray]:
+def rounding_errors(got: np.ndarray, words: dict[str, Word], dtype: str, groups: int, growth: float = 1.0) -> dict[str, np.ndarray]:
     """How far each entry of a result is from each witness, in units of rounding.
 
     **Arguments:**
 
-    - `got`: the results for a batch of instances, of the same shape as the reference.
+    - `got`: the results for a batch of instances.
     - `dtype`: the dtype of the computation, which sets the unit.
     - `groups`: how many groups of equal size the batch consists of, in the order of their arguments' size.
+    - `growth`: what long sums make of the unit.
 
     **Returns:**
 
-    By the name of the witness, an array of the same shape; infinite where `got` is not finite and the
+    By the name of the witness, an array of the shape of its word; infinite where `got` is not finite and the
     witness is within the range of the dtype.
     """
-    return {
-        witness: errors_beside(got, values, reference.movement, dtype, groups)
-        for witness, values in reference.values.items()
-    }
+    whole = next((word for word in words.values() if word.probe is None), None)
+    errors = {}
+    for witness, word in words.items():
+        if whole is None:  # every entry of a result has its own rounding, and all of them may add up
+            size = replace(word, probe=np.abs(word.probe)).of(np.abs(got))
+            unit = units_of(size, word.movement, dtype, groups)
+        else:
+            unit = units_of(whole.values, whole.movement, dtype, groups)
+            if word.probe is not None:  # what is off by a unit in every entry is off by that in the product, at most
+                unit = unit * np.abs(word.probe).reshape(len(unit), -1).sum(axis=1)
+        errors[witness] = _in_units(word.of(got), word.values, growth * unit)
+    return errors
 
 
-def exact_errors(got: np.ndarray, reference: Reference) -> dict[str, np.ndarray]:
+def exact_errors(got: np.ndarray, words: dict[str, Word]) -> dict[str, np.ndarray]:
     """Zero for each entry that equals the witness to the last bit, infinite for the others."""
-    return {witness: np.where(got == values, 0.0, np.inf) for witness, values in reference.values.items()}
+    return {witness: np.where(word.of(got) == word.values, 0.0, np.inf) for witness, word in words.items()}
 
 
-def errors_beside(got: np.ndarray, expected: np.ndarray, movement: np.ndarray, dtype: str, groups: int) -> np.ndarray:
+def errors_beside(
+    got: np.ndarray, expected: np.ndarray, movement: np.ndarray, dtype: str, groups: int, growth: float = 1.0
+) -> np.ndarray:
     """The same, beside any one array of expected results that moves as told."""
+    return _in_units(got, expected, growth * units_of(expected, movement, dtype, groups))
+
+
+def units_of(expected: np.ndarray, movement: np.ndarray, dtype: str, groups: int) -> np.ndarray:
+    """The unit of each instance, of results of that size that move as told."""
     rounding = rounding_unit(dtype) * np.abs(expected) + movement
     own = rounding.reshape(len(rounding), -1).max(axis=1, initial=0)
     own = np.where(np.isfinite(own), own, 0.0)
@@ -60,9 +78,12 @@ def errors_beside(got: np.ndarray, expected: np.ndarray, movement: np.ndarray, d
     usual = np.quantile(by_group, 0.9, axis=1)
     of_group = np.where(usual > 0, np.minimum(by_group.max(axis=1), _OUTLIER * usual), by_group.max(axis=1))
     of_group = np.maximum.accumulate(of_group)
-    unit = np.maximum(own, np.repeat(of_group, len(own) // groups)).reshape(-1, *[1] * (rounding.ndim - 1))
+    return np.maximum(own, np.repeat(of_group, len(own) // groups))
+
+
+def _in_units(got: np.ndarray, expected: np.ndarray, unit: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        units = np.abs(got.astype(np.float64) - expected) / unit
+        units = np.abs(got.astype(np.float64) - expected) / unit.reshape(-1, *[1] * (expected.ndim - 1))
         # Equal zeros have no scale, and equal infinities, beyond the dtype's range, no difference.
         units[got == expected.astype(got.dtype)] = 0
     return np.where(np.isnan(units), np.inf, units)

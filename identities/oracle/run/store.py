@@ -30,7 +30,7 @@ from jax.stages import Compiled
 # A class, which JAX gives the type checker as a variable.
 Device: TypeAlias = jax.Device  # pyright: ignore[reportInvalidTypeForm]
 
-_PACKAGE = Path(__file__).parents[1]
+_PACKAGE = Path(__file__).parents[2]
 _SOURCES = hashlib.sha256(repr([(f.name, f.read_bytes()) for f in sorted(_PACKAGE.rglob("*.py"))]).encode()).hexdigest()
 """A digest of this package as it is imported, and not as it may be by the time that a program is compiled."""
 

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 import jax
 
-from identities.oracle.programs import Device
-from identities.oracle.store import keep_in
+from identities.oracle.run.programs import Device
+from identities.oracle.run.store import keep_in
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

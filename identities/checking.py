@@ -1,0 +1,165 @@
+"""Whether given arguments obey a signature; what is wrong with them, in words."""
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from identities.dimensions import describe, names_in, shape_of
+from identities.signature import Argument, Choice, Parameter, Static, signature_of, statics
+from identities.trees import MisfitError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def checked(
+    function: F, parameters: Sequence[Parameter] | None = None, static: Mapping[str, Static | Choice] | None = None
+) -> F:
+    """The same function, which first checks its arguments and says in words what is wrong.
+
+    Shapes and dtypes are checked whenever they are known, which is always: under `jit` that happens
+    once, while tracing. Conditions on values are checked where values exist, outside `jit`.
+
+    **Raises:** `TypeError` for what is not of the kind of numbers that the argument has, `ValueError` for a shape that
+    does not fit or a value outside the domain.
+    """
+    specified = tuple(parameters or signature_of(function).parameters)
+    leaves = tuple(leaf for parameter in specified for leaf in parameter.leaves)
+    plain = all(parameter.tree is None for parameter in specified)
+    wanted = [parameter.name for parameter in specified]
+    ranges = dict(statics(function) if static is None else static)
+    order = tuple(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        given = dict(zip(order, args, strict=False)) | kwargs
+        if all(name in given for name in wanted) and len(args) + len(kwargs) == len(given):
+            check(function.__name__, leaves, given if plain else _taken_apart(function.__name__, specified, given))
+            for name, range_ in ranges.items():
+                if name in given and (complaint := range_.complaint(given[name])):
+                    raise ValueError(f"{function.__name__}: argument {name} {complaint}; got {given[name]!r}")
+        return function(*args, **kwargs)  # which names missing and superfluous arguments itself
+
+    return call  # pyright: ignore[reportReturnType]
+
+
+def _taken_apart(owner: str, specified: Sequence[Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
+    arrays = {}
+    for parameter in specified:
+        try:
+            values = parameter.tree.read(given[parameter.name]) if parameter.tree else [given[parameter.name]]
+        except MisfitError as error:
+            raise TypeError(f"{owner}: argument {parameter.name} is {error}") from None
+        arrays |= {leaf.name: value for leaf, value in zip(parameter.leaves, values, strict=True)}
+    return arrays
+
+
+def check(owner: str, specification: Sequence[Argument], given: Mapping[str, Any]) -> None:
+    """Raise the error that `checked` promises, or return."""
+    for a in specification:
+        _check_dtype(owner, a, given[a.name])
+    shapes = {a.name: getattr(given[a.name], "shape", ()) for a in specification}
+    if not _fits(specification, shapes, 0):
+        _check_shapes(owner, specification, shapes)
+    for a in specification:
+        value = given[a.name]
+        concrete = a.domain.requires and not isinstance(value, Tracer)
+        if concrete and not a.domain.at(_sizes(specification, shapes)).contains(jnp.asarray(value)):
+            raise ValueError(f"{owner}: argument {a.name} needs {a.domain.requires}; got {_short(value)}")
+
+
+def _sizes(specification: Sequence[Argument], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
+    """The sizes of plain dimensions, of arguments whose shapes fit."""
+    sizes: dict[str, int] = {}
+    for a in specification:
+        dims = next((dims for dims in a.forms if len(dims) == len(shapes[a.name])), ())
+        sizes |= {dim: size for dim, size in zip(dims, shapes[a.name], strict=True) if dim.isidentifier()}
+    return sizes
+
+
+def _fits(specification: Sequence[Argument], shapes: Mapping[str, tuple[int, ...]], form: int) -> bool:
+    """Whether the shapes fit, at the price of a few comparisons; for plain names, False for all else."""
+    sizes: dict[str, int] = {}
+    for a in specification:
+        dims, shape = a.dims(form), shapes[a.name]
+        if len(dims) != len(shape):
+            return False
+        for dim, size in zip(dims, shape, strict=True):
+            if size == 0 or not dim.isidentifier() or sizes.setdefault(dim, size) != size:
+                return False
+    return True
+
+
+def _check_shapes(owner: str, specification: Sequence[Argument], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    forms = range(max((len(a.forms) for a in specification), default=1))
+    complaints = [_shape_complaint(specification, shapes, form) for form in forms]
+    if all(complaints):
+        # Among several forms, the ranks tell which one was meant.
+        meant = min(forms, key=lambda form: sum(len(a.dims(form)) != len(shapes[a.name]) for a in specification))
+        raise ValueError(f"{owner}: {complaints[meant]}")
+
+
+_KINDS = {
+    "floating": (jnp.floating, "a real floating-point array", "float"),
+    "complex": (jnp.complexfloating, "an array of complex numbers", "complex"),
+    "integer": (jnp.integer, "an array of integers", "int"),
+    "boolean": (jnp.bool_, "an array of booleans", "bool"),
+}
+
+
+def _check_dtype(owner: str, a: Argument, value: Any) -> None:
+    if isinstance(value, float) and a.values == "floating":
+        return
+    dtype = getattr(value, "dtype", None)
+    _, wanted, converter = _KINDS[a.values]
+    if dtype is None or not hasattr(value, "shape"):
+        raise TypeError(
+            f"{owner}: argument {a.name} must be an array of shape {describe(a.forms[0])}, "
+            f"got {type(value).__name__}; convert it, as in jnp.asarray({a.name}, {converter})"
+        )
+    if not _is_a(dtype, a.values):
+        raise TypeError(
+            f"{owner}: argument {a.name} must be {wanted}, got {dtype}; "
+            f"convert it if that is meant, as in {a.name}.astype({converter})"
+        )
+
+
+@functools.cache
+def _is_a(dtype: Any, values: str) -> bool:
+    return jnp.issubdtype(dtype, _KINDS[values][0])
+
+
+def _short(value: Any) -> str:
+    return np.array2string(np.asarray(value), threshold=20, edgeitems=3).replace("\n", "")
+
+
+def _shape_complaint(specification: Sequence[Argument], shapes: Mapping[str, tuple[int, ...]], form: int) -> str | None:
+    """What is wrong with the shapes, if the arguments are taken to come in this form."""
+    sizes: dict[str, int] = {}
+    fixed_by: dict[str, str] = {}
+    for a in specification:
+        dims, shape = a.dims(form), shapes[a.name]
+        if len(dims) != len(shape):
+            axes = f"{len(dims)} {'axis' if len(dims) == 1 else 'axes'}, " if dims else "a scalar: "
+            return f"argument {a.name} has shape {shape}, expected {axes}{describe(dims)}"
+        if 0 in shape:
+            return f"argument {a.name} is empty: shape {shape} for {describe(dims)}; every dimension must be at least 1"
+        for dim, size in zip(dims, shape, strict=True):
+            if dim.isidentifier() and dim not in sizes:
+                sizes[dim], fixed_by[dim] = size, a.name
+        expected = shape_of(dims, sizes)
+        if expected != shape:
+            because = "; ".join(
+                f"{name} = {sizes[name]} was fixed by {fixed_by[name]} of shape {shapes[fixed_by[name]]}"
+                for name in dict.fromkeys(name for dim in dims for name in names_in(dim))
+                if fixed_by[name] != a.name
+            )
+            return (
+                f"argument {a.name} has shape {shape}, expected {describe(dims)} = {expected}"
+                + f" ({because})" * bool(because)
+            )
+    return None

@@ -1,0 +1,394 @@
+"""Claims: which derivative of which function, by which arguments, without a formula for it."""
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from identities.dimensions import Dims
+from identities.domains import Domain
+from identities.signature import Argument, Option, Parameter, Signature, names
+from identities.trees import Node, build, leaves_of, tuple_of
+
+Arrays = Sequence[Any]
+
+
+class LinearMap(Protocol):
+    """The derivative at one point or at a batch of points, from the arrays that it moves to those that follow."""
+
+    def push(self, tangents: Arrays) -> Arrays:
+        """What the results do when the arguments move along tangents: one array a result."""
+        ...
+
+    def pull(self, cotangents: Arrays) -> Arrays:
+        """Cotangents of the results, pulled back: one array an argument."""
+        ...
+
+    def dense(self) -> Arrays:
+        """The derivative of each result by each argument, results first, of shape output + input."""
+        ...
+
+
+class Kind:
+    """A kind of derivative: what it takes besides the function's arguments, what it gives, and how a linear map shows it.
+
+    **Fields:**
+
+    - `name`: as in the names of identities.
+    - `order`: how many times the function is differentiated.
+    - `noun`: what a person calls it.
+    """
+
+    name: str
+    order = 1
+    noun: str
+
+    def before(self, signature: Signature, wrt: Sequence[Parameter]) -> tuple[Parameter, ...]:
+        """What comes before the function's arguments: cotangents."""
+        return ()
+
+    def after(self, signature: Signature, wrt: Sequence[Parameter]) -> tuple[Parameter, ...]:
+        """What comes after them: tangents."""
+        return ()
+
+    def gives(self, signature: Signature, wrt: Sequence[Parameter]) -> Parameter:
+        """What it returns, as a tree of arrays with names and dimensions."""
+        raise NotImplementedError
+
+    def present(self, derivative: LinearMap, vectors: Arrays) -> Arrays:
+        """What it gives, of a linear map and those vectors that it takes besides."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return kind_of, (self.name,)
+
+
+class Value(Kind):
+    """The function itself."""
+
+    name, order, noun = "value", 0, "value"
+
+    def gives(self, signature: Signature, wrt: Sequence[Parameter]) -> Parameter:
+        return signature.returns
+
+
+class VJP(Kind):
+    """Cotangents of the results pulled back: a gradient for each argument."""
+
+    name = noun = "vjp"
+
+    def before(self, signature: Signature, wrt: Sequence[Parameter]) -> tuple[Parameter, ...]:
+        moving = [result for result in signature.results if any(leaf.moves for leaf in result.leaves)]
+        if len(moving) == 1:
+            return (moving[0].prefixed("delta"),)
+        return tuple(result.prefixed(f"delta{i}") for i, result in enumerate(moving))
+
+    def gives(self, signature: Signature, wrt: Sequence[Parameter]) -> Parameter:
+        return _gradients(wrt)
+
+    def present(self, derivative: LinearMap, vectors: Arrays) -> Arrays:
+        return derivative.pull(vectors)
+
+
+class JVP(Kind):
+    """Tangents of the arguments pushed forward."""
+
+    name = noun = "jvp"
+
+    def after(self, signature: Signature, wrt: Sequence[Parameter]) -> tuple[Parameter, ...]:
+        return tuple(parameter.prefixed(f"d{parameter.name}") for parameter in wrt)
+
+    def gives(self, signature: Signature, wrt: Sequence[Parameter]) -> Parameter:
+        return signature.returns
+
+    def present(self, derivative: LinearMap, vectors: Arrays) -> Arrays:
+        return derivative.push(vectors)
+
+
+class Jacobian(Kind):
+    """All partial derivatives: for each result and argument an array of shape output + input."""
+
+    name, noun = "jacobian", "derivative"
+
+    def gives(self, signature: Signature, wrt: Sequence[Parameter]) -> Parameter:
+        inner = _gradients(wrt)
+        for _ in range(self.order - 1):
+            inner = _product(inner, _gradients(wrt))
+        return _product(signature.returns, inner)
+
+    def present(self, derivative: LinearMap, vectors: Arrays) -> Arrays:
+        return derivative.dense()
+
+
+class Hessian(Jacobian):
+    """All second partial derivatives, of shape output + input + input; of several arguments, a tuple of tuples."""
+
+    name, order, noun = "hessian", 2, "second derivative"
+
+
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (Value(), VJP(), JVP(), Jacobian(), Hessian())}
+"""Every kind by its name."""
+
+
+def kind_of(name: str) -> Kind:
+    """The kind of that name."""
+    return KINDS[name]
+
+
+def _gradients(wrt: Sequence[Parameter]) -> Parameter:
+    tree = tuple_of({parameter.name: parameter.tree for parameter in wrt})
+    return Parameter("", tree, tuple(leaf for parameter in wrt for leaf in parameter.leaves))
+
+
+def _product(outer: Parameter, inner: Parameter) -> Parameter:
+    """For each array of the one tree, the whole other tree, with the dimensions of both."""
+
+    def beside(a: Argument, b: Argument) -> Argument:
+        name = f"{a.name[len('result') :].lstrip('.')} by {b.name}" if len(outer.leaves) > 1 else b.name
+        number = max(len(a.forms), len(b.forms))
+        forms = tuple((*a.dims(form), *b.dims(form)) for form in range(number))
+        return Argument(name, forms, values=a.values if not a.moves else b.values)
+
+    leaves = tuple(beside(a, b) for a in outer.leaves for b in inner.leaves)
+    return Parameter(inner.name, _grafted(outer.tree, inner.tree), leaves)
+
+
+def _grafted(outer: Node, inner: Node) -> Node:
+    if outer is None:
+        return inner
+    return replace(outer, children=tuple(_grafted(child, inner) for child in outer.children))
+
+
+@dataclass(frozen=True, eq=False)
+class Claim:
+    """What is asked: this kind of derivative of that function, by these arguments.
+
+    **Fields:**
+
+    - `name`: what it is called in messages.
+    - `kind`: one of `KINDS`.
+    - `function`: in JAX; it takes what `signature` says, and options by name.
+    - `signature`: of the function.
+    - `wrt`: the names of the parameters that it is the derivative by.
+    - `parameters`: what a derivative takes, cotangents first and tangents last.
+    - `gives`: what a derivative returns.
+    - `place`: of a claim about one array among several, which of them that is.
+    """
+
+    name: str
+    kind: Kind
+    function: Callable[..., Any]
+    signature: Signature
+    wrt: tuple[str, ...]
+    parameters: tuple[Parameter, ...]
+    gives: Parameter
+    place: int | None = field(default=None, kw_only=True)
+
+    @functools.cached_property
+    def arguments(self) -> tuple[Argument, ...]:
+        """All arrays that a derivative takes, in order."""
+        return tuple(leaf for parameter in self.parameters for leaf in parameter.leaves)
+
+    @functools.cached_property
+    def primals(self) -> tuple[Argument, ...]:
+        """All arrays that the function takes."""
+        return self.signature.arguments
+
+    @functools.cached_property
+    def results(self) -> tuple[Argument, ...]:
+        """All arrays that the function returns and that have derivatives."""
+        return tuple(leaf for leaf in self.signature.returns.leaves if leaf.moves)
+
+    @functools.cached_property
+    def moving(self) -> tuple[str, ...]:
+        """The names of the arrays that it is the derivative by."""
+        by = [leaf for name in self.wrt for leaf in self.signature.parameter(name).leaves]
+        return tuple(leaf.name for leaf in by if leaf.moves)
+
+    @functools.cached_property
+    def vectors(self) -> tuple[Argument, ...]:
+        """Its cotangents or tangents."""
+        own = {leaf.name for leaf in self.primals}
+        return tuple(leaf for leaf in self.arguments if leaf.name not in own)
+
+    @functools.cached_property
+    def leaves(self) -> tuple[Argument, ...]:
+        """The arrays of what it gives that are judged: those of arguments without derivatives are not there."""
+        return tuple(leaf for leaf in self.gives.leaves if leaf.moves or not self.kind.order)
+
+    @functools.cached_property
+    def dimensions(self) -> tuple[str, ...]:
+        """The names of all dimensions, in their order of appearance."""
+        options = {option.name for option in self.options}
+        return tuple(name for name in names([*self.arguments, *self.signature.returns.leaves]) if name not in options)
+
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """The static arguments, and the values that are tried."""
+        return self.signature.options
+
+    @functools.cached_property
+    def forms(self) -> int:
+        """In how many forms its arrays come together."""
+        return max((len(a.forms) for a in (*self.arguments, *self.gives.leaves)), default=1)
+
+    @property
+    def preconditions(self) -> tuple[str, ...]:
+        """What the arguments must obey for the claim to hold, in words."""
+        return tuple(f"{a.name}: {a.domain.requires}" for a in self.arguments if a.domain.requires)
+
+    @property
+    def positional(self) -> tuple[str, ...]:
+        """What a derivative is called with by position: the names of its parameters."""
+        return tuple(parameter.name for parameter in self.parameters)
+
+    def flat(self, static: Mapping[str, Any]) -> Callable[..., tuple[Any, ...]]:
+        """The function from arrays to a tuple of arrays, with its options filled in: the same one each time."""
+        trees = tuple(parameter.tree for parameter in self.signature.parameters)
+        kept = tuple(leaf.moves or not self.kind.order for leaf in self.signature.returns.leaves)
+        given = self.signature.parameters
+        order = tuple(p.name for p in given) if _static_comes_first(self.function, given, static) else None
+        return flattened(self.function, trees, self.signature.returns.tree, tuple(static.items()), kept, order)
+
+    def part(self, leaf: int) -> "Claim":
+        """The claim about one of its leaves alone."""
+        if len(self.leaves) == 1 and self.gives.tree is None:
+            return self
+        found = self.leaves[leaf]
+        name = self.name if len(self.leaves) == 1 else f"{self.name}, {found.name}"
+        return replace(self, name=name, gives=Parameter(found.name, None, (found,)), place=leaf)
+
+
+def _static_comes_first(
+    function: Callable[..., Any], given: Sequence[Parameter], static: Mapping[str, Any]
+) -> bool:
+    """Whether an option stands before an array, so that arrays must be given by name."""
+    if not static:
+        return False
+    try:
+        order = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return False
+    arrays = [order.index(p.name) for p in given if p.name in order]
+    return any(name in order and order.index(name) < max(arrays, default=-1) for name in static)
+
+
+def flattened(
+    function: Callable[..., Any],
+    takes: tuple[Node, ...],
+    gives: Node,
+    static: tuple[tuple[str, Any], ...] = (),
+    kept: tuple[bool, ...] | None = None,
+    order: tuple[str, ...] | None = None,
+) -> Callable[..., tuple[Any, ...]]:
+    """A function of trees as one of arrays; the same each time that it is asked for, so that programs are shared.
+
+    **Arguments:**
+
+    - `takes`, `gives`: the form of each argument, and of the result.
+    - `static`: options that it is given by name.
+    - `kept`: which arrays of the result are wanted; all if left out.
+    - `order`: the names of the arguments, if they are to be given by name.
+    """
+    try:
+        return _flattened(function, takes, gives, static, kept, order)
+    except TypeError as error:
+        if "unhashable" not in str(error):
+            raise
+        return _flattened.__wrapped__(function, takes, gives, static, kept, order)
+
+
+@functools.lru_cache(maxsize=4096)
+def _flattened(function, takes, gives, static, kept, order):
+    options = dict(static)
+
+    def flat(*leaves):
+        left = iter(leaves)
+        given = [build(tree, left) for tree in takes]
+        if order:
+            result = function(**dict(zip(order, given, strict=True)), **options)
+        else:
+            result = function(*given, **options)
+        found = leaves_of(gives, result)
+        return tuple(leaf for leaf, keep in zip(found, kept or [True] * len(found), strict=True) if keep)
+
+    flat.made_of = (function, takes, gives, static, kept)  # pyright: ignore[reportFunctionMemberAccess]
+    return flat
+
+
+def make(
+    name: str, kind: Kind, function: Callable[..., Any], signature: Signature, wrt: str | Sequence[str] | None
+) -> Claim:
+    """The claim about a kind of derivative; by every argument that has derivatives, if `wrt` is left out.
+
+    **Raises:** `ValueError` for names that are not those of arguments, or that are no arguments to differentiate by.
+    """
+    by = _differentiated(name, signature, wrt) if kind.order else ()
+    parameters = (*kind.before(signature, by), *signature.parameters, *kind.after(signature, by))
+    return Claim(
+        name,
+        kind,
+        function,
+        signature,
+        tuple(parameter.name for parameter in by),
+        _without_clashes(parameters, signature),
+        kind.gives(signature, by),
+    )
+
+
+def _differentiated(name: str, signature: Signature, wrt: str | Sequence[str] | None) -> tuple[Parameter, ...]:
+    known = {parameter.name: parameter for parameter in signature.parameters}
+    if wrt is None:
+        wrt = [n for n, parameter in known.items() if any(leaf.moves for leaf in parameter.leaves)]
+        if not wrt:
+            raise ValueError(f"{name} has no floating-point argument to differentiate by")
+    wrt = (wrt,) if isinstance(wrt, str) else tuple(wrt)
+    if unknown := [n for n in wrt if n not in known]:
+        raise ValueError(f"{name} has no argument {unknown[0]!r} to differentiate by; it takes ({', '.join(known)})")
+    if len(set(wrt)) < len(wrt) or not wrt:
+        raise ValueError(f"wrt is the name of an argument, or a tuple of different ones; got {wrt!r}")
+    by = tuple(known[n] for n in wrt)
+    if not any(leaf.moves for parameter in by for leaf in parameter.leaves):
+        raise ValueError(f"{name}: {' and '.join(wrt)} consists of integers, which have no derivative")
+    return by
+
+
+def _without_clashes(parameters: tuple[Parameter, ...], signature: Signature) -> tuple[Parameter, ...]:
+    """Cotangents and tangents get other names where arguments of the function have theirs."""
+    taken = {parameter.name for parameter in signature.parameters} | {o.name for o in signature.options}
+    renamed = []
+    for parameter in parameters:
+        own = parameter not in signature.parameters
+        renamed.append(parameter.prefixed(f"{parameter.name}_") if own and parameter.name in taken else parameter)
+    return tuple(renamed)
+
+
+def dims_of(leaf: Argument) -> Dims:
+    """The dimensions of an array in its first form."""
+    return leaf.dims(0)
+
+
+def with_vector_domains(claim: Claim, domains: Mapping[str, Domain]) -> Claim:
+    """The claim with domains for its cotangents and tangents, by their names.
+
+    **Raises:** `ValueError` for a domain that nothing has the name of.
+    """
+    known = {p.name for p in claim.parameters} | {a.name for a in claim.arguments}
+    if unknown := domains.keys() - known:
+        raise ValueError(f"the function has no argument {min(unknown)!r} to have a domain; {', '.join(sorted(known))}")
+    own = {leaf.name for leaf in claim.primals}
+
+    def placed(parameter: Parameter) -> Parameter:
+        leaves = tuple(
+            leaf
+            if leaf.name in own or not (d := domains.get(leaf.name, domains.get(parameter.name)))
+            else replace(leaf, domain=d)
+            for leaf in parameter.leaves
+        )
+        return replace(parameter, leaves=leaves)
+
+    return replace(claim, parameters=tuple(map(placed, claim.parameters)))

@@ -1,0 +1,83 @@
+"""Dimensions: names, sizes, and expressions of both, as in `n`, `3`, `2*n`, `n-k+1` or `(n+1)//2`."""
+
+import ast
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from types import CodeType
+
+Dims = tuple[str, ...]
+"""The dimensions of an array, each spelled as its owner wrote it."""
+
+BATCH = "..."
+"""In front of other dimensions: any number of leading axes, the same for all arrays that have it."""
+
+_BATCH_AXES = ("batch1", "batch2")
+"""The names of the leading axes that `...` stands for; up to two are drawn."""
+
+_NODES = (ast.Expression, ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Name, ast.Load, ast.Constant)
+
+
+@functools.cache
+def _parsed(dim: str) -> ast.Expression:
+    try:
+        tree = ast.parse(dim.strip(), mode="eval")
+    except SyntaxError:
+        raise ValueError(f"{dim!r} is no dimension") from None
+    for node in ast.walk(tree):
+        whole = not isinstance(node, ast.Constant) or (type(node.value) is int)
+        if not isinstance(node, _NODES) or not whole:
+            raise ValueError(f"{dim!r} is no dimension: names, whole numbers, +, -, *, // and parentheses make one")
+    return tree
+
+
+@functools.cache
+def _code(dim: str) -> CodeType:
+    return compile(_parsed(dim), "<dimension>", "eval")
+
+
+@functools.cache
+def names_in(dim: str) -> tuple[str, ...]:
+    """The names in an expression, in order.
+
+    **Raises:** `ValueError` for what is no expression of dimensions.
+    """
+    found = [node for node in ast.walk(_parsed(dim)) if isinstance(node, ast.Name)]
+    return tuple(dict.fromkeys(node.id for node in sorted(found, key=lambda node: node.col_offset)))
+
+
+def size_of(dim: str, sizes: Mapping[str, int]) -> int:
+    """The size of a dimension once names have sizes.
+
+    **Raises:** `NameError` for a name that has none; `ValueError` for a division by zero.
+    """
+    if dim in sizes:
+        return sizes[dim]
+    try:
+        return int(eval(_code(dim), {"__builtins__": {}}, dict(sizes)))
+    except ZeroDivisionError:
+        raise ValueError(f"dimension {dim} divides by zero") from None
+
+
+def shape_of(dims: Iterable[str], sizes: Mapping[str, int]) -> tuple[int, ...]:
+    """The shape that dimensions have once their names have sizes."""
+    return tuple(size_of(dim, sizes) for dim in dims)
+
+
+def describe(dims: Sequence[object]) -> str:
+    """`("n", "m")` as it is printed everywhere: `(n, m)`; one dimension as `(n,)`."""
+    return f"({', '.join(map(str, dims))}{',' * (len(dims) == 1)})"
+
+
+def expanded(dims: Dims) -> tuple[Dims, ...]:
+    """The forms of dimensions that may begin with `...`: with none, one and two leading axes.
+
+    **Raises:** `ValueError` for a `...` that is not in front.
+    """
+    for dim in dims:
+        if dim != BATCH:
+            names_in(dim)
+    if BATCH not in dims:
+        return (dims,)
+    if BATCH in dims[1:]:
+        raise ValueError(f"{BATCH} stands for leading axes, and comes first in {describe(dims)}")
+    return tuple((*_BATCH_AXES[:count], *dims[1:]) for count in range(len(_BATCH_AXES) + 1))

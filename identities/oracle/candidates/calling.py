@@ -1,0 +1,420 @@
+"""Calling somebody else's code on one set of arguments, and taking whatever comes back.
+
+`sandbox` also runs this file as a program, in a process of its own. So it imports nothing of the package but `trees`,
+which it then loads by its path.
+"""
+
+import importlib
+import importlib.util
+import inspect
+import json
+import os
+import struct
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+
+if __package__:
+    from identities import trees
+else:
+    _spec = importlib.util.spec_from_file_location("_trees", Path(__file__).parents[2] / "trees.py")
+    assert _spec is not None
+    assert _spec.loader is not None
+    trees = importlib.util.module_from_spec(_spec)
+    sys.modules["_trees"] = trees  # where dataclasses look for their own module
+    _spec.loader.exec_module(trees)
+
+ARRAYS = ("numpy", "jax", "torch")
+
+LAYOUTS = ("contiguous", "strided", "transposed")
+"""How the entries of an array of NumPy or torch may lie in memory: every second one of a wider array; columns first."""
+
+_SENTENCE = 500  # characters, of what an error has to say
+
+
+class Fault(NamedTuple):
+    """A call that gave no array to judge.
+
+    **Fields:**
+
+    - `kind`: of the diagnosis, as `"raises"`.
+    - `sentence`: what happened, to go on after the candidate's name.
+    - `got`: what came back, printed.
+    """
+
+    kind: str
+    sentence: str
+    got: str = ""
+
+
+Outcome = np.ndarray | Fault
+
+
+class Answers(NamedTuple):
+    """What came back for a batch of instances.
+
+    **Fields:**
+
+    - `leaves`: for each array of the result, an outcome an instance; or all of them as one array.
+    - `writes`: the name of an argument that the candidate wrote to, or nothing.
+    """
+
+    leaves: tuple[Any, ...]
+    writes: str = ""
+
+
+class Form(NamedTuple):
+    """What a candidate is called with, and what is to come back.
+
+    **Fields:**
+
+    - `parameters`: for each parameter its name, and its form as a plain tree (`Tree.plain`) or None for one array.
+    - `options`: static arguments, for those of its parameters that have their names.
+    - `answer`: the form of the result, as a plain tree or None.
+    - `expects`: for each array of the result, what it consists of: "real" or "complex" numbers; "none" for the gradient
+      of integers, which is None; or "any" for what is not looked at.
+    - `everything`: where gradients are due, for each argument of the function whether one is; a candidate may return
+      None for the others.
+    - `arrays`: what to pass: "numpy", "jax" or "torch", the last two with a device after a colon if wanted.
+    - `layout`: one of `LAYOUTS`.
+    - `strict`: whether it is a fault to write to an argument.
+    """
+
+    parameters: tuple[tuple[str, Any], ...]
+    options: Mapping[str, Any]
+    answer: Any
+    expects: tuple[str, ...]
+    everything: tuple[bool, ...] = ()
+    arrays: str = "numpy"
+    layout: str = "contiguous"
+    strict: bool = False
+
+
+def load(path: str) -> ModuleType:
+    """The module in a Python file, or of a dotted name, with its neighbours importable."""
+    if not path.endswith(".py"):
+        sys.path.insert(0, os.getcwd())
+        return importlib.import_module(path)
+    file = Path(path).resolve()
+    sys.path.insert(0, str(file.parent))
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules.setdefault(file.stem, module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def functions(module: ModuleType) -> dict[str, Callable[..., Any]]:
+    """What a module offers to be judged: its public callables."""
+    return {name: value for name, value in vars(module).items() if callable(value) and not name.startswith("_")}
+
+
+def call(function: Callable[..., Any], form: Form, values: Sequence[np.ndarray]) -> tuple[list[Outcome], str]:
+    """One call, on copies of the arguments: an outcome for each array of the result, and what it wrote to.
+
+    Arguments are given by position, whatever the function calls them; by name only where it has the same names
+    in another order.
+
+    **Arguments:**
+
+    - `values`: the arrays of all arguments, in order; of static ones the values.
+    """
+    values = [_argument(value) for value in values]
+    given = [convert(value, form.arrays, form.layout) for value in values]
+    left = iter(given)
+    passed = [trees.build(trees.from_plain(plain), left) for _, plain in form.parameters]
+    names = [name for name, _ in form.parameters]
+    options = _accepted(function, form.options)
+    parameters = _parameters(function, options)
+    by_name = parameters is not None and parameters != names and sorted(parameters) == sorted(names)
+    try:
+        if by_name:
+            result = function(**dict(zip(names, passed, strict=True)), **options)
+        else:
+            result = function(*passed, **options)
+    except (Exception, SystemExit) as error:
+        return [Fault("raises", _complaint(error, function, names, options))] * len(form.expects), ""
+    writes = _written_to(form, values, given)
+    if writes and form.strict:
+        fault = Fault("mutates-arguments", f"writes to its argument {writes}", _short(result))
+        return [fault] * len(form.expects), writes
+    return _outcomes(form, result), writes
+
+
+def _argument(value: Any) -> np.ndarray:
+    """An argument as an array, as a single number is too; the value of a static one as an array of one object."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        return np.asarray(value)
+    array = np.empty((), object)
+    array[()] = value
+    return array
+
+
+def _written_to(form: Form, values: Sequence[np.ndarray], given: Sequence[Any]) -> str:
+    """The name of the first argument that is no longer what it was."""
+    place = 0
+    for name, plain in form.parameters:
+        count = trees.count(trees.from_plain(plain))
+        for value, now in list(zip(values, given, strict=True))[place : place + count]:
+            if value.dtype.kind != "O" and as_array(now).tobytes() != value.tobytes():
+                return name
+        place += count
+    return ""
+
+
+def _outcomes(form: Form, result: Any) -> list[Outcome]:
+    """The arrays of a result, or what is wrong with it."""
+    tree = trees.from_plain(form.answer)
+    if isinstance(result, (tuple, list)) and len(result) == len(form.everything) > sum(form.everything):
+        wanted = [part for part, asked in zip(result, form.everything, strict=True) if asked]
+        if all(part is None for part, asked in zip(result, form.everything, strict=True) if not asked):
+            result = tuple(wanted)
+    try:
+        parts = trees.leaves_of(tree, result)
+    except trees.MisfitError as error:
+        return [Fault("wrong-type", f"returns {error}", _short(result))] * len(form.expects)
+    named = list(tree.paths()) if tree and not tree.bare else [""] * len(parts)
+    found = zip(parts, form.expects, named, strict=True)
+    return [_judgeable(part, expected, name) for part, expected, name in found if expected != "any"]
+
+
+def convert(value: np.ndarray, arrays: str, layout: str = "contiguous") -> Any:
+    """A copy of an array of NumPy as an array of the kind that is wanted."""
+    if value.dtype.kind == "O":  # a static argument, such as a power
+        return value.item()
+    kind, _, device = arrays.partition(":")
+    if kind == "numpy":
+        return _laid_out(value, layout)
+    if kind == "jax":
+        import jax
+
+        return jax.device_put(value, jax.devices(device)[0] if device else None)
+    import torch  # pyright: ignore[reportMissingImports]  # an extra, which the type checker may not see
+
+    if value.dtype.name == "bfloat16":  # which torch takes from no array
+        wide = torch.from_numpy(_laid_out(value.astype(np.float32), layout))
+        return wide.to(torch.bfloat16).to(device or "cpu")
+    return torch.from_numpy(_laid_out(value, layout)).to(device or "cpu")
+
+
+def _laid_out(value: np.ndarray, layout: str) -> np.ndarray:
+    """A copy whose entries lie in memory as the layout says."""
+    if value.ndim == 0 or layout == "contiguous":
+        return value.copy()
+    if layout == "transposed":
+        return np.asfortranarray(value) if value.ndim > 1 else value.copy()
+    between = np.logical_not(value) if value.dtype == bool else value + value.dtype.type(1)
+    return np.stack([value, between], axis=-1).reshape(*value.shape[:-1], -1)[..., ::2]
+
+
+def _accepted(function: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those options that the function has a parameter for."""
+    if not options:
+        return {}
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # of many a function that is not written in Python
+        return {}
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return dict(options)
+    return {name: value for name, value in options.items() if name in parameters}
+
+
+def _parameters(function: Callable[..., Any], options: Mapping[str, Any]) -> list[str] | None:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    positional = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty]
+    return [p.name for p in positional if p.name not in options]
+
+
+def _complaint(
+    error: BaseException, function: Callable[..., Any], names: Sequence[str], options: Mapping[str, Any]
+) -> str:
+    try:
+        inspect.signature(function).bind(*names, **options)
+    except TypeError:
+        takes = str(inspect.signature(function))
+        return f"takes {takes}, and is called with the {len(names)} arguments ({', '.join(names)})"[:_SENTENCE]
+    except ValueError:
+        pass
+    code = getattr(function, "__code__", None)
+    return f"raises {_said(error, code.co_filename if code else None)}"
+
+
+def _said(error: BaseException, file: str | None) -> str:
+    """The error as a person says it, with the last line of the file that it came by."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    message = " ".join(str(error).split())[:_SENTENCE]
+    return type(error).__name__ + f": {message}" * bool(message) + (f" (line {lines[-1]})" if lines else "")
+
+
+def as_array(result: Any) -> np.ndarray:
+    """Whatever holds numbers as a NumPy array: arrays, tensors on any device, nested lists of numbers."""
+    if hasattr(result, "detach"):  # a tensor of torch
+        result = result.detach().cpu()
+        if str(result.dtype) == "torch.bfloat16":
+            import ml_dtypes
+
+            return result.float().numpy().astype(ml_dtypes.bfloat16)
+        return result.resolve_conj().numpy()
+    if isinstance(result, (list, tuple)) and any(hasattr(part, "detach") for part in result):
+        return np.stack([as_array(part) for part in result])
+    return np.asarray(result)
+
+
+def _judgeable(result: Any, expected: str, name: str) -> Outcome:
+    """An array of numbers, or what is wrong with it; `name` is which of several results it is."""
+    which = f" for {name}" * bool(name)
+    if expected == "none":
+        return _judged_none(result, which)
+    try:
+        array = as_array(result)
+    except Exception as error:  # a stranger's object may raise anything; it becomes the verdict, with the error in it
+        ragged = isinstance(error, ValueError) and isinstance(result, (list, tuple))
+        what = " of parts of different shapes" if ragged else f" ({_short(error)})"
+        what = f"returns a {type(result).__name__}{what}{which}, not an array of numbers"
+        return Fault("wrong-type", what, _short(result))
+    real = array.dtype.kind in "biuf" or array.dtype.name in ("bfloat16", "float16")
+    if not real and not (expected == "complex" and array.dtype.kind == "c"):
+        of = f" of {array.dtype}" if hasattr(result, "dtype") or array.dtype.kind == "c" else ""
+        what = "None" if result is None else f"a {type(result).__name__}{of}"
+        return Fault("wrong-type", f"returns {what}{which}, not an array of {expected} numbers", _short(result))
+    return array.copy()
+
+
+def _judged_none(result: Any, which: str) -> Outcome:
+    """The gradient of integers: None, or the zeros that some frameworks have in its place."""
+    if result is None or str(getattr(result, "dtype", "")).startswith("[('float0'"):
+        return np.zeros(0)
+    try:
+        if not np.any(as_array(result)):
+            return np.zeros(0)
+    except Exception:  # a stranger's object may raise anything; it is no None, which the verdict says
+        pass
+    what = f"returns a {type(result).__name__}{which}, which consists of integers: its gradient is None"
+    return Fault("wrong-type", what, _short(result))
+
+
+def _short(value: Any) -> str:
+    try:
+        text = " ".join(repr(value).split())
+    except Exception as error:  # a stranger's repr may raise anything too, and that is then printed
+        text = f"<{type(value).__name__} whose repr raises {type(error).__name__}>"
+    return text if len(text) <= 200 else text[:200] + " ..."
+
+
+# What follows is for the process of its own. It answers on a pipe that only it knows, so that what the
+# candidate prints goes elsewhere. A message is the length of its head, the head in JSON, and the plain
+# bytes of its arrays.
+
+
+def plain_value(value: Any) -> Any:
+    """The value of a static argument as JSON has it, tuples apart from lists.
+
+    **Raises:** `TypeError` for a value that cannot be sent to another process.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if type(value) in (tuple, list):
+        return [type(value).__name__, *map(plain_value, value)]
+    raise TypeError(f"{_short(value)}, a static argument, cannot be sent to another process: it is a {type(value)}")
+
+
+def _from_plain(plain: Any) -> Any:
+    """The value that `plain_value` has written."""
+    if not isinstance(plain, list):
+        return plain
+    return {"tuple": tuple, "list": list}[plain[0]](map(_from_plain, plain[1:]))
+
+
+def send(pipe: BinaryIO, head: dict[str, Any], payload: bytes = b"") -> None:
+    """Write one message."""
+    encoded = json.dumps(head).encode()
+    pipe.write(struct.pack("<I", len(encoded)) + encoded + payload)
+    pipe.flush()
+
+
+def receive(pipe: BinaryIO) -> dict[str, Any] | None:
+    """Read the head of one message, None at the end."""
+    length = pipe.read(4)
+    return json.loads(pipe.read(struct.unpack("<I", length)[0])) if len(length) == 4 else None
+
+
+def _called(function: Callable[..., Any], form: Form, values: Sequence[Any]) -> tuple[list[Outcome], str]:
+    try:
+        return call(function, form, values)
+    except BaseException as error:  # KeyboardInterrupt, say: here it is only the candidate's
+        return [Fault("raises", f"raises {_said(error, None)}")] * len(form.expects), ""
+
+
+def _form(plain: Sequence[Any]) -> Form:
+    """The form that has come as JSON."""
+    form = Form(*plain)
+    return form._replace(options={name: _from_plain(value) for name, value in form.options.items()})
+
+
+def serve(path: str, requests: BinaryIO, answers: BinaryIO, memory: int) -> None:
+    """Load a file, say what it offers, and answer requests to call it until there are no more."""
+    if memory:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    try:
+        offered = functions(load(path))
+    except BaseException as error:
+        send(answers, {"error": _said(error, str(Path(path).resolve()))})
+        return
+    send(answers, {"functions": list(offered)})
+    while request := receive(requests):
+        batch = [_values(requests, argument) for argument in request["arguments"]]
+        form = _form(request["form"])
+        function = offered[request["function"]]
+        for values in zip(*batch, strict=True) if batch else [()] * request["count"]:
+            _answer(answers, form, *_called(function, form, values))
+
+
+def _answer(pipe: BinaryIO, form: Form, outcomes: Sequence[Outcome], writes: str) -> None:
+    """Send what came of one call: a message for each array that is looked at."""
+    looked_at = sum(expected != "any" for expected in form.expects)
+    for outcome in outcomes[:looked_at]:
+        if isinstance(outcome, Fault):
+            send(pipe, {"fault": list(outcome)})
+        else:
+            described = {"dtype": outcome.dtype.name, "shape": outcome.shape, "writes": writes}
+            send(pipe, described, outcome.tobytes())
+
+
+def _values(pipe: BinaryIO, described: Mapping[str, Any]) -> Iterable[Any]:
+    """An argument for all instances: an array, or those of Python's values that a static one has."""
+    if "values" in described:
+        return [_from_plain(value) for value in described["values"]]
+    return _array(pipe, described["dtype"], described["shape"])
+
+
+def _array(pipe: BinaryIO, dtype: str, shape: Sequence[int]) -> np.ndarray:
+    if dtype == "bfloat16":
+        import ml_dtypes
+
+        actual: Any = ml_dtypes.bfloat16
+    else:
+        actual = np.dtype(dtype)
+    size = np.empty(shape, actual).nbytes
+    return np.frombuffer(pipe.read(size), actual).reshape(shape)
+
+
+if __name__ == "__main__":
+    # The candidate gets neither end of the conversation: its own input is empty.
+    requests = os.fdopen(os.dup(0), "rb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    serve(sys.argv[1], requests, os.fdopen(int(sys.argv[2]), "wb"), int(sys.argv[3]))

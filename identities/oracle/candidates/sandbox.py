@@ -1,0 +1,272 @@
+"""A stranger's code in a process of its own, with limits of time and memory; only arrays come back.
+
+The other side is `calling`, run as a program. What it sends is never trusted: the head of a message is JSON,
+read field by field, and an array is plain bytes with a dtype and a shape. Nothing is unpickled, and the
+candidate's file is never imported here. POSIX only.
+"""
+
+import contextlib
+import json
+import math
+import os
+import selectors
+import signal
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from identities.claim import Claim
+from identities.oracle.candidates import calling
+from identities.oracle.candidates.calling import Answers, Fault, Form, Outcome
+from identities.oracle.candidates.local import collected, form_of, with_static
+from identities.oracle.draw.shapes import Shape
+from identities.oracle.draw.values import Batch
+
+_DTYPES = (
+    *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+    *("float64", "float32", "float16", "bfloat16", "float128"),
+)
+_COMPLEX = ("complex64", "complex128", "complex256")
+_KINDS = ("raises", "wrong-type", "mutates-arguments")
+_DISTURBED = "disturbs the connection to the judge"
+_LARGEST_HEAD, _LARGEST_ARRAY = 1 << 20, 1 << 26
+_AT_ONCE = 1 << 16  # bytes, which is what a pipe holds
+
+# Needs no file of its own, and knows of files beyond the first 1024.
+_Selector = getattr(selectors, "PollSelector", selectors.DefaultSelector)
+
+
+class CannotLoadError(ValueError):
+    """A file of candidates cannot be loaded within the limits; why, in words."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one candidate may use: seconds in all, and bytes of address space, 0 for any number."""
+
+    seconds: float
+    memory: int
+
+
+class _Ended(Exception):
+    """The process gives no more answers; why, as a fault."""
+
+    def __init__(self, fault: Fault):
+        super().__init__(fault.sentence)
+        self.fault = fault
+
+
+class Sandbox:
+    """One file loaded in a process of its own. As a context manager, it ends the process at the end.
+
+    **Raises:** `CannotLoadError` if the file cannot be loaded within the limits.
+    """
+
+    def __init__(self, file: str, limits: Limits, arrays: str = "numpy"):
+        self._limits, self.arrays = limits, arrays
+        self._left = limits.seconds  # of waiting for the process; what the judge takes for itself is free
+        self._fault: Fault | None = None
+        self._answers, theirs = os.pipe()
+        self._buffer = bytearray()
+        program = [sys.executable, "-P", calling.__file__, file, str(theirs), str(limits.memory)]
+        # 64-bit types, as the judge has them; and a process group, which can be ended as a whole.
+        self._process = subprocess.Popen(
+            program,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[theirs],
+            start_new_session=True,
+            env=os.environ | {"JAX_ENABLE_X64": "true", "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+        os.close(theirs)
+        self.functions = self._load(file)
+
+    def _load(self, file: str) -> list[str]:
+        try:
+            head = self._head()
+            if "error" in head:
+                raise _Ended(Fault("raises", _plain(head["error"])))
+            if not isinstance(head.get("functions"), list):
+                raise _Ended(Fault("crash", _DISTURBED))
+            return [_plain(name) for name in head["functions"]]
+        except _Ended as ended:
+            self.close()
+            raise CannotLoadError(f"{file} cannot be loaded: {ended.fault.sentence}") from None
+
+    def __enter__(self) -> "Sandbox":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process, and those that it started in its group."""
+        if self._answers < 0:
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        with contextlib.suppress(OSError):
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+        self._process.wait()
+        os.close(self._answers)
+        self._answers = -1
+
+    def candidate(self, function: str, strict: bool = False) -> "Sandboxed":
+        """One function of the file, to be judged; if `strict`, it may not write to its arguments."""
+        return Sandboxed(self, function, strict)
+
+    def call(self, function: str, form: Form, batch: Batch, most: list[int]) -> tuple[list[list[Outcome]], str]:
+        """What the function makes of a batch: for each instance an outcome an array, and what it wrote to.
+
+        Once the process has ended, every call says so.
+
+        **Arguments:**
+
+        - `most`: for each array that is to come back, how many bytes it may have.
+        """
+        count = len(next(iter(batch.values()), ()))
+        expected = [kind for kind in form.expects if kind != "any"]
+        called: list[list[Outcome]] = []
+        writes = ""
+        try:
+            if self._fault:
+                raise _Ended(self._fault)
+            self._ask(function, form, batch, count)
+            while len(called) < count:
+                answered = [self._outcome(kind, size) for kind, size in zip(expected, most, strict=True)]
+                called.append([outcome for outcome, _ in answered])
+                writes = next((name for _, name in answered if name), writes)
+        except _Ended as ended:
+            self._fault = ended.fault
+            none: list[Outcome] = [ended.fault for _ in expected]
+            called += [none] * (count - len(called))
+        return called, writes if writes in [name for name, _ in form.parameters] else ""
+
+    def _ask(self, function: str, form: Form, batch: Batch, count: int) -> None:
+        described = [_described(values) for values in batch.values()]
+        form = form._replace(options={name: calling.plain_value(value) for name, value in form.options.items()})
+        request = {"function": function, "form": form, "arguments": described, "count": count}
+        head = json.dumps(request).encode()
+        arrays = b"".join(values.tobytes() for values in batch.values() if values.dtype.kind != "O")
+        message = memoryview(struct.pack("<I", len(head)) + head + arrays)
+        assert self._process.stdin is not None
+        pipe = self._process.stdin.fileno()
+        os.set_blocking(pipe, False)
+        while message:
+            self._wait(pipe, selectors.EVENT_WRITE)
+            with contextlib.suppress(BlockingIOError):
+                try:
+                    message = message[os.write(pipe, message[:_AT_ONCE]) :]
+                except BrokenPipeError:
+                    raise _Ended(self._crash()) from None
+
+    def _outcome(self, expected: str, most: int) -> tuple[Outcome, str]:
+        """One array of one instance, and what the candidate says that it wrote to."""
+        head = self._head()
+        try:
+            if "fault" in head:
+                kind, sentence, got = map(_plain, head["fault"])
+                return Fault(kind if kind in _KINDS else "raises", sentence, got), ""
+            dtype, shape = head["dtype"], tuple(map(int, head["shape"]))
+            known = _DTYPES + _COMPLEX * (expected == "complex")
+            if dtype not in known or min(shape, default=0) < 0 or len(shape) > 32:
+                raise ValueError
+            actual = jnp.dtype(dtype) if dtype == "bfloat16" else np.dtype(dtype)
+            size = math.prod(shape) * actual.itemsize
+            if size > max(most, _LARGEST_ARRAY):
+                raise ValueError
+            return np.frombuffer(self._read(size), actual).reshape(shape), _plain(head.get("writes", ""))
+        except (KeyError, TypeError, ValueError, OverflowError):
+            raise _Ended(Fault("wrong-type", "returns what is no array of a sensible size")) from None
+
+    def _head(self) -> dict[str, Any]:
+        (length,) = struct.unpack("<I", self._read(4))
+        try:
+            if length > _LARGEST_HEAD:
+                raise ValueError
+            head = json.loads(self._read(length))
+            if not isinstance(head, dict):
+                raise ValueError
+        except (ValueError, RecursionError):
+            raise _Ended(Fault("crash", _DISTURBED)) from None
+        return head
+
+    def _read(self, size: int) -> bytes:
+        while len(self._buffer) < size:
+            self._wait(self._answers, selectors.EVENT_READ)
+            received = os.read(self._answers, _AT_ONCE)
+            if not received:
+                raise _Ended(self._crash())
+            self._buffer += received
+        read = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return read
+
+    def _wait(self, file: int, event: int) -> None:
+        """Until the file is ready, as long as there is time left."""
+        started = time.monotonic()
+        with _Selector() as selector:
+            selector.register(file, event)
+            ready = selector.select(max(self._left, 0.0))
+        self._left -= time.monotonic() - started
+        if not ready:
+            self.close()
+            limit = f"{self._limits.seconds:g} s"
+            raise _Ended(Fault("timeout", f"does not finish within {limit} (--time-limit)"))
+
+    def _crash(self) -> Fault:
+        try:
+            code = self._process.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            return Fault("crash", "cuts the connection to the judge")
+        if code < 0:
+            return Fault("crash", f"ends its process with {signal.Signals(-code).name}")
+        return Fault("crash", f"ends its process, with exit code {code}")
+
+
+@dataclass(frozen=True)
+class Sandboxed:
+    """One function of a file, as a candidate."""
+
+    sandbox: Sandbox
+    function: str
+    strict: bool = False
+
+    def __call__(
+        self, claim: Claim, shape: Shape, batches: Mapping[str, Batch], layout: str = "contiguous"
+    ) -> dict[str, Answers]:
+        form = form_of(claim, shape, self.sandbox.arrays, layout, self.strict)
+        given = {dtype: with_static(claim, shape, batch) for dtype, batch in batches.items()}
+        return {dtype: self._answers(claim, shape, form, batch) for dtype, batch in given.items()}
+
+    def _answers(self, claim: Claim, shape: Shape, form: Form, batch: Batch) -> Answers:
+        leaves = zip(claim.gives.leaves, form.expects, strict=True)
+        most = [_most_bytes(shape.of(leaf)) for leaf, expected in leaves if expected != "any"]
+        called, writes = self.sandbox.call(self.function, form, batch, most)
+        return collected(claim, form, called, writes)
+
+
+def _most_bytes(shape: tuple[int, ...]) -> int:
+    """More than a right result of that shape has in any dtype."""
+    return 64 * math.prod(shape)
+
+
+def _described(values: np.ndarray) -> dict[str, Any]:
+    """An argument as the head of a request has it; static ones, whose values are Python's, by themselves."""
+    if values.dtype.kind == "O":
+        return {"values": [calling.plain_value(value) for value in values]}
+    return {"dtype": values.dtype.name, "shape": values.shape}
+
+
+def _plain(text: object) -> str:
+    """What a stranger has to say, in one line, without control characters, and not for ever."""
+    return "".join(c if c.isprintable() else " " for c in " ".join(str(text).split()))[:1000]

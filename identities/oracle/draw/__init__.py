@@ -1,0 +1,1 @@
+"""Random shapes and values, from what a claim says of its arguments."""

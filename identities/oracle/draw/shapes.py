@@ -1,0 +1,229 @@
+"""Shapes: random sizes of the dimensions of a claim, small ones first, and larger ones where tiles end."""
+
+import functools
+import itertools
+import math
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from identities.claim import Claim
+from identities.dimensions import describe, names_in, shape_of, size_of
+from identities.signature import Argument
+
+LARGEST = 6
+"""The largest size that a dimension takes by default: enough to tell every index from every other."""
+
+_BEYOND_TILES = (133, 139, 143, 146, 149, 137, 141, 145)
+"""Sizes beyond a tile of 32, 64 or 128, multiples of none of them, and all different."""
+
+_ENTRIES = 100_000
+"""About how many entries an array has at the larger shapes."""
+
+Sizes = Mapping[str, Iterable[int]]
+"""Sizes that a user wants to be tried, by the name of the dimension."""
+
+
+@dataclass(frozen=True, order=True)
+class Shape:
+    """A size for every dimension name, which of its forms an array with several takes, and which options are chosen.
+
+    `options` has for every static argument which of its values is meant.
+    """
+
+    sizes: tuple[tuple[str, int], ...]
+    form: int = 0
+    options: tuple[tuple[str, int], ...] = ()
+
+    def of(self, argument: Argument) -> tuple[int, ...]:
+        return shape_of(argument.dims(self.form), dict(self.sizes))
+
+    def static(self, claim: Claim) -> dict[str, Any]:
+        """The values of static arguments."""
+        chosen = dict(self.options)
+        return {option.name: option.values[chosen[option.name]] for option in claim.options}
+
+    def resized(self, name: str, size: int) -> "Shape":
+        """The same with another size of one dimension."""
+        return Shape(tuple((n, size if n == name else s) for n, s in self.sizes), self.form, self.options)
+
+    @property
+    def total(self) -> int:
+        """A measure of size, to order shapes by."""
+        return sum(size for _, size in self.sizes)
+
+    def described(self, claim: Claim) -> str:
+        """As in `n = 3, causal = True`."""
+        used = _used(claim, self.form)
+        sizes = [f"{name} = {size}" for name, size in self.sizes if name in used]
+        options = [f"{name} = {value!r}" for name, value in self.static(claim).items() if name not in dict(self.sizes)]
+        return ", ".join(sizes + options) or "scalars"
+
+    def __str__(self) -> str:
+        chosen = "".join(f", {name} #{number}" for name, number in self.options if name not in dict(self.sizes))
+        return (", ".join(f"{name} = {size}" for name, size in self.sizes) or "scalars") + chosen
+
+
+def _arrays(claim: Claim) -> tuple[Argument, ...]:
+    return (*claim.arguments, *claim.gives.leaves, *claim.signature.returns.leaves)
+
+
+@functools.cache
+def _used(claim: Claim, form: int) -> frozenset[str]:
+    return frozenset(name for a in _arrays(claim) for dim in a.dims(form) for name in names_in(dim))
+
+
+def shrinkable(claim: Claim, shape: Shape) -> list[str]:
+    """The dimensions that may have other sizes: those that are no options, and that arrays of this form have."""
+    fixed, used = {option.name for option in claim.options}, _used(claim, shape.form)
+    return [name for name, _ in shape.sizes if name not in fixed and name in used]
+
+
+def admitted(claim: Claim, shape: Shape) -> bool:
+    """Whether every array has a size of at least one there, and members in its domain."""
+    sizes = dict(shape.sizes)
+    for a in _arrays(claim):
+        found = tuple(size_of(dim, sizes) for dim in a.dims(shape.form))
+        if min(found, default=1) < 1 or not a.domain.at(sizes).admits(found):
+            return False
+    return True
+
+
+def _small_enough(claim: Claim, shape: Shape) -> bool:
+    return all(max(shape.of(a), default=1) <= a.domain.largest for a in claim.arguments)
+
+
+def draw_shapes(claim: Claim, count: int, seed: int, sizes: Sizes | None = None) -> list[Shape]:
+    """That many different random shapes, or as many as there are; more where every listed size or option wants one.
+
+    With four and more, tall, wide, square and single-entry ones are among them, wherever the domains
+    of the arguments admit them.
+
+    **Raises:** `ValueError` for sizes of dimensions that do not exist, and where no shape at all is admitted.
+    """
+    listed = {name: _listed(name, values) for name, values in (sizes or {}).items()}
+    if unknown := listed.keys() - set(claim.dimensions):
+        raise ValueError(f"sizes: there is no dimension {min(unknown)!r}; there are {', '.join(claim.dimensions)}")
+    combinations = list(itertools.product(*[range(len(option.values)) for option in claim.options]))
+    every = math.prod(len(option.values) for option in claim.options if option.every)
+    wanted = max(count, *[len(values) for values in listed.values()], 2 * every if every > 1 else 1)
+    found: dict[Shape, None] = {}
+    for i, (drawn, form) in enumerate(_candidates(claim.dimensions, claim.forms, wanted, seed)):
+        number = len(found)
+        drawn |= {name: values[(number + i // 64) % len(values)] for name, values in listed.items()}
+        chosen = _chosen(claim, combinations[number % len(combinations)])
+        integers = {n: v for n, v in chosen.static(claim).items() if isinstance(v, int) and not isinstance(v, bool)}
+        shape = Shape(tuple((drawn | integers).items()), form, chosen.options)
+        if admitted(claim, shape) and (listed or _small_enough(claim, shape)):
+            found[shape] = None
+        if len(found) == wanted:
+            break
+    if not found:
+        raise ValueError(
+            f"no shape can be drawn for {claim.name}: its dimensions, domains and sizes admit none of "
+            + ", ".join(f"{a.name} {describe(a.dims(0))}" for a in claim.arguments)
+        )
+    return list(found)
+
+
+def _chosen(claim: Claim, numbers: Sequence[int]) -> Shape:
+    return Shape((), 0, tuple((option.name, n) for option, n in zip(claim.options, numbers, strict=True)))
+
+
+def _listed(name: str, values: Any) -> list[int]:
+    listed = [values] if isinstance(values, int) else list(values)
+    if not listed or not all(isinstance(size, (int, np.integer)) and size > 0 for size in listed):
+        raise ValueError(f"sizes: {name} must be whole numbers of at least one, got {values!r}")
+    return [int(size) for size in listed]
+
+
+def _candidates(dims: tuple[str, ...], forms: int, count: int, seed: int) -> Iterator[tuple[dict[str, int], int]]:
+    """Sizes for all names and a form, without end for practical purposes: corners, then random ones, then larger ones.
+
+    Claims whose dimensions have the same names share their shapes, and so their witnesses.
+    """
+    if not dims:
+        yield from (({}, form) for form in range(forms))
+        return
+    rng = np.random.default_rng([seed, zlib.crc32(repr((dims, forms)).encode())])
+    n = len(dims)
+    some = rng.choice(np.arange(2, max(LARGEST, n + 1) + 1), (2, n), replace=False) if 2 * n < LARGEST else None
+    tall = sorted(some[0] if some is not None else _unlike(rng, n), reverse=True)
+    wide = sorted(some[1] if some is not None else _unlike(rng, n))
+    for i, corner in enumerate((tall, wide, [int(rng.integers(2, LARGEST + 1))] * n, [1] * n)):
+        yield dict(zip(dims, map(int, corner), strict=True)), i % forms
+    for largest in (LARGEST, 2 * LARGEST, 8 * LARGEST):
+        for _ in range(64 + 16 * count):
+            yield dict(zip(dims, map(int, rng.integers(1, largest + 1, n)), strict=True)), int(rng.integers(forms))
+
+
+def _unlike(rng: np.random.Generator, n: int) -> list[int]:
+    """Sizes from two on, all different, as small as may be."""
+    return [int(size) for size in rng.permutation(np.arange(2, max(LARGEST, n + 1) + 1))[:n]]
+
+
+def larger_shapes(
+    claim: Claim, fits: Sequence[Shape], work: float, equations: Callable[[Shape], int]
+) -> list[Shape]:
+    """Few shapes at which every dimension, in one of them at least, is larger than a tile.
+
+    **Arguments:**
+
+    - `fits`: the shapes that have been tried, for their forms and options.
+    - `work`: how many times the work of the largest of those may be done, where work is the product of all sizes.
+    - `equations`: how long the function's program is at a shape.
+    """
+    base = max(fits, key=lambda shape: (len(_used(claim, shape.form)), _work(claim, shape)))
+    limit = work * max(_work(claim, shape) for shape in fits)
+    small = base
+    for i, name in enumerate(shrinkable(claim, base)):
+        small = _if_admitted(claim, small.resized(name, 2 + i % 2), small)
+    shapes: list[Shape] = []
+    # A Python loop over a dimension makes a program that takes minutes to compile where the dimension is large.
+    left = [name for name in shrinkable(claim, base) if not _unrolled(claim, small, name, equations)]
+    while left:
+        shape, grown = small, []
+        for i, name in enumerate(left):
+            larger = shape.resized(name, _BEYOND_TILES[i % len(_BEYOND_TILES)])
+            if _bearable(claim, larger, limit):
+                shape, grown = larger, [*grown, name]
+        if not grown:
+            left = left[1:]  # which has to stay small
+            continue
+        shapes.append(shape)
+        left = [name for name in left if name not in grown]
+    return list(dict.fromkeys(shapes))
+
+
+def _unrolled(claim: Claim, shape: Shape, name: str, equations: Callable[[Shape], int]) -> bool:
+    sizes = (dict(shape.sizes)[name] + more for more in (0, 1, 2))
+    lengths = {equations(s) for size in sizes if admitted(claim, s := shape.resized(name, size))}
+    return len(lengths) > 1 and max(lengths) - min(lengths) > 2
+
+
+def _work(claim: Claim, shape: Shape) -> float:
+    used = _used(claim, shape.form)
+    return math.prod(size for name, size in shape.sizes if name in used)
+
+
+def _bearable(claim: Claim, shape: Shape, limit: float) -> bool:
+    return (
+        admitted(claim, shape)
+        and _small_enough(claim, shape)
+        and all(math.prod(shape.of(a)) <= _ENTRIES for a in _arrays(claim))
+        and _work(claim, shape) <= limit
+    )
+
+
+def _if_admitted(claim: Claim, shape: Shape, otherwise: Shape) -> Shape:
+    return shape if admitted(claim, shape) else otherwise
+
+
+def around(*tiles: int) -> list[int]:
+    """The sizes at, just below and just above a tile and twice a tile, for `sizes`: `around(32)` is 31, 32, 33, 63, 64, 65."""
+    if not tiles or not all(isinstance(tile, int) and tile > 1 for tile in tiles):
+        raise ValueError(f"around takes sizes of tiles, whole numbers above one, got {tiles!r}")
+    return sorted({times * tile + more for tile in tiles for times in (1, 2) for more in (-1, 0, 1)})

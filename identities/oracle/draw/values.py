@@ -1,0 +1,165 @@
+"""Values: random arguments of a shape, and copies of them that have moved by their rounding."""
+
+import zlib
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+import numpy as np
+
+from identities.claim import Claim
+from identities.oracle.draw.shapes import Shape
+from identities.signature import Argument
+
+Batch = dict[str, np.ndarray]
+"""Many instances side by side: each argument's values along a leading axis."""
+
+REGIMES = ("small", "ordinary", "simple", "large")
+"""The characters that values come in, by their size; every regime is judged with scales of its own."""
+
+_COMPLEX = {"float64": "complex128", "float32": "complex64"}
+
+
+def regimes(exact: bool) -> tuple[str, ...]:
+    """Exact identities meet integers only, since those are what they are exact on."""
+    return ("integers",) if exact else REGIMES
+
+
+def draw_values(claim: Claim, shape: Shape, dtype: str, each: int, seed: int, exact: bool = False) -> Batch:
+    """So many random instances of each regime, one regime after the other, in one dtype.
+
+    The same claim, shape, dtype and seed give the same values.
+
+    **Raises:** `ValueError` for complex arguments in a dtype that has no complex numbers, and for integers of which
+    nobody said what they are.
+    """
+    rng = np.random.default_rng([seed, zlib.crc32(f"{claim.name} {shape} {dtype}".encode())])
+    sizes = dict(shape.sizes)
+
+    def noise(a: Argument) -> np.ndarray:
+        found = [_noise(rng, (each, *shape.of(a)), regime, dtype) for regime in regimes(exact)]
+        return np.concatenate(found)
+
+    def draw(a: Argument) -> np.ndarray:
+        if a.values == "complex":
+            return a.domain.project(noise(a) + 1j * noise(a)).astype(complex_of(a.name, dtype))
+        drawn = a.domain.at(sizes).project(noise(a))
+        if a.values == "floating":
+            return drawn.astype(jnp.dtype(dtype))
+        if a.values == "integer" and a.domain.values is None and not a.domain.requires:
+            raise ValueError(
+                f"argument {a.name} consists of integers: say with `domains` which, as in "
+                f"domains={{{a.name!r}: identities.domains.index('k')}} for those from 0 to below the size of k"
+            )
+        if a.values == "boolean":
+            return np.asarray(drawn > 0 if drawn.dtype != bool else drawn)
+        return drawn.astype(np.int64)
+
+    return {a.name: draw(a) for a in claim.arguments}
+
+
+def complex_of(name: str, dtype: str) -> np.dtype:
+    """The complex dtype of a floating one.
+
+    **Raises:** `ValueError` where there is none.
+    """
+    if dtype not in _COMPLEX:
+        raise ValueError(f"argument {name} is complex, and there are no complex numbers of {dtype}")
+    return np.dtype(_COMPLEX[dtype])
+
+
+def _noise(rng: np.random.Generator, shape: tuple[int, ...], regime: str, dtype: str) -> np.ndarray:
+    if regime == "integers":
+        width = exact_half_width(dtype)
+        return rng.integers(-width, width + 1, shape).astype(float)
+    if regime == "simple":  # zeros, ties, and numbers that a person can check by head
+        return rng.integers(-2, 3, shape).astype(float)
+    # float16 ends at 65504, which exp reaches at 11.
+    large = 1.5 if dtype == "float16" else 3.0
+    return rng.standard_normal(shape) * {"small": 0.125, "ordinary": 1.0, "large": large}[regime]
+
+
+def exact_half_width(dtype: str) -> int:
+    """The largest integer that an exact identity is put to the test with, in a dtype.
+
+    A quarter of the significand, less a bit: a product of four such integers, summed over sixteen
+    terms, is still an integer that the dtype holds.
+    """
+    return 2 ** ((jnp.finfo(dtype).nmant + 1) // 4 - 1)
+
+
+def wide(batch: Batch) -> Batch:
+    """The same numbers in float64, and complex ones in complex128; integers and booleans as they are."""
+
+    def widened(values: np.ndarray) -> np.ndarray:
+        if values.dtype.kind == "c":
+            return values.astype(np.complex128)
+        return values if values.dtype.kind in "iub" else values.astype(np.float64)
+
+    return {name: widened(values) for name, values in batch.items()}
+
+
+def perturbed(claim: Claim, shape: Shape, batch: Batch, relative: float, seed: int) -> list[Batch]:
+    """Four copies of a wide batch, in which every number has moved by that relative amount, up or down.
+
+    The amount is relative to the entry, or to the norm of a matrix whose domain is normwise. The
+    signs are random but for this: over the four copies, the signs of an entry are orthogonal to those of
+    its neighbours. So what the root mean square over the copies measures is the sum of squares of the
+    entries' effects, and hardly ever a cancellation among them. Integers and booleans stay, and nothing leaves
+    its domain.
+    """
+    rng = np.random.default_rng(seed)
+    copies: list[Batch] = [{}, {}, {}, {}]
+    entries = 0
+    for a in claim.arguments:
+        values = batch[a.name]
+        if not a.moves:
+            copies = [copy | {a.name: values} for copy in copies]
+            continue
+        parts = real_parts(values)
+        random = rng.choice((-relative, relative), parts.shape)
+        columns = (entries + np.arange(parts[0].size)) % 4
+        entries += parts[0].size
+        scale = np.linalg.norm(values, 2, axis=(1, 2), keepdims=True) if a.domain.normwise else parts
+        for copy, row in zip(copies, _HADAMARD, strict=True):
+            steps = scale * random * row[columns].reshape(parts.shape[1:])
+            copy[a.name] = moved(a, shape, values, complex_parts(steps, values))
+    return copies
+
+
+_HADAMARD = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]])
+
+
+def moved(a: Argument, shape: Shape, values: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Values after a small step; where that leaves the domain, after the opposite one, or after none."""
+    there = values + steps
+    if a.domain.interior:
+        return there
+    contains = a.domain.at(dict(shape.sizes)).contains
+    for others in (values - steps, values):
+        left = [i for i, value in enumerate(there) if not bool(contains(jnp.asarray(value)))]
+        there[left] = others[left]
+    return there
+
+
+def tiny_steps(a: Argument, values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Random steps of the thirteenth digit; at zero as large as at one, unless the domain may end there."""
+    parts = real_parts(values)
+    free = a.domain.interior and not a.domain.requires
+    scale = np.where(parts == 0, 1.0 if free or not a.domain.interior else 0.0, parts)
+    return complex_parts(1e-13 * rng.uniform(-1, 1, parts.shape) * scale, values)
+
+
+def real_parts(values: np.ndarray) -> np.ndarray:
+    """Complex numbers as pairs of real ones along a last axis; real ones as they are."""
+    return np.stack([values.real, values.imag], axis=-1) if values.dtype.kind == "c" else values
+
+
+def complex_parts(parts: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """Pairs of real numbers as complex ones, if that is what the other array has."""
+    return parts[..., 0] + 1j * parts[..., 1] if like.dtype.kind == "c" else parts
+
+
+def of_simple_values(values: Sequence[np.ndarray]) -> tuple[int, float]:
+    """A key to sort instances by, whole numbers before fractions and small ones before large ones."""
+    entries = np.concatenate([real_parts(np.asarray(v)).astype(float).ravel() for v in values] or [np.zeros(0)])
+    return int((entries != np.round(entries)).sum()), float(np.abs(entries).sum())

@@ -1,0 +1,1 @@
+"""What is right: linear maps, witnesses, and the unit of rounding."""

@@ -1,0 +1,1 @@
+"""Compiling, keeping and sharing the oracle's own programs."""

@@ -1,0 +1,86 @@
+"""Verdicts as text that a person reads."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from identities.oracle.verdict.verification import CandidateMismatch, Counterexample, Verification
+
+
+def explain(verification: "Verification", statement: str = "") -> str:
+    """Why a claim failed, with its smallest counterexample and the command that repeats it."""
+    failure = verification.counterexample
+    if failure is None:
+        return f"{verification.identity} passed."
+    same = isinstance(failure.got, np.ndarray) and failure.got.shape == failure.expected.shape
+    by = f"off by {_units(failure)}" if same else "of another shape"
+    which = f", in {failure.leaf}," * bool(failure.leaf)
+    lines = [
+        f"{verification.identity} is not what {failure.witness} says{which}{f': {statement}' * bool(statement)}",
+        f"  {failure.dtype}, {by}, for",
+        *(f"    {line}" for line in _given(failure)),
+        f"  expected {shown(failure.expected)}",
+        f"  got      {shown(failure.got)}",
+        f"  repeat with: {command(verification)}",
+    ]
+    return "\n".join(lines)
+
+
+def explain_mismatch(mismatch: "CandidateMismatch") -> str:
+    """What was asked, the counterexample, the mistake, and the command that repeats it."""
+    diagnosis = mismatch.diagnosis
+    result = f" for {mismatch.leaf}" * bool(mismatch.leaf)
+    others = [f"{leaf}: {found}" for leaf, found in mismatch.diagnoses.items() if str(found) != str(diagnosis)]
+    alike = [leaf for leaf, found in mismatch.diagnoses.items() if str(found) == str(diagnosis)]
+    which = f"{', '.join(alike)}: " * bool(mismatch.leaf)
+    lines = [
+        f"{mismatch.identity} is wrong in {mismatch.dtype}: {which}it {diagnosis.sentence}",
+        f"  asked     {mismatch.asked}" + f": {mismatch.statement}" * bool(mismatch.statement),
+        *(
+            f"  {'for' if i == 0 else '':<8}  {line}"
+            for i, line in enumerate(_given(mismatch.counterexample))
+        ),
+        f"  expected  {shown(mismatch.expected)}{result}",
+        f"  got       {shown(mismatch.got)}",
+        f"  mistake   {diagnosis.kind}" + (f", {diagnosis.factor}" if diagnosis.factor else ""),
+        *(f"  besides   {other}" for other in others),
+    ]
+    if mismatch.repeat:
+        lines.append(f"  repeat    {mismatch.repeat}")
+    return "\n".join(lines)
+
+
+def _given(failure: "Counterexample") -> Iterator[str]:
+    for name, value in failure.arguments.items():
+        yield f"{name} = {shown(value)}"
+    for name, value in failure.static.items():
+        yield f"{name} = {value!r}"
+
+
+def command(verification: "Verification") -> str:
+    """The command line that gives the same verdict again."""
+    plan = verification.plan
+    return (
+        f"identities verify {verification.identity} --dtypes {' '.join(plan.dtypes)} --shapes {plan.shapes} "
+        f"--instances {plan.instances} --seed {plan.seed} --device {plan.device.platform}"
+    )
+
+
+def _units(failure: "Counterexample") -> str:
+    return f"{failure.error:.3g} rounding units" if np.isfinite(failure.error) else "more than rounding explains"
+
+
+_WIDE = (np.float32, np.float64, np.complex64, np.complex128)
+
+
+def shown(values: "np.ndarray | str") -> str:
+    """An array in one line; what came back in words as it is."""
+    if isinstance(values, str):
+        return values
+    # As many digits as it takes to tell it from its neighbours in its own dtype: mistakes may be small.
+    values = np.asarray(values)
+    values = values if values.dtype in _WIDE or values.dtype.kind in "iub" else values.astype(np.float32)
+    text = np.array2string(values, precision=17, floatmode="unique", separator=", ", threshold=40)
+    return " ".join(text.split())

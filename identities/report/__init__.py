@@ -1,0 +1,1 @@
+"""Verdicts and catalog entries as others take them: records of JSON, tables of the terminal, and formula sheets."""

@@ -1,0 +1,117 @@
+"""Verdicts and catalog entries as data for a machine, which JSON can hold."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from identities.catalog import Identity
+from identities.oracle.candidates.grading import Grade, InternalError, NotJudged
+from identities.oracle.run.programs import describe_device
+from identities.oracle.verdict.verification import CandidateMismatch, Counterexample, Verification
+
+
+def identity_record(identity: Identity) -> dict[str, Any]:
+    """An identity; `wrt` is a list where it is the derivative by several arguments."""
+    return {
+        "name": identity.name,
+        "kind": str(identity.kind),
+        "function": f"{identity.function.__module__}.{identity.function.__name__}",
+        "closed_form": f"{identity.closed_form.__module__}.{identity.closed_form.__name__}",
+        "wrt": identity.wrt[0] if len(identity.wrt) == 1 else list(identity.wrt),
+        "statement": identity.statement,
+        "sources": [vars(source) for source in identity.sources],
+        "exact": identity.exact,
+    }
+
+
+def verification_record(verification: Verification) -> dict[str, Any]:
+    """A verdict on an identity; an infinite error is null."""
+    failure = verification.counterexample
+    return {
+        "identity": verification.identity,
+        "passed": verification.passed,
+        "shapes": verification.shapes,
+        "instances": verification.instances,
+        "errors": _errors(verification),
+        "bound_log10": verification.bound_log10,
+        "counterexample": failure
+        and {"dtype": failure.dtype, "witness": failure.witness, "error": _finite(failure.error), **_evidence(failure)},
+        "warnings": list(verification.warnings),
+        "seed": verification.plan.seed,
+        "device": describe_device(verification.plan.device),
+    }
+
+
+def grade_record(grade: Grade) -> dict[str, Any]:
+    """A verdict on a candidate; `passed` is null where the oracle went wrong itself."""
+    verdict = grade.verdict
+    record: dict[str, Any] = {"file": grade.file, "function": grade.function}
+    if isinstance(verdict, InternalError):
+        return record | {"passed": None, "error": str(verdict), "traceback": verdict.traceback}
+    if isinstance(verdict, NotJudged):
+        return record | {"passed": False, "error": str(verdict)}
+    if isinstance(verdict, CandidateMismatch):
+        return record | {"passed": False, **_mismatch(verdict)}
+    return record | {
+        "passed": True,
+        "instances": verdict.instances,
+        "errors": _errors(verdict),
+        "warnings": list(verdict.warnings),
+        "seed": verdict.plan.seed,
+    }
+
+
+def _mismatch(mismatch: CandidateMismatch) -> dict[str, Any]:
+    """What is wrong with a candidate: `diagnosis` is of the result shown; of several, `diagnoses` has each by name."""
+    failure = mismatch.counterexample
+    several = {leaf: vars(diagnosis) for leaf, diagnosis in mismatch.diagnoses.items()} if mismatch.leaf else None
+    return {
+        "dtype": failure.dtype,
+        "diagnosis": vars(mismatch.diagnosis),
+        **({"diagnoses": several} if several else {}),
+        **_evidence(failure),
+        "repeat": mismatch.repeat,
+    }
+
+
+def _evidence(failure: Counterexample) -> dict[str, Any]:
+    """The arguments and results of a counterexample; `leaf` is there where it is one of several results."""
+    return {
+        **({"leaf": failure.leaf} if failure.leaf else {}),
+        "arguments": {name: _numbers(value) for name, value in failure.arguments.items()},
+        **({"static": _static(failure.static)} if failure.static else {}),
+        "expected": _numbers(failure.expected),
+        "got": failure.got if isinstance(failure.got, str) else _numbers(failure.got),
+    }
+
+
+def _errors(verification: Verification) -> dict[str, dict[str, float | None]]:
+    return {
+        witness: {dtype: _finite(error) for dtype, error in by_dtype.items()}
+        for witness, by_dtype in verification.errors.items()
+    }
+
+
+def _finite(error: float) -> float | None:
+    return float(error) if np.isfinite(error) else None
+
+
+def _static(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as they are, if JSON has their like, and else as Python writes them."""
+    plain = (bool, int, float, str, type(None))
+    return {name: value if isinstance(value, plain) else repr(value) for name, value in options.items()}
+
+
+def _numbers(values: Any) -> Any:
+    """Numbers in nested lists; those that JSON does not have, complex ones and infinite ones, as Python writes them."""
+    if np.ndim(values):
+        return [_numbers(value) for value in values]
+    kind = np.asarray(values).dtype.kind
+    if kind == "b":
+        return bool(values)
+    if kind in "iu":
+        return int(values)
+    if kind == "c":
+        return str(complex(values))
+    return float(values) if np.isfinite(values) else str(float(values))

@@ -1,0 +1,104 @@
+"""Verdicts and catalog entries for the terminal: the cells of its tables, and all about one identity."""
+
+from collections.abc import Iterator, Sequence
+
+from identities.catalog import Identity, find
+from identities.dimensions import describe
+from identities.latex import plain
+from identities.oracle.candidates.grading import Grade
+from identities.oracle.reference.witnesses import WITNESSES
+from identities.oracle.verdict.verification import CandidateMismatch, Verification
+from identities.signature import Argument, Option
+
+
+def cells(identity: Identity, verification: Verification, dtypes: Sequence[str]) -> list[str]:
+    """A row of the table of verdicts."""
+
+    def worst(dtype: str) -> str:
+        error = max(by_dtype[dtype] for by_dtype in verification.errors.values())
+        return ("exact" if error == 0 else "differs") if identity.exact else f"{error:.2f}"
+
+    def agrees(witness: str) -> str:
+        return "yes" if verification.agrees(witness) else "NO"
+
+    return [
+        ", ".join(map(str, identity.sources)),
+        identity.name,
+        plain(identity.statement),
+        str(verification.shapes),
+        f"{verification.instances:,}",
+        *map(worst, dtypes),
+        *map(agrees, WITNESSES),
+        "passed" if verification.passed else "FAILED",
+    ]
+
+
+def grade_cells(grade: Grade) -> tuple[str, str]:
+    """Verdict and diagnosis, as the table of candidates has them."""
+    verdict = grade.verdict
+    if isinstance(verdict, CandidateMismatch):
+        return "WRONG", _mistakes(verdict)
+    if isinstance(verdict, Verification):
+        error = f"{verdict.worst:.2g} units of rounding at most, in {verdict.instances} calls"
+        return "right", "; ".join((error, *verdict.warnings))
+    return "not judged", str(verdict)
+
+
+def _mistakes(mismatch: CandidateMismatch) -> str:
+    if not mismatch.leaf:
+        return str(mismatch.diagnosis)
+    return "; ".join(f"{leaf}: {diagnosis}" for leaf, diagnosis in mismatch.diagnoses.items())
+
+
+def show(name: str) -> str:
+    """All that the catalog knows of an identity.
+
+    **Raises:** `UnknownNameError`.
+    """
+    identity = find(name)
+    function = identity.function
+    static = ", ".join(map(_option, identity.options))
+    sections = {
+        "statement": [plain(identity.statement), identity.statement],
+        "kind": [f"{identity.kind} of {function.__module__}.{function.__name__}, wrt {', '.join(identity.wrt)}"],
+        "function": [(function.__doc__ or "").strip(), f"result {_all_shapes(identity.signature.returns.leaves)}"],
+        "arguments": [", ".join(f"{a.name} {describe(a.forms[0])}{_kind_of(a)}" for a in identity.arguments)],
+        **({"static": [static]} if static else {}),
+        "returns": list(_returned(identity)),
+        "import": [f"from {identity.closed_form.__module__} import {identity.name}"],
+        "exact": ["yes: agrees bit for bit on small integers" if identity.exact else "no"],
+        "sources": [f"{s}" + f"; erratum: {s.erratum}" * bool(s.erratum) for s in identity.sources],
+        "needs": list(identity.preconditions) or ["nothing"],
+    }
+    width = max(map(len, sections))
+    lines = [identity.name, ""]
+    for title, entries in sections.items():
+        lines += [f"{title if i == 0 else '':<{width}}  {entry}" for i, entry in enumerate(entries)]
+    docstring = (identity.closed_form.__doc__ or "").strip()
+    return "\n".join([*lines, "", *(line.strip() for line in docstring.splitlines())])
+
+
+def _returned(identity: Identity) -> Iterator[str]:
+    """A line for each array that the closed form returns; the gradient of integers is None."""
+    leaves = identity.gives.leaves
+    for leaf in leaves:
+        shape = _shapes(leaf) + _kind_of(leaf) if leaf in identity.leaves else "None"
+        yield f"{leaf.name} {shape}" if len(leaves) > 1 else shape
+
+
+def _all_shapes(leaves: Sequence[Argument]) -> str:
+    named = len(leaves) > 1
+    return ", ".join(f"{leaf.name} " * named + _shapes(leaf) + _kind_of(leaf) for leaf in leaves)
+
+
+def _shapes(leaf: Argument) -> str:
+    return " or ".join(dict.fromkeys(map(describe, leaf.forms)))
+
+
+def _kind_of(a: Argument) -> str:
+    return "" if a.values == "floating" else f" {a.values}"
+
+
+def _option(option: Option) -> str:
+    values = sorted(option.values) if all(type(v) is int for v in option.values) else option.values
+    return f"{option.name}, tried with {', '.join(map(repr, values))}"
