@@ -13,7 +13,7 @@ from identities.sources import notes
 
 
 def jacobian_by_columns(
-    push_forward: Callable[[Float[Array, "n"]], Float[Array, "m"]], x: Float[Array, "n"]
+    push_forward: Callable[[Float[Array, " n"]], Float[Array, " m"]], x: Float[Array, " n"]
 ) -> Float[Array, "m n"]:
     """The Jacobian at x by its definition, column by column: column j is the jvp of e_j.
 
@@ -26,7 +26,7 @@ def jacobian_by_columns(
 
 
 def jacobian_by_rows(
-    pull_back: Callable[[Float[Array, "m"]], Float[Array, "n"]], z: Float[Array, "m"]
+    pull_back: Callable[[Float[Array, " m"]], Float[Array, " n"]], z: Float[Array, " m"]
 ) -> Float[Array, "m n"]:
     """The Jacobian by its definition, row by row: row i is the vjp of e_i.
 
@@ -66,7 +66,7 @@ def curve_jacobian(x):
 
 
 @checked
-def composition(A: Float[Array, "m k"], B: Float[Array, "k n"], x: Float[Array, "n"]) -> Float[Array, "m"]:
+def composition(A: Float[Array, "m k"], B: Float[Array, "k n"], x: Float[Array, " n"]) -> Float[Array, " m"]:
     """z = g(f(x)) with f(x) = sin(Bx) and g(y) = arctan(Ay): a general R^n -> R^k -> R^m."""
     return jnp.arctan(A @ jnp.sin(B @ x))
 

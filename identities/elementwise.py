@@ -18,10 +18,10 @@ from identities.domains import above_minus_one, nonzero, positive
 from identities.checking import checked
 from identities.sources import notes
 
-Real = Float[Array, "n"]
-Positive = Annotated[Float[Array, "n"], positive]
-Nonzero = Annotated[Float[Array, "n"], nonzero]
-AboveMinusOne = Annotated[Float[Array, "n"], above_minus_one]
+Real = Float[Array, " n"]
+Positive = Annotated[Float[Array, " n"], positive]
+Nonzero = Annotated[Float[Array, " n"], nonzero]
+AboveMinusOne = Annotated[Float[Array, " n"], above_minus_one]
 
 Derivative = Callable[[Array], Array]
 
@@ -37,7 +37,7 @@ def __getattr__(name: str) -> Any:
 D = TypeVar("D", bound=Derivative)
 
 
-def elementwise_jacobian(derivative: Derivative, x: Float[Array, "n"]) -> Float[Array, "n n"]:
+def elementwise_jacobian(derivative: Derivative, x: Float[Array, " n"]) -> Float[Array, "n n"]:
     """diag(f'(x)), the Jacobian of f applied to each entry of x, where `derivative` is f'."""
     return jnp.diag(derivative(x))
 

@@ -9,21 +9,21 @@ from identities.sources import notes
 
 
 @checked
-def matvec(W: Float[Array, "n m"], x: Float[Array, "m"]) -> Float[Array, "n"]:
+def matvec(W: Float[Array, "n m"], x: Float[Array, " m"]) -> Float[Array, " n"]:
     """z = Wx, matrix times column vector."""
     return W @ x
 
 
 @checked
 def vecmat(
-    x: Float[Array, "n"] | Float[Array, "1 n"], W: Float[Array, "n m"]
-) -> Float[Array, "m"] | Float[Array, "1 m"]:
+    x: Float[Array, " n"] | Float[Array, "1 n"], W: Float[Array, "n m"]
+) -> Float[Array, " m"] | Float[Array, "1 m"]:
     """z = xW, row vector times matrix; the row may be given as (n,) or as (1, n), and comes back alike."""
     return x @ W
 
 
 @checked
-def identity_map(x: Float[Array, "n"]) -> Float[Array, "n"]:
+def identity_map(x: Float[Array, " n"]) -> Float[Array, " n"]:
     """z = x."""
     return x
 

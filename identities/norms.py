@@ -9,7 +9,7 @@ from identities.sources import cookbook, notes
 
 
 @checked
-def squared_norm(x: Float[Array, "n"]) -> Float[Array, ""]:
+def squared_norm(x: Float[Array, " n"]) -> Float[Array, ""]:
     """J = ||x||^2 = x^T x."""
     return x @ x
 

@@ -15,8 +15,8 @@ from identities.domains import distribution
 from identities.checking import checked
 from identities.sources import notes
 
-Vector = Float[Array, "n"]
-Distribution = Annotated[Float[Array, "n"], distribution]
+Vector = Float[Array, " n"]
+Distribution = Annotated[Float[Array, " n"], distribution]
 
 
 @checked

@@ -29,19 +29,19 @@ class Descent(NamedTuple):
       (max_steps + 1,); None unless asked for.
     """
 
-    theta: Float[Array, "p"]
+    theta: Float[Array, " p"]
     steps: Int[Array, ""]
     gradient_norm: Float[Array, ""]
     converged: Bool[Array, ""]
     condition: Float[Array, ""]
-    losses: Float[Array, "steps"] | None
+    losses: Float[Array, " steps"] | None
 
 
 def gradient_descent(
     X: Float[Array, "n p"],
-    Y: Float[Array, "n"],
+    Y: Float[Array, " n"],
     *,
-    theta0: Float[Array, "p"] | None = None,
+    theta0: Float[Array, " p"] | None = None,
     step: float | None = None,
     momentum: float | Literal["nesterov"] = 0.0,
     tol: float | None = None,

@@ -8,9 +8,9 @@ from identities.catalog import hessian, jacobian
 from identities.checking import checked
 from identities.sources import notes
 
-Parameters = Float[Array, "p"]
+Parameters = Float[Array, " p"]
 Design = Float[Array, "n p"]
-Targets = Float[Array, "n"]
+Targets = Float[Array, " n"]
 
 
 def _leaves_the_caches(X: Design) -> bool:
@@ -23,7 +23,7 @@ def _leaves_the_caches(X: Design) -> bool:
     return n * p >= 1 << 22 and n >= 64 * p and p >= 32
 
 
-def residual(theta: Float[Array, "p *m"], X: Design, Y: Float[Array, "n *m"]) -> Float[Array, "n *m"]:
+def residual(theta: Float[Array, " p *m"], X: Design, Y: Float[Array, " n *m"]) -> Float[Array, " n *m"]:
     """Y - X theta, for one target or several columns of them."""
     if Y.ndim > 1 or not _leaves_the_caches(X):
         return Y - X @ theta
@@ -31,7 +31,7 @@ def residual(theta: Float[Array, "p *m"], X: Design, Y: Float[Array, "n *m"]) ->
     return jax.lax.optimization_barrier(Y - (X * theta).sum(axis=1))
 
 
-def pull_back(X: Design, r: Float[Array, "n *m"]) -> Float[Array, "p *m"]:
+def pull_back(X: Design, r: Float[Array, " n *m"]) -> Float[Array, " p *m"]:
     """X^T r, for one column or several of them."""
     if r.ndim > 1:
         return X.T @ r

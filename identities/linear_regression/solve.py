@@ -29,12 +29,12 @@ class Solution(NamedTuple):
     - `trusted`: whether theta has correct digits.
     """
 
-    theta: Float[Array, "p *m"]
+    theta: Float[Array, " p *m"]
     condition: Float[Array, ""]
     trusted: Bool[Array, ""]
 
 
-def closed_form(X: Float[Array, "n p"], Y: Float[Array, "n *m"]) -> Float[Array, "p *m"]:
+def closed_form(X: Float[Array, "n p"], Y: Float[Array, " n *m"]) -> Float[Array, " p *m"]:
     """The parameters of least loss, (X^T X)^-1 X^T Y, of shape (p,), or (p, m) for m columns of targets.
 
     Equivalent to `numpy.linalg.lstsq(X, Y)[0]` for X of full column rank. The Gram matrix of the scaled
@@ -60,7 +60,7 @@ def closed_form(X: Float[Array, "n p"], Y: Float[Array, "n *m"]) -> Float[Array,
 
 
 @jax.custom_jvp
-def _solution(X: Design, Y: Float[Array, "n *m"]) -> Solution:
+def _solution(X: Design, Y: Float[Array, " n *m"]) -> Solution:
     wide = _factorisable(X.dtype)
     solution = _solve_wide(X.astype(wide), Y.astype(wide))
     return solution._replace(theta=solution.theta.astype(X.dtype))
@@ -69,7 +69,7 @@ def _solution(X: Design, Y: Float[Array, "n *m"]) -> Solution:
 _solve = jax.jit(_solution)
 
 
-def _solve_wide(X: Design, Y: Float[Array, "n *m"]) -> Solution:
+def _solve_wide(X: Design, Y: Float[Array, " n *m"]) -> Solution:
     n, p = X.shape
     noise = jnp.finfo(X.dtype).eps * (p + math.sqrt(n))  # of an entry of X^T X, relative to the largest
     if n < p:
@@ -196,7 +196,7 @@ def _complaint(X: Array, Y: Array, solution: Solution) -> str:
     )
 
 
-def _gram_solve(X: Design, b: Float[Array, "p *m"]) -> Float[Array, "p *m"]:
+def _gram_solve(X: Design, b: Float[Array, " p *m"]) -> Float[Array, " p *m"]:
     """(X^T X)^-1 b."""
     wide = _factorisable(X.dtype)
     return cho_solve(cho_factor(gram(X.astype(wide))), b.astype(wide)).astype(b.dtype)

@@ -12,7 +12,7 @@ from identities.sources import giles, walter_lehmann
 
 
 @checked
-def singular_values(A: DistinctSingularValues) -> Float[Array, "m"]:
+def singular_values(A: DistinctSingularValues) -> Float[Array, " m"]:
     """The singular values, in descending order.
 
     Where two of them meet, or one is zero, they have no derivative. The formulas then tell the change along

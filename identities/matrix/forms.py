@@ -22,7 +22,7 @@ def inner_jacobian_x(x, a):
 
 
 @checked
-def bilinear(a: Vector, X: Matrix, b: Float[Array, "m"]) -> Scalar:
+def bilinear(a: Vector, X: Matrix, b: Float[Array, " m"]) -> Scalar:
     """a'Xb."""
     return a @ X @ b
 
@@ -34,7 +34,7 @@ def bilinear_jacobian_X(a, X, b):
 
 
 @checked
-def bilinear_transposed(a: Float[Array, "m"], X: Matrix, b: Vector) -> Scalar:
+def bilinear_transposed(a: Float[Array, " m"], X: Matrix, b: Vector) -> Scalar:
     """a'X'b."""
     return X @ a @ b
 
@@ -123,7 +123,7 @@ def squared_total_jacobian(X):
 
 
 @checked
-def gram_form(b: Float[Array, "m"], X: Matrix, c: Float[Array, "m"]) -> Scalar:
+def gram_form(b: Float[Array, " m"], X: Matrix, c: Float[Array, " m"]) -> Scalar:
     """b'X'Xc."""
     return (X @ b) @ (X @ c)
 
@@ -137,10 +137,10 @@ def gram_form_jacobian_X(b, X, c):
 @checked
 def affine_form(
     B: Float[Array, "k n"],
-    b: Float[Array, "k"],
+    b: Float[Array, " k"],
     C: Float[Array, "k l"],
     D: Float[Array, "l n"],
-    d: Float[Array, "l"],
+    d: Float[Array, " l"],
     x: Vector,
 ) -> Scalar:
     """(Bx + b)'C(Dx + d)."""
@@ -189,7 +189,7 @@ def quadratic_jacobian_x(x, B):
 
 
 @checked
-def weighted_gram_form(b: Float[Array, "m"], X: Matrix, D: Square, c: Float[Array, "m"]) -> Scalar:
+def weighted_gram_form(b: Float[Array, " m"], X: Matrix, D: Square, c: Float[Array, " m"]) -> Scalar:
     """b'X'DXc."""
     return (X @ b) @ D @ (X @ c)
 
@@ -206,7 +206,7 @@ def weighted_gram_form_jacobian_X(b, X, D, c):
 
 
 @checked
-def affine_quadratic(X: Matrix, b: Float[Array, "m"], c: Vector, D: Square) -> Scalar:
+def affine_quadratic(X: Matrix, b: Float[Array, " m"], c: Vector, D: Square) -> Scalar:
     """(Xb + c)'D(Xb + c)."""
     r = X @ b + c
     return r @ D @ r
@@ -225,7 +225,7 @@ def affine_quadratic_jacobian_X(X, b, c, D):
 
 
 @checked
-def weighted_residual(x: Vector, A: Matrix, s: Float[Array, "m"], W: Symmetric) -> Scalar:
+def weighted_residual(x: Vector, A: Matrix, s: Float[Array, " m"], W: Symmetric) -> Scalar:
     """(x - As)'W(x - As), W symmetric."""
     r = x - A @ s
     return r @ W @ r

@@ -164,7 +164,7 @@ def power_vjp_X(delta, X, k):
 
 
 @checked
-def polynomial(c: Float[Array, "k"], X: Square) -> Square:
+def polynomial(c: Float[Array, " k"], X: Square) -> Square:
     """c_0 I + c_1 X + c_2 X^2 + ..., by Horner's scheme."""
     return _horner(c, X)
 
@@ -199,7 +199,7 @@ def polynomial_vjp_X(delta, c, X):
 
 
 @checked
-def trace_of_polynomial(c: Float[Array, "k"], X: Square) -> Scalar:
+def trace_of_polynomial(c: Float[Array, " k"], X: Square) -> Scalar:
     """Tr F(X) for F(x) = c_0 + c_1 x + c_2 x^2 + ...: any power series, cut off."""
     return jnp.trace(_horner(c, X))
 

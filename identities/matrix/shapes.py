@@ -7,7 +7,7 @@ from jaxtyping import Array, Float
 from identities import domains
 
 Scalar = Float[Array, ""]
-Vector = Float[Array, "n"]
+Vector = Float[Array, " n"]
 Square = Float[Array, "n n"]
 Matrix = Float[Array, "n m"]
 Small = Annotated[Matrix, domains.small]

@@ -167,7 +167,7 @@ def trace_with_diagonal_jacobian_X(A, X):
     return jnp.diag(jnp.diag(A))
 
 
-def diagonal_sums(A: Square) -> Float[Array, "2*n-1"]:
+def diagonal_sums(A: Square) -> Float[Array, " 2*n-1"]:
     """The sums along the diagonals of A, from the lower left corner to the upper right."""
     n = A.shape[0]
     # Rows of 2n - 1 entries, read anew as rows of 2n, are sheared: each is one entry further to the left.
@@ -175,7 +175,7 @@ def diagonal_sums(A: Square) -> Float[Array, "2*n-1"]:
     return jnp.pad(entries, (n - 1, 1)).reshape(n, 2 * n).sum(axis=0)[:-1]
 
 
-def toeplitz(t: Float[Array, "2*n-1"]) -> Square:
+def toeplitz(t: Float[Array, " 2*n-1"]) -> Square:
     """The matrix whose diagonals have the values t, from the lower left corner to the upper right."""
     n = (t.shape[0] + 1) // 2
     # Rows of 2n entries, read anew as rows of 2n - 1, are sheared: each is one entry further to the right.
@@ -183,14 +183,14 @@ def toeplitz(t: Float[Array, "2*n-1"]) -> Square:
     return rows[n - 1 : -1].reshape(n, 2 * n - 1)[:, :n]
 
 
-def diagonal_means(A: Square) -> Float[Array, "2*n-1"]:
+def diagonal_means(A: Square) -> Float[Array, " 2*n-1"]:
     """The means along the diagonals of A: what its projection onto the Toeplitz matrices has there."""
     n = A.shape[0]
     return diagonal_sums(A) / (n - jnp.abs(jnp.arange(1 - n, n)))
 
 
 @checked
-def trace_with_toeplitz(A: Square, t: Float[Array, "2*n-1"]) -> Scalar:
+def trace_with_toeplitz(A: Square, t: Float[Array, " 2*n-1"]) -> Scalar:
     """Tr AT, T the Toeplitz matrix whose diagonals have the values t, from the lower left to the upper right."""
     return jnp.sum(A.T * toeplitz(t))
 
@@ -225,7 +225,7 @@ def trace_with_toeplitz_part_jacobian_X(A, X):
 
 
 @checked
-def trace_with_symmetric_toeplitz(A: Square, t: Float[Array, "n"]) -> Scalar:
+def trace_with_symmetric_toeplitz(A: Square, t: Float[Array, " n"]) -> Scalar:
     """Tr AT, T the symmetric Toeplitz matrix with t in its first column."""
     return jnp.sum(A.T * toeplitz(jnp.concatenate([jnp.flip(t[1:], (0,)), t])))
 
