@@ -7,7 +7,7 @@ the cheaper `<function>_vjp` and `<function>_jvp`, which never form the diagonal
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
@@ -26,15 +26,12 @@ AboveMinusOne = Annotated[Float[Array, " n"], above_minus_one]
 Derivative = Callable[[Array], Array]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> Callable[..., Array]:
     # `elementwise` makes three closed forms at a time, which are found by name where they are kept.
     identity = catalog.get(name)
     if identity is None or identity.closed_form.__module__ != __name__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return identity.closed_form
-
-
-D = TypeVar("D", bound=Derivative)
 
 
 def elementwise_jacobian(derivative: Derivative, x: Float[Array, " n"]) -> Float[Array, "n n"]:
@@ -56,7 +53,9 @@ def elementwise_jvp(
     return derivative(x) * v
 
 
-def elementwise(function: Callable[[Array], Array], states: str, exact: bool = False) -> Callable[[D], D]:
+def elementwise(
+    function: Callable[[Array], Array], states: str, exact: bool = False
+) -> Callable[[Derivative], Derivative]:
     """Declare that the decorated function is the derivative of `function`, in three identities.
 
     **Arguments:**
@@ -66,7 +65,7 @@ def elementwise(function: Callable[[Array], Array], states: str, exact: bool = F
     name = function.__name__
     factor = rf"\left({states}\right)" if re.search("[+-]", states) else states
 
-    def declare(derivative: D) -> D:
+    def declare(derivative: Derivative) -> Derivative:
         def diagonal(x):
             return elementwise_jacobian(derivative, x)
 

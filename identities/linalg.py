@@ -28,13 +28,13 @@ def in_every_dtype(function: Callable[..., T]) -> Callable[..., T]:
     return call
 
 
-cholesky = in_every_dtype(jnp.linalg.cholesky)
-det = in_every_dtype(jnp.linalg.det)
-eigvalsh = in_every_dtype(jnp.linalg.eigvalsh)
-inv = in_every_dtype(jnp.linalg.inv)
-solve = in_every_dtype(jnp.linalg.solve)
-solve_triangular = in_every_dtype(jax.lax.linalg.triangular_solve)
-svdvals = in_every_dtype(jnp.linalg.svdvals)
+cholesky: Callable[..., Array] = in_every_dtype(jnp.linalg.cholesky)
+det: Callable[..., Array] = in_every_dtype(jnp.linalg.det)
+eigvalsh: Callable[..., Array] = in_every_dtype(jnp.linalg.eigvalsh)
+inv: Callable[..., Array] = in_every_dtype(jnp.linalg.inv)
+solve: Callable[..., Array] = in_every_dtype(jnp.linalg.solve)
+solve_triangular: Callable[..., Array] = in_every_dtype(jax.lax.linalg.triangular_solve)
+svdvals: Callable[..., Array] = in_every_dtype(jnp.linalg.svdvals)
 
 
 @in_every_dtype
