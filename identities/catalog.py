@@ -14,13 +14,18 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
+
+from jaxtyping import Array
 
 from identities.checking import checked
 from identities.claim import KINDS, Claim, make
 from identities.signature import Parameter, read_annotation, signature_of, statics
 
-F = TypeVar("F", bound=Callable[..., Any])
+ClosedForm: TypeAlias = Callable[..., Array]
+ClosedForms: TypeAlias = Callable[..., tuple[Array, ...]]
+F = TypeVar("F", ClosedForm, ClosedForms)
+"""A closed form gives an array; one of several gradients a tuple of them."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class Source:
         return f"{self.document} ({self.equation})"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Identity(Claim):
     """A claim with a closed form: *this* derivative of *that* function is *this* formula.
 
@@ -78,9 +83,6 @@ class Identity(Claim):
     def __reduce__(self) -> str | tuple[Any, ...]:
         """Identities of the catalog travel between processes by their names."""
         return (find, (self.name,)) if _catalog.get(self.name) is self else super().__reduce__()
-
-    def __str__(self) -> str:
-        return self.name
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.statement}$"

@@ -2,11 +2,10 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from identities.dimensions import Dims
 from identities.domains import Domain
 from identities.signature import Argument, Option, Parameter, Signature, names
 from identities.trees import Node, build, leaves_of, tuple_of
@@ -163,7 +162,7 @@ def _grafted(outer: Node, inner: Node) -> Node:
     return replace(outer, children=tuple(_grafted(child, inner) for child in outer.children))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Claim:
     """What is asked: this kind of derivative of that function, by these arguments.
 
@@ -254,6 +253,12 @@ class Claim:
         order = tuple(p.name for p in given) if _static_comes_first(self.function, given, static) else None
         return flattened(self.function, trees, self.signature.returns.tree, tuple(static.items()), kept, order)
 
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
     def part(self, leaf: int) -> "Claim":
         """The claim about one of its leaves alone."""
         if len(self.leaves) == 1 and self.gives.tree is None:
@@ -328,14 +333,15 @@ def make(
     **Raises:** `ValueError` for names that are not those of arguments, or that are no arguments to differentiate by.
     """
     by = _differentiated(name, signature, wrt) if kind.order else ()
-    parameters = (*kind.before(signature, by), *signature.parameters, *kind.after(signature, by))
+    taken = {parameter.name for parameter in signature.parameters} | {option.name for option in signature.options}
+    before, after = (_without_clashes(taken, own(signature, by)) for own in (kind.before, kind.after))
     return Claim(
         name,
         kind,
         function,
         signature,
         tuple(parameter.name for parameter in by),
-        _without_clashes(parameters, signature),
+        (*before, *signature.parameters, *after),
         kind.gives(signature, by),
     )
 
@@ -357,19 +363,9 @@ def _differentiated(name: str, signature: Signature, wrt: str | Sequence[str] | 
     return by
 
 
-def _without_clashes(parameters: tuple[Parameter, ...], signature: Signature) -> tuple[Parameter, ...]:
-    """Cotangents and tangents get other names where arguments of the function have theirs."""
-    taken = {parameter.name for parameter in signature.parameters} | {o.name for o in signature.options}
-    renamed = []
-    for parameter in parameters:
-        own = parameter not in signature.parameters
-        renamed.append(parameter.prefixed(f"{parameter.name}_") if own and parameter.name in taken else parameter)
-    return tuple(renamed)
-
-
-def dims_of(leaf: Argument) -> Dims:
-    """The dimensions of an array in its first form."""
-    return leaf.dims(0)
+def _without_clashes(taken: Collection[str], vectors: Sequence[Parameter]) -> tuple[Parameter, ...]:
+    """Cotangents and tangents, under other names where arguments of the function have theirs."""
+    return tuple(v.prefixed(f"{v.name}_") if v.name in taken else v for v in vectors)
 
 
 def with_vector_domains(claim: Claim, domains: Mapping[str, Domain]) -> Claim:

@@ -50,8 +50,7 @@ class Tree:
 
     def _parts(self, value: Any) -> Sequence[Any]:
         if self.bare and not (isinstance(value, tuple) and len(value) == 1):
-            named = isinstance(value, Mapping) and self.children == (None,) and set(value) == set(self.keys)
-            return [value[self.keys[0]] if named else value]
+            return [value]
         if isinstance(value, Mapping):
             if set(value) != set(self.keys):
                 raise MisfitError(f"a dict of {_listed(value)} where one of {_listed(self.keys)} is due")

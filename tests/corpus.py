@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import special
 
-from identities import Identity, Verification, check, domains
+from identities import Verification, check, domains
+from identities.claim import Claim
 from identities.oracle.check import claim
 
 # Functions that the catalog does not have, with shapes for the oracle.
@@ -89,7 +90,7 @@ ATTENTION_Q = claim("vjp", attention, "q", "(d),(n,d),(n,v)->(v)", None)
 class Entry:
     """A candidate, what it is to be, and the mistake in it: None in a right one."""
 
-    against: str | Identity
+    against: str | Claim
     candidate: Callable[..., Any]
     kinds: tuple[str, ...] = ()
     factor: str | None = None
@@ -106,7 +107,7 @@ WRONG: list[Entry] = []
 RIGHT: list[Entry] = []
 
 
-def wrong(against: str | Identity, kind: str, factor: str | None = None, dtype: str = "float64"):
+def wrong(against: str | Claim, kind: str, factor: str | None = None, dtype: str = "float64"):
     """Declare a wrong candidate and its mistake; several kinds, with a bar between, where more than one is true."""
 
     def declare(candidate):
@@ -116,7 +117,7 @@ def wrong(against: str | Identity, kind: str, factor: str | None = None, dtype: 
     return declare
 
 
-def right(against: str | Identity, dtype: str = "float64"):
+def right(against: str | Claim, dtype: str = "float64"):
     """Declare a right candidate."""
 
     def declare(candidate):

@@ -1,6 +1,10 @@
 """Every identity of the catalog, against both witnesses and in composition."""
 
+from dataclasses import replace
+
+import jax
 import pytest
+from jax.core import Tracer
 
 from identities import Identity, catalog, verify
 from identities.latex import plain
@@ -9,6 +13,7 @@ from identities.oracle.draw.shapes import draw_shapes
 from identities.oracle.verdict.explain import explain
 from identities.oracle.verdict.plan import Plan
 from identities.oracle.verify import inquiry_of
+from tests.altered import of_two_gradients
 
 every_identity = pytest.mark.parametrize("identity", catalog.values(), ids=str)
 
@@ -29,3 +34,28 @@ def test_identity(identity: Identity, plan: Plan) -> None:
     assert by_itself(identity, of_all_dtypes[0]).passed, "differs outside jit and vmap"
     for argument in identity.moving:
         assert differentiated(identity, shape, plan, argument).passed, f"its own derivative by {argument} is wrong"
+
+
+def test_every_gradient_composes(plan: Plan) -> None:
+    test_identity(of_two_gradients(), plan)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_gradient_that_does_not_compose_is_found(place: int, plan: Plan) -> None:
+    identity = of_two_gradients()
+
+    def cut_off(*given):
+        return tuple(jax.lax.stop_gradient(g) if i == place else g for i, g in enumerate(identity.closed_form(*given)))
+
+    def eager_only(*given):
+        traced = isinstance(given[0], Tracer)
+        return tuple(g if traced or i != place else 2 * g for i, g in enumerate(identity.closed_form(*given)))
+
+    shape = draw_shapes(identity, 1, plan.seed)[0]
+    by = "A" if place == 0 else "x"
+    trial = differentiated(replace(identity, closed_form=cut_off), shape, plan, by)
+    assert [bool(leaf.right.all()) for leaf in trial.leaves] == [place == 1, place == 0]
+    broken = replace(identity, closed_form=eager_only)
+    trial = inquiry_of(broken, plan).trials(shape)[0]
+    assert trial.passed
+    assert [bool(leaf.right.all()) for leaf in by_itself(broken, trial).leaves] == [place == 1, place == 0]

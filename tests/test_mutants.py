@@ -15,6 +15,7 @@ from identities.oracle.verdict.plan import Plan
 from identities.oracle.verify import inquiry_of
 from identities.signature import Parameter
 from tests import mutants
+from tests.altered import of_two_gradients
 
 
 def differs(mutant: np.ndarray, got: np.ndarray) -> bool:
@@ -30,8 +31,8 @@ def rejects(leaf: Leaf, mutant: np.ndarray) -> bool:
     return not all(errors.max(initial=0) <= TOLERANCE for errors in leaf.judge(mutant).values())
 
 
-@pytest.mark.parametrize("identity", catalog.values(), ids=str)
-def test_every_mutant_is_rejected(identity: Identity, plan: Plan) -> None:
+def judged(identity: Identity, plan: Plan) -> dict[str, bool]:
+    """Whether each mutant is rejected, at one of the shapes at least."""
     # The square one first: there, a transpose has the right shape and the wrong entries.
     shapes = sorted(draw_shapes(identity, plan.shapes, plan.seed), key=lambda shape: not is_square(shape))
     rejected: dict[str, bool] = {}
@@ -43,9 +44,25 @@ def test_every_mutant_is_rejected(identity: Identity, plan: Plan) -> None:
                 name = f"{mistake}, in {leaf.claim.name}"
                 rejected[name] = rejected.get(name, False) or rejects(leaf, mutant)
         if rejected and all(rejected.values()):
-            return
+            break
+    return rejected
+
+
+@pytest.mark.parametrize("identity", catalog.values(), ids=str)
+def test_every_mutant_is_rejected(identity: Identity, plan: Plan) -> None:
+    rejected = judged(identity, plan)
     assert not [mistake for mistake, wrong in rejected.items() if not wrong]
     assert rejected
+
+
+def test_every_mutant_of_every_gradient_is_rejected(plan: Plan) -> None:
+    rejected = judged(of_two_gradients(), plan)
+    assert not [mistake for mistake, wrong in rejected.items() if not wrong]
+    name = "sum_times_vector_vjp_x_A"
+    assert {f"negated, in {name}, x", f"negated, in {name}, A"} <= set(rejected)
+    # The one sum is in the first; and the derivative by B is that by A, and no mistake there.
+    of_first = ("a term dropped, number 0", "a term dropped, number 1", "derivative by A", "derivative by B")
+    assert {f"{mistake}, in {name}, x" for mistake in of_first} | {f"derivative by x, in {name}, A"} <= set(rejected)
 
 
 def is_square(shape: Shape) -> bool:

@@ -1,7 +1,6 @@
 """The oracle: what it draws, what it reports, and how it fails."""
 
 import dataclasses
-import importlib
 import itertools
 import pickle
 import subprocess
@@ -24,7 +23,7 @@ from identities.oracle.verdict.explain import command, explain
 from identities.oracle.verify import verify_each
 from identities.signature import Choice
 from identities.sources import notes
-from tests.altered import broken, with_domains
+from tests.altered import broken, own_catalog, with_domains
 
 cheaply: dict[str, Any] = {"shapes": 2, "instances": 32}
 
@@ -148,15 +147,15 @@ def mismatches() -> list[CandidateMismatch]:
     """What is thrown for a wrong candidate, and for a wrong line of a derivation."""
     with pytest.raises(CandidateMismatch) as candidate:
         check(lambda x: 3 * x, "squared_norm_jacobian", **cheaply)
+    lines = [lambda x: 2 * x, ("doubled once more", lambda x: x + x), ("wrong", lambda x: 2 * x * x)]
     with pytest.raises(DerivationMismatch) as line:
-        lines = [lambda x: 2 * x, ("doubled once more", lambda x: x + x), ("wrong", lambda x: 2 * x * x)]
         check_derivation(lines, signature="(n)->(n)", **cheaply)
     return [candidate.value, line.value]
 
 
 def test_mismatches_travel_between_processes(mismatches: list[CandidateMismatch]):
-    for mismatch in mismatches:
-        again = pickle.loads(pickle.dumps(mismatch))
+    copies = [pickle.loads(pickle.dumps(mismatch)) for mismatch in mismatches]
+    for mismatch, again in zip(mismatches, copies, strict=True):
         assert type(again) is type(mismatch)
         assert str(again) == str(mismatch)
         assert again.diagnosis == mismatch.diagnosis
@@ -164,8 +163,9 @@ def test_mismatches_travel_between_processes(mismatches: list[CandidateMismatch]
         assert (again.dtype, again.leaf, again.static) == (mismatch.dtype, mismatch.leaf, mismatch.static)
         np.testing.assert_array_equal(again.expected, mismatch.expected)
         np.testing.assert_array_equal(again.got, mismatch.got)
-    assert isinstance(again, DerivationMismatch)
-    assert (again.line, again.label) == (3, "wrong")
+    line = copies[-1]
+    assert isinstance(line, DerivationMismatch)
+    assert (line.line, line.label) == (3, "wrong")
 
 
 nowhere = Domain("an array that does not exist", lambda z: z, lambda x: jnp.array(True), admits=lambda shape: False)
@@ -190,25 +190,25 @@ def test_a_function_that_takes_no_array_at_all_is_refused(signature, domains, ar
         check_jacobian(lambda X: jnp.sum(X * X), lambda X: 2 * X, signature=signature, domains=domains)
 
 
-def test_every_choice_of_an_option_is_tried(monkeypatch: pytest.MonkeyPatch):
-    own: dict[str, Any] = {}
-    monkeypatch.setattr(importlib.import_module("identities.catalog"), "_catalog", own)
+def test_every_choice_of_an_option_is_tried():
     tried = set()
 
     def running(
-        x: Float[Array, "n"],
+        x: Float[Array, " n"],
         reverse: Annotated[bool, Choice(False, True)],
         scale: Annotated[str, Choice("one", "two", "three")],
-    ) -> Float[Array, "n"]:
+    ) -> Float[Array, " n"]:
         """Sums from either end, times something."""
         return ["one", "two", "three"].index(scale) * jnp.cumsum(x[::-1] if reverse else x)
 
-    @jacobian(running, wrt="x", states="T", source=notes(1))
-    def running_jacobian_x(x, reverse, scale):
-        """A triangle of ones, with its columns in reverse or not."""
-        tried.add((reverse, scale))
-        lower = jnp.tril(jnp.ones((len(x), len(x)), x.dtype))
-        return ["one", "two", "three"].index(scale) * (lower[:, ::-1] if reverse else lower)
+    with own_catalog() as own:
+
+        @jacobian(running, wrt="x", states="T", source=notes(1))
+        def running_jacobian_x(x, reverse, scale):
+            """A triangle of ones, with its columns in reverse or not."""
+            tried.add((reverse, scale))
+            lower = jnp.tril(jnp.ones((len(x), len(x)), x.dtype))
+            return ["one", "two", "three"].index(scale) * (lower[:, ::-1] if reverse else lower)
 
     identity = own["running_jacobian_x"]
     assert verify(identity, shapes=1, instances=8).passed

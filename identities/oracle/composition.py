@@ -25,9 +25,9 @@ def by_itself(identity: Identity, trial: Trial) -> Trial:
     """The trial with one of its results computed anew: eagerly, by itself, in no batch."""
     with full_precision():
         results = closed_form_of(identity, trial.shape)(*[jnp.asarray(values[-1]) for values in trial.batch.values()])
-    leaves = zip(trial.answers.leaves, results, strict=True)
     # As lists, so that a result of another shape or dtype is one, and is not cast to what it should be.
-    return replace(trial, answers=Answers(tuple([*leaf[:-1], np.asarray(result)] for leaf, result in leaves)))
+    outcomes = [[*leaf[:-1], result] for leaf, result in zip(trial.answers.leaves, results, strict=True)]
+    return replace(trial, answers=Answers(tuple(list(map(np.asarray, of_leaf)) for of_leaf in outcomes)))
 
 
 def differentiated(identity: Identity, shape: Shape, plan: Plan, by: str) -> Trial:

@@ -33,6 +33,7 @@ class Leaf:
     judged: np.ndarray
     exact: bool = False
     whole: Claim | None = None
+    traced: bool = True
 
     @functools.cached_property
     def expected(self) -> np.ndarray:
@@ -116,7 +117,7 @@ class Leaf:
     @functools.cached_property
     def growth(self) -> float:
         """What long sums make of the unit of rounding."""
-        return growth(self.whole or self.claim, self.shape, self.dtype)
+        return growth(self.whole or self.claim, self.shape, self.dtype) if self.traced else 1.0
 
     @property
     def _is_rounded(self) -> bool:
@@ -166,6 +167,7 @@ class Trial:
     judged: np.ndarray
     exact: bool = False
     layout: str = ""  # of its arrays in memory, if that is what failed
+    traced: bool = True  # whether the function is in JAX
 
     @functools.cached_property
     def leaves(self) -> tuple[Leaf, ...]:
@@ -181,6 +183,7 @@ class Trial:
                 self.judged,
                 self.exact,
                 self.claim,
+                self.traced,
             )
             for i, outcomes in enumerate(self.answers.leaves)
         )

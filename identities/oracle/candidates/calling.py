@@ -83,6 +83,7 @@ class Form(NamedTuple):
     - `arrays`: what to pass: "numpy", "jax" or "torch", the last two with a device after a colon if wanted.
     - `layout`: one of `LAYOUTS`.
     - `strict`: whether it is a fault to write to an argument.
+    - `rank`: how many axes the first array of the result has.
     """
 
     parameters: tuple[tuple[str, Any], ...]
@@ -93,6 +94,7 @@ class Form(NamedTuple):
     arrays: str = "numpy"
     layout: str = "contiguous"
     strict: bool = False
+    rank: int = 0
 
 
 def load(path: str) -> ModuleType:
@@ -157,6 +159,10 @@ def _argument(value: Any) -> np.ndarray:
     return array
 
 
+def _rank(part: Any) -> int:
+    return len(getattr(part, "shape", ())) or (isinstance(part, (tuple, list)) and 1 + _rank(next(iter(part), 0)))
+
+
 def _written_to(form: Form, values: Sequence[np.ndarray], given: Sequence[Any]) -> str:
     """The name of the first argument that is no longer what it was."""
     place = 0
@@ -176,6 +182,8 @@ def _outcomes(form: Form, result: Any) -> list[Outcome]:
         wanted = [part for part, asked in zip(result, form.everything, strict=True) if asked]
         if all(part is None for part, asked in zip(result, form.everything, strict=True) if not asked):
             result = tuple(wanted)
+    if tree and tree.bare and isinstance(result, tuple) and len(result) == 1 and _rank(result[0]) != form.rank:
+        result = (result,)  # a tuple of one number is an array of it, where that has an axis
     try:
         parts = trees.leaves_of(tree, result)
     except trees.MisfitError as error:

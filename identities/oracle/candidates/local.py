@@ -86,6 +86,7 @@ def form_of(claim: Claim, shape: Shape, arrays: str, layout: str = "contiguous",
         arrays,
         layout,
         strict,
+        len(shape.of(claim.leaves[0])),
     )
 
 

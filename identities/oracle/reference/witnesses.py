@@ -28,7 +28,7 @@ WITNESSES = ("jacfwd", "jacrev")
 _VANISHING = 1e-10
 """A derivative that is nowhere larger than that is taken for nothing but rounding."""
 
-_DENSE, _DENSE_BATCH = 1 << 16, 1 << 23
+_DENSE, _DENSE_BATCH = 1 << 14, 1 << 23
 """The most entries of what is computed in full, for one instance and for a whole batch."""
 
 Mode = Callable[[Callable[..., Any], tuple[int, ...]], Callable[..., Any]]
@@ -198,8 +198,9 @@ def is_dense(claim: Claim, shape: Shape, batch: Batch) -> bool:
         return False
     inputs = sum(math.prod(shape.of(a)) for a in claim.primals if a.name in claim.moving)
     outputs = sum(math.prod(shape.of(a)) for a in claim.results)
-    # On its way there, forward mode carries a copy of every argument for each of their entries.
-    entries = inputs**claim.kind.order * (outputs + inputs)
+    # On their way there, the modes carry a copy of everything for each entry of the arguments, or of the results.
+    everything = outputs + sum(math.prod(shape.of(a)) for a in claim.primals)
+    entries = max(inputs, outputs) * inputs ** (claim.kind.order - 1) * everything
     count = len(next(iter(batch.values()), ()))
     return entries <= _DENSE and entries * count <= _DENSE_BATCH
 

@@ -61,7 +61,8 @@ class Inquiry:
 
     def _trial(self, shape: Shape, dtype: str, batch: Batch, answers: Any) -> Trial:
         right, judged = (self.witness or self._derivative)(self.claim, shape, batch, dtype, self.plan.seed)
-        return Trial(self.claim, shape, dtype, batch, answers, right, judged, self.exact)
+        traced = self.witness is None
+        return Trial(self.claim, shape, dtype, batch, answers, right, judged, self.exact, traced=traced)
 
     def _derivative(
         self, claim: Claim, shape: Shape, batch: Batch, dtype: str, seed: int
