@@ -13,7 +13,7 @@ import numpy as np
 from identities.claim import Claim
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import Batch, real_parts
-from identities.oracle.run.programs import compiled, cpu
+from identities.oracle.run.programs import evaluated
 
 
 LAST = -1
@@ -105,7 +105,7 @@ def _program(function: Any, kind: str, witness: str, moving: tuple[int, ...], of
         return _SAYS[kind, witness](at, here, vectors, inputs, outputs)
 
     structures = [[jax.ShapeDtypeStruct(shape, np.dtype(dtype)) for shape, dtype in part] for part in of]
-    return compiled(program, structures, cpu(), ("products", kind, witness, moving, *function.made_of))
+    return evaluated(program, structures, ("products", kind, witness, moving, *function.made_of))
 
 
 def _pair(a: Any, b: Any) -> Any:

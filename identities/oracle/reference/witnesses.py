@@ -21,7 +21,7 @@ from identities.oracle.draw.values import Batch, perturbed, real_parts, tiny_ste
 from identities.oracle.draw.values import moved as moved_within
 from identities.oracle.reference.linear_map import Tensors
 from identities.oracle.reference.products import LAST, in_full, products, random_vectors
-from identities.oracle.run.programs import compiled, cpu
+from identities.oracle.run.programs import evaluated
 
 WITNESSES = ("jacfwd", "jacrev")
 
@@ -266,7 +266,7 @@ def _structures(of: Sequence[tuple[tuple[int, ...], str]]) -> list[jax.ShapeDtyp
 
 @functools.cache
 def _function_program(function: Any, of: tuple[Any, ...], count: int) -> Callable[..., tuple[np.ndarray, ...]]:
-    return compiled(function, _structures(of), cpu(), ("function", *function.made_of), count)
+    return evaluated(function, _structures(of), ("function", *function.made_of), count)
 
 
 def _dense(claim: Claim, shape: Shape, batch: Batch, steps: tuple[tuple[int, ...], ...]) -> dict[str, list[np.ndarray]]:
@@ -289,4 +289,4 @@ def _program(function: Any, steps: tuple[tuple[int, ...], ...], of: tuple[Any, .
     def both(*primals):
         return dict(zip(WITNESSES, (forward(*primals), backward(*primals)), strict=True))
 
-    return compiled(both, _structures(of), cpu(), ("witnesses", steps, *function.made_of))
+    return evaluated(both, _structures(of), ("witnesses", steps, *function.made_of))

@@ -66,7 +66,6 @@ def compiled(
     shapes: Sequence[Any],
     device: Device,
     made_of: tuple[Any, ...] | None = None,
-    batch: int | None = None,
 ) -> Callable[..., Any]:
     """`vmap` of the function, compiled for one device and one pytree of arrays or shapes for each argument.
 
@@ -75,32 +74,54 @@ def compiled(
     **Arguments:**
 
     - `made_of`: what the function is made of, as `store.compiled` takes it; it saves later processes the tracing.
-    - `batch`: the size of the batch, where no argument tells; nothing is computed then but copies of one result.
     """
+    batch, at_once, structures = _pieces(shapes, device, _AT_ONCE)
+    with full_precision():
+        program = store.compiled(jax.vmap(function), structures, device, _options(device.platform), made_of)
+
+    def evaluate(*arguments):
+        with full_precision(), _executing:
+            return jax.device_get(program(*arguments))
+
+    return _piecewise(evaluate, batch, at_once)
+
+
+def evaluated(
+    function: Callable[..., Any], shapes: Sequence[Any], made_of: tuple[Any, ...] | None = None, batch: int = 1
+) -> Callable[..., Any]:
+    """As `compiled`, on the CPU, for programs that run a handful of times: by NumPy, if it has all of their operations.
+
+    **Arguments:**
+
+    - `batch`: the size of the batch, where there is no argument to tell; all results are the same then.
+    """
+    if not jax.tree.leaves(tuple(shapes)):
+        with full_precision(), jax.default_device(cpu()):
+            once = jax.device_get(jax.jit(function)())
+        return lambda: jax.tree.map(lambda x: np.repeat(np.asarray(x)[None], batch, axis=0), once)
+    batch, at_once, structures = _pieces(shapes, cpu(), _AT_ONCE_BY_NUMPY)
+    with full_precision():
+        program = store.taped(jax.vmap(function), structures, cpu(), made_of)
+    return _piecewise(program, batch, at_once) if program else compiled(function, shapes, cpu(), made_of)
+
+
+def _pieces(shapes: Sequence[Any], device: Device, most: int) -> tuple[int, int, Any]:
+    """The size of a batch, how many instances are computed in one go, and what an array of those is like."""
     leaves = jax.tree.leaves(tuple(shapes))
-    batch = leaves[0].shape[0] if leaves else batch or 1
-    entries = sum(math.prod(leaf.shape[1:]) for leaf in leaves)
-    at_once = _at_once(batch, entries, device)
+    batch = leaves[0].shape[0]
+    at_once = _at_once(batch, sum(math.prod(leaf.shape[1:]) for leaf in leaves), device, most)
     sharding = jax.sharding.SingleDeviceSharding(device)
 
     def placed(leaf):
         return jax.ShapeDtypeStruct((at_once, *leaf.shape[1:]), leaf.dtype, sharding=sharding)
 
-    structures = jax.tree.map(placed, tuple(shapes))
-    # Without any argument there is nothing to map over.
-    mapped = jax.vmap(function) if leaves else lambda *none: jax.tree.map(lambda x: x[None], function(*none))
-    with full_precision():
-        program = store.compiled(mapped, structures, device, _options(device.platform), made_of)
+    return batch, at_once, jax.tree.map(placed, tuple(shapes))
 
+
+def _piecewise(evaluate: Callable[..., Any], batch: int, at_once: int) -> Callable[..., Any]:
     def run(*arguments):
-        if not leaves:
-            return jax.tree.map(lambda x: np.repeat(x, batch, axis=0), evaluate(arguments))
-        parts = [evaluate(_part(arguments, start, at_once)) for start in range(0, batch, at_once)]
-        return jax.tree.map(lambda *values: np.concatenate(values), *parts)
-
-    def evaluate(arguments):
-        with full_precision(), _executing:
-            return jax.device_get(program(*arguments))
+        parts = [evaluate(*_part(arguments, start, at_once)) for start in range(0, batch, at_once)]
+        return jax.tree.map(lambda *values: np.concatenate(values), *parts) if len(parts) > 1 else parts[0]
 
     return run
 
@@ -109,18 +130,18 @@ def _part(arguments: Any, start: int, count: int) -> Any:
     return jax.tree.map(lambda values: values[start : start + count], arguments)
 
 
-_AT_ONCE = 64
+_AT_ONCE, _AT_ONCE_BY_NUMPY = 64, 512
 _ENTRIES_AT_ONCE = 1 << 14
 
 
-def _at_once(batch: int, entries: int, device: Device) -> int:
+def _at_once(batch: int, entries: int, device: Device, most: int) -> int:
     """How many instances of a batch to compute in one go: few on a CPU, where XLA can hang over many factorisations.
 
     Fewer if each has many entries, since nobody knows what a function makes of them on the way.
     """
     if device.platform != "cpu":
         return batch
-    most = min(batch, _AT_ONCE, max(1, _ENTRIES_AT_ONCE // max(entries, 1)))
+    most = min(batch, most, max(1, _ENTRIES_AT_ONCE // max(entries, 1)))
     return max(count for count in range(1, most + 1) if batch % count == 0)
 
 

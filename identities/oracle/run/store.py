@@ -27,6 +27,8 @@ from jax.experimental import serialize_executable
 from jax.experimental.compilation_cache import compilation_cache
 from jax.stages import Compiled
 
+from identities.oracle.run.tape import Tape, UnknownOperationError, tape_of
+
 # A class, which JAX gives the type checker as a variable.
 Device: TypeAlias = jax.Device  # pyright: ignore[reportInvalidTypeForm]
 
@@ -96,6 +98,53 @@ def compiled(
     return program
 
 
+def taped(
+    function: Callable[..., Any], shapes: tuple[Any, ...], device: Device, made_of: tuple[Any, ...] | None
+) -> Callable[..., Any] | None:
+    """The function's program as a tape for NumPy, kept like compiled ones; None if it has operations that NumPy has not.
+
+    It takes and returns pytrees of NumPy arrays.
+    """
+    entry = _entry(("tape", *made_of), shapes, {}, device) if _folder and made_of else None
+    found = _kept_tape(entry) if entry else None
+    if found is None:
+        traced = jax.jit(function, keep_unused=True).trace(*shapes)
+        found = _sound(traced, shapes), jax.tree.structure(traced.out_info)
+        if entry:
+            content = _sealed(gzip.compress(pickle.dumps(found), compresslevel=1))
+            _write(entry, f"{_SOURCES}\n".encode() + content)
+    tape, out_tree = found
+    if tape is None:
+        return None
+
+    def run(*arguments: Any) -> Any:
+        with np.errstate(all="ignore"):
+            results = tape(*jax.tree.leaves(arguments))
+        return jax.tree.unflatten(out_tree, results)
+
+    return run
+
+
+def _sound(traced: Any, shapes: tuple[Any, ...]) -> Tape | None:
+    """The tape of a traced program, if it can be made and gives what the program says that it gives."""
+    try:
+        tape = tape_of(traced.jaxpr)
+        with np.errstate(all="ignore"):
+            results = tape(*[np.ones(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(shapes)])
+    except UnknownOperationError:
+        return None
+    except Exception:  # an operation of NumPy's may not have this dtype, say; whatever it is, the compiler knows better
+        return None
+    promised = [(leaf.shape, np.dtype(leaf.dtype)) for leaf in jax.tree.leaves(traced.out_info)]
+    return tape if [(np.shape(result), np.asarray(result).dtype) for result in results] == promised else None
+
+
+def _kept_tape(entry: Path) -> tuple[Tape | None, Any] | None:
+    sources, _, content = entry.read_bytes().partition(b"\n") if entry.is_file() else (b"", b"", b"")
+    plain = _opened(content, entry) if sources.decode() == _SOURCES else None
+    return pickle.loads(gzip.decompress(plain)) if plain else None
+
+
 def _entry(made_of: tuple[Any, ...], shapes: Any, options: Mapping[str, Any], device: Device) -> Path | None:
     # What a GPU's programs call may have to be found by lowering them.
     names = [_name(part) if callable(part) else repr(part) for part in made_of]
@@ -126,14 +175,22 @@ def _file_of(entry: Path) -> Path | None:
 def _load(file: Path, device: Device) -> Compiled | None:
     if not file.is_file():
         return None
-    seal, _, content = file.read_bytes().partition(b"\n")
-    if _sealed(content) != seal + b"\n" + content:
-        warnings.warn(f"{file} is damaged, and made anew", stacklevel=2)
+    content = _opened(file.read_bytes(), file)
+    if content is None:
         return None
     _find_lapack()
     executable, inputs, outputs = pickle.loads(gzip.decompress(content))
     with _compiling:
         return serialize_executable.deserialize_and_load(executable, inputs, outputs, device.client, [device])
+
+
+def _opened(sealed: bytes, file: Path) -> bytes | None:
+    """What has been sealed; None, with a warning, if it is no longer what it was."""
+    seal, _, content = sealed.partition(b"\n")
+    if _sealed(content) != seal + b"\n" + content:
+        warnings.warn(f"{file} is damaged, and made anew", stacklevel=3)
+        return None
+    return content
 
 
 def _sealed(content: bytes) -> bytes:

@@ -1,0 +1,406 @@
+"""JAX's primitive operations in NumPy: what a program consists of, evaluated without compiling it.
+
+Each takes the operands and those parameters that its row of the table names. What is not in the table is compiled.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+Array = Any
+
+
+def broadcast_in_dim(x: Array, shape: Sequence[int], broadcast_dimensions: Sequence[int]) -> Array:
+    wide = [1] * len(shape)
+    for axis, size in zip(broadcast_dimensions, np.shape(x), strict=True):
+        wide[axis] = size
+    return np.broadcast_to(np.reshape(x, wide), shape)
+
+
+def dot_general(a: Array, b: Array, dimension_numbers: Any, preferred_element_type: Any) -> Array:
+    (of_a, of_b), (batch_a, batch_b) = dimension_numbers
+    free_a = [i for i in range(a.ndim) if i not in (*of_a, *batch_a)]
+    free_b = [i for i in range(b.ndim) if i not in (*of_b, *batch_b)]
+    shapes = [[x.shape[i] for i in axes] for x, axes in ((a, batch_a), (a, free_a), (a, of_a), (b, free_b))]
+    batch, rows, summed, columns = (math.prod(shape) for shape in shapes)
+    left = a.transpose(*batch_a, *free_a, *of_a).reshape(batch, rows, summed)
+    right = b.transpose(*batch_b, *of_b, *free_b).reshape(batch, summed, columns)
+    product = np.matmul(left, right).reshape(*shapes[0], *shapes[1], *shapes[3])
+    return product.astype(preferred_element_type or product.dtype, copy=False)
+
+
+def iota(dtype: Any, shape: Sequence[int], dimension: int) -> Array:
+    along = [1] * len(shape)
+    along[dimension] = shape[dimension]
+    return np.broadcast_to(np.arange(shape[dimension], dtype=dtype).reshape(along), shape)
+
+
+def select_n(which: Array, *cases: Array) -> Array:
+    return np.where(which, cases[1], cases[0]) if len(cases) == 2 else np.choose(which, cases)
+
+
+def div(a: Array, b: Array) -> Array:
+    if np.issubdtype(a.dtype, np.integer):
+        return np.where(b != 0, np.trunc(a / np.where(b == 0, 1, b)), -1).astype(a.dtype)
+    return a / b
+
+
+def integer_pow(x: Array, y: int) -> Array:
+    if y < 0:
+        return 1 / integer_pow(x, -y)
+    power, base = np.ones_like(x), x  # by squaring, as XLA does, so that integers stay integers
+    while y:
+        power, base, y = power * base if y % 2 else power, base * base if y > 1 else base, y // 2
+    return power
+
+
+def pad(x: Array, value: Array, padding_config: Sequence[tuple[int, int, int]]) -> Array:
+    sizes = [low + high + n + max(n - 1, 0) * inner for n, (low, high, inner) in zip(x.shape, padding_config, strict=True)]
+    padded = np.full(sizes, value, x.dtype)
+    into, out_of = [], []
+    for n, size, (low, _, inner) in zip(x.shape, sizes, padding_config, strict=True):
+        step = inner + 1
+        first = max(0, -(low // step)) if low < 0 else 0
+        last = min(n, max(0, -((low - size) // step)))
+        out_of.append(slice(first, max(first, last)))
+        into.append(slice(low + first * step, low + first * step + max(0, last - first - 1) * step + (last > first), step))
+    padded[tuple(into)] = x[tuple(out_of)]
+    return padded
+
+
+def slice_(x: Array, start_indices: Sequence[int], limit_indices: Sequence[int], strides: Any) -> Array:
+    strides = strides or [1] * x.ndim
+    return x[tuple(slice(a, b, s) for a, b, s in zip(start_indices, limit_indices, strides, strict=True))]
+
+
+def _starts(x: Array, starts: Sequence[Array], sizes: Sequence[int]) -> tuple[slice, ...]:
+    clipped = [int(np.clip(s, 0, n - size)) for s, n, size in zip(starts, x.shape, sizes, strict=True)]
+    return tuple(slice(s, s + size) for s, size in zip(clipped, sizes, strict=True))
+
+
+def dynamic_slice(x: Array, *starts: Array, slice_sizes: Sequence[int]) -> Array:
+    return x[_starts(x, starts, slice_sizes)]
+
+
+def dynamic_update_slice(x: Array, update: Array, *starts: Array) -> Array:
+    changed = x.copy()
+    changed[_starts(x, starts, update.shape)] = update
+    return changed
+
+
+def split(x: Array, sizes: Sequence[int], axis: int) -> list[Array]:
+    return np.split(x, np.cumsum(sizes)[:-1], axis)
+
+
+def sort(*operands: Array, dimension: int, num_keys: int) -> list[Array]:
+    order = np.lexsort([*operands[:num_keys][::-1]], axis=dimension)
+    return [np.take_along_axis(operand, order, dimension) for operand in operands]
+
+
+def cumulative(ufunc: np.ufunc) -> Callable[..., Array]:
+    def run(x: Array, axis: int, reverse: bool) -> Array:
+        return np.flip(ufunc.accumulate(np.flip(x, axis), axis), axis) if reverse else ufunc.accumulate(x, axis)
+
+    return run
+
+
+def reducing(ufunc: np.ufunc) -> Callable[..., Array]:
+    def run(x: Array, axes: Sequence[int]) -> Array:
+        return ufunc.reduce(x, axis=tuple(axes), dtype=x.dtype)
+
+    return run
+
+
+def extremal(find: Callable[..., Array]) -> Callable[..., Array]:
+    def run(x: Array, axes: Sequence[int], index_dtype: Any) -> Array:
+        return find(x, axis=axes[0]).astype(index_dtype)
+
+    return run
+
+
+def triangular_solve(
+    a: Array, b: Array, left_side: bool, lower: bool, transpose_a: bool, conjugate_a: bool, unit_diagonal: bool
+) -> Array:
+    a = np.tril(a) if lower else np.triu(a)
+    if unit_diagonal:
+        eye = np.eye(a.shape[-1], dtype=a.dtype)
+        a = np.where(eye == 1, eye, a)
+    a = a.conj() if conjugate_a else a
+    a = a.swapaxes(-1, -2) if transpose_a else a
+    if left_side:
+        return _solved(a, b)
+    return _solved(a.swapaxes(-1, -2), b.swapaxes(-1, -2)).swapaxes(-1, -2)
+
+
+def _solved(a: Array, b: Array) -> Array:
+    singular = ((np.diagonal(a, axis1=-2, axis2=-1) == 0).any(axis=-1) | ~_finite(a))[..., None, None]
+    found = np.linalg.solve(np.where(singular, np.eye(a.shape[-1]), a), b)
+    return np.where(singular, np.nan, found)
+
+
+def lu(a: Array) -> list[Array]:
+    """With partial pivoting, of all matrices of a batch at once: the factors, the pivots and the permutation."""
+    rows, columns = a.shape[-2:]
+    flat = a.reshape(-1, rows, columns).copy()
+    every = np.arange(len(flat))
+    order = np.broadcast_to(np.arange(rows), (len(flat), rows)).copy()
+    pivots = np.zeros((len(flat), min(rows, columns)), np.int32)
+    for k in range(min(rows, columns)):
+        pivot = k + np.abs(flat[:, k:, k]).argmax(axis=1)
+        pivots[:, k] = pivot
+        for array in (flat, order):
+            array[every, pivot], array[:, k] = array[:, k].copy(), array[every, pivot].copy()
+        below = flat[:, k + 1 :, k] / np.where(flat[:, k, k] == 0, 1, flat[:, k, k])[:, None]
+        flat[:, k + 1 :, k] = below
+        flat[:, k + 1 :, k + 1 :] -= below[:, :, None] * flat[:, None, k, k + 1 :]
+    batch = a.shape[:-2]
+    return [flat.reshape(a.shape), pivots.reshape(*batch, -1), order.reshape(*batch, rows).astype(np.int32)]
+
+
+def _of_matrices(factorise: Callable[[Array], Sequence[Array]], a: Array, sound: Array) -> list[Array]:
+    """The factors of every matrix of a batch; NaN for those that have none, over which NumPy would raise."""
+    sound = sound[..., None, None]
+    factors = factorise(np.where(sound, a, np.eye(*a.shape[-2:])))
+    wide = [sound if factor.ndim == a.ndim else sound[..., 0] for factor in factors]
+    return [np.where(there, factor, np.nan) for there, factor in zip(wide, factors, strict=True)]
+
+
+def _finite(a: Array) -> Array:
+    return np.isfinite(a).all(axis=(-2, -1))
+
+
+def cholesky(a: Array) -> list[Array]:
+    whole = np.tril(a) + np.tril(a, -1).swapaxes(-1, -2).conj()
+    finite = _finite(whole)
+    definite = finite & (np.linalg.eigvalsh(np.where(finite[..., None, None], whole, 0)) > 0).all(axis=-1)
+    return _of_matrices(lambda m: [np.linalg.cholesky(m)], whole, definite)
+
+
+def eigh(a: Array, lower: bool) -> list[Array]:
+    return _of_matrices(lambda m: np.linalg.eigh(m, "L" if lower else "U")[::-1], a, _finite(a))
+
+
+def svd(a: Array, full_matrices: bool, compute_uv: bool) -> list[Array]:
+    def factorise(m: Array) -> Sequence[Array]:
+        if not compute_uv:
+            return [np.linalg.svd(m, compute_uv=False)]
+        left, values, right = np.linalg.svd(m, full_matrices=full_matrices)
+        return [values, left, right]
+
+    return _of_matrices(factorise, a, _finite(a))
+
+
+def qr(a: Array, full_matrices: bool) -> list[Array]:
+    return _of_matrices(lambda m: np.linalg.qr(m, "complete" if full_matrices else "reduced"), a, _finite(a))
+
+
+def _index_grid(indices: Array, numbers: Any, sizes: Sequence[int], shape: Sequence[int]) -> tuple[list[Array], Array]:
+    """For each axis of an operand the indices of all windows, on axes (batch of indices, window); and which are inside."""
+    batch = indices.shape[:-1]
+    axes, inside = [], np.ones(batch, bool)
+    for axis, size in enumerate(sizes):
+        window = [1] * (len(batch) + len(sizes))
+        window[len(batch) + axis] = size
+        along = np.arange(size).reshape(window)
+        start: Array = np.zeros(batch, int)
+        if axis in numbers.start_index_map:
+            start = indices[..., numbers.start_index_map.index(axis)].astype(int)
+            inside &= (start >= 0) & (start <= shape[axis] - size)
+        elif axis in numbers.operand_batching_dims:
+            of = numbers.start_indices_batching_dims[numbers.operand_batching_dims.index(axis)]
+            start = np.arange(batch[of]).reshape([-1 if i == of else 1 for i in range(len(batch))])
+        start = np.clip(np.broadcast_to(start, batch), 0, shape[axis] - size)
+        axes.append(start.reshape(*batch, *[1] * len(sizes)) + along)
+    return axes, inside
+
+
+def gather(x: Array, indices: Array, dimension_numbers: Any, slice_sizes: Sequence[int], mode: str, fill_value: Any) -> Array:
+    axes, inside = _index_grid(indices, dimension_numbers, slice_sizes, x.shape)
+    batch = indices.ndim - 1
+    found = x[tuple(axes)]
+    if mode == "fill" and not inside.all():
+        nothing = fill_value if fill_value is not None else _fill(x.dtype)
+        found = np.where(inside.reshape(*inside.shape, *[1] * x.ndim), found, nothing)
+    dropped = (*dimension_numbers.collapsed_slice_dims, *dimension_numbers.operand_batching_dims)
+    found = found.squeeze(tuple(batch + axis for axis in dropped))
+    offsets = list(dimension_numbers.offset_dims)
+    places = [i for i in range(found.ndim) if i not in offsets]
+    return np.moveaxis(found, range(found.ndim), [*places, *offsets])
+
+
+def _fill(dtype: np.dtype) -> Any:
+    if np.issubdtype(dtype, np.inexact):
+        return np.nan
+    return np.iinfo(dtype).min if np.issubdtype(dtype, np.signedinteger) else np.iinfo(dtype).max if dtype != bool else True
+
+
+class _Scattered:
+    """What a scatter's numbers are called where a gather's indices are made."""
+
+    def __init__(self, numbers: Any):
+        self.start_index_map = numbers.scatter_dims_to_operand_dims
+        self.operand_batching_dims = numbers.operand_batching_dims
+        self.start_indices_batching_dims = numbers.scatter_indices_batching_dims
+
+
+def scattering(add: bool) -> Callable[..., Array]:
+    def run(x: Array, indices: Array, updates: Array, dimension_numbers: Any, mode: str) -> Array:
+        numbers = dimension_numbers
+        gone = (*numbers.inserted_window_dims, *numbers.operand_batching_dims)
+        windows = iter([updates.shape[axis] for axis in numbers.update_window_dims])
+        sizes = [1 if axis in gone else next(windows) for axis in range(x.ndim)]
+        axes, inside = _index_grid(indices, _Scattered(numbers), sizes, x.shape)
+        batch_axes = [i for i in range(updates.ndim) if i not in numbers.update_window_dims]
+        moved = updates.transpose(*batch_axes, *numbers.update_window_dims)
+        moved = moved.reshape(*indices.shape[:-1], *sizes)
+        changed = x.copy()
+        kept = inside if mode != "clip" else np.ones_like(inside)
+        wide = np.broadcast_arrays(*axes, np.empty(moved.shape))[:-1]
+        places = tuple(axis[kept] for axis in wide)
+        if add:
+            np.add.at(changed, places, moved[kept])
+        else:
+            changed[places] = moved[kept]
+        return changed
+
+    return run
+
+
+def clamp(low: Array, x: Array, high: Array) -> Array:
+    return np.minimum(np.maximum(x, low), high)
+
+
+def _by_entry(function: Callable[[float], float]) -> Callable[[Array], Array]:
+    of_all = np.vectorize(function, otypes=[np.float64])
+    return lambda x: of_all(x).astype(x.dtype)
+
+
+def logistic(x: Array) -> Array:
+    small = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1 / (1 + small), small / (1 + small)).astype(x.dtype)
+
+
+def convert(x: Array, new_dtype: Any) -> Array:
+    return np.asarray(x).real.astype(new_dtype) if np.iscomplexobj(x) and np.dtype(new_dtype).kind != "c" else x.astype(new_dtype)
+
+
+_Row = tuple[Callable[..., Any], tuple[str, ...]]
+
+
+def _plain(function: Callable[..., Any]) -> _Row:
+    return function, ()
+
+
+TABLE: dict[str, _Row] = {
+    **{
+        name: _plain(getattr(np, name))
+        for name in (
+            *("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "sqrt", "cbrt"),
+            *("log1p", "expm1", "exp2", "floor", "ceil", "sign", "abs", "square", "real", "imag", "conj"),
+            *("arctan2", "nextafter"),
+        )
+    },
+    "asin": _plain(np.arcsin),
+    "acos": _plain(np.arccos),
+    "atan": _plain(np.arctan),
+    "atan2": _plain(np.arctan2),
+    "asinh": _plain(np.arcsinh),
+    "acosh": _plain(np.arccosh),
+    "atanh": _plain(np.arctanh),
+    "add": _plain(np.add),
+    "add_any": _plain(np.add),
+    "sub": _plain(np.subtract),
+    "mul": _plain(np.multiply),
+    "div": _plain(div),
+    "rem": _plain(np.fmod),
+    "neg": _plain(np.negative),
+    "pow": _plain(np.power),
+    "integer_pow": (integer_pow, ("y",)),
+    "max": _plain(np.maximum),
+    "min": _plain(np.minimum),
+    "log2": _plain(np.log2),
+    "one_minus_square": _plain(lambda x: (1 - x) * (1 + x)),
+    "rsqrt": _plain(lambda x: 1 / np.sqrt(x)),
+    "logistic": _plain(logistic),
+    "erf": _plain(_by_entry(math.erf)),
+    "erfc": _plain(_by_entry(math.erfc)),
+    "is_finite": _plain(np.isfinite),
+    "complex": _plain(lambda a, b: a + 1j * b),
+    "eq": _plain(np.equal),
+    "ne": _plain(np.not_equal),
+    "lt": _plain(np.less),
+    "le": _plain(np.less_equal),
+    "gt": _plain(np.greater),
+    "ge": _plain(np.greater_equal),
+    "and": _plain(np.bitwise_and),
+    "or": _plain(np.bitwise_or),
+    "xor": _plain(np.bitwise_xor),
+    "not": _plain(np.invert),
+    "select_n": _plain(select_n),
+    "clamp": _plain(clamp),
+    "stop_gradient": _plain(lambda x: x),
+    "copy": _plain(lambda x: x),
+    "copy_p": _plain(lambda x: x),
+    "convert_element_type": (convert, ("new_dtype",)),
+    "broadcast_in_dim": (broadcast_in_dim, ("shape", "broadcast_dimensions")),
+    "reshape": (lambda x, new_sizes: np.reshape(x, new_sizes), ("new_sizes",)),
+    "transpose": (lambda x, permutation: np.transpose(x, permutation), ("permutation",)),
+    "squeeze": (lambda x, dimensions: np.squeeze(x, tuple(dimensions)), ("dimensions",)),
+    "expand_dims": (lambda x, dimensions: np.expand_dims(x, tuple(dimensions)), ("dimensions",)),
+    "rev": (lambda x, dimensions: np.flip(x, tuple(dimensions)), ("dimensions",)),
+    "concatenate": (lambda *x, dimension: np.concatenate(x, dimension), ("dimension",)),
+    "stack": (lambda *x, axis: np.stack(x, axis), ("axis",)),
+    "tile": (lambda x, reps: np.tile(x, reps), ("reps",)),
+    "split": (split, ("sizes", "axis")),
+    "slice": (slice_, ("start_indices", "limit_indices", "strides")),
+    "dynamic_slice": (dynamic_slice, ("slice_sizes",)),
+    "dynamic_update_slice": _plain(dynamic_update_slice),
+    "pad": (pad, ("padding_config",)),
+    "empty2": (lambda shape, dtype: np.zeros(shape, dtype), ("shape", "dtype")),
+    "iota": (iota, ("dtype", "shape", "dimension")),
+    "dot_general": (dot_general, ("dimension_numbers", "preferred_element_type")),
+    "gather": (gather, ("dimension_numbers", "slice_sizes", "mode", "fill_value")),
+    "scatter": (scattering(add=False), ("dimension_numbers", "mode")),
+    "scatter-add": (scattering(add=True), ("dimension_numbers", "mode")),
+    "scatter_add": (scattering(add=True), ("dimension_numbers", "mode")),
+    "sort": (sort, ("dimension", "num_keys")),
+    "cumsum": (cumulative(np.add), ("axis", "reverse")),
+    "cumprod": (cumulative(np.multiply), ("axis", "reverse")),
+    "cummax": (cumulative(np.maximum), ("axis", "reverse")),
+    "cummin": (cumulative(np.minimum), ("axis", "reverse")),
+    "cumlogsumexp": (cumulative(np.logaddexp), ("axis", "reverse")),
+    "reduce_sum": (reducing(np.add), ("axes",)),
+    "reduce_prod": (reducing(np.multiply), ("axes",)),
+    "reduce_max": (reducing(np.maximum), ("axes",)),
+    "reduce_min": (reducing(np.minimum), ("axes",)),
+    "reduce_and": (reducing(np.logical_and), ("axes",)),
+    "reduce_or": (reducing(np.logical_or), ("axes",)),
+    "argmax": (extremal(np.argmax), ("axes", "index_dtype")),
+    "argmin": (extremal(np.argmin), ("axes", "index_dtype")),
+    "unstack": (lambda x, axis: [*np.moveaxis(x, axis, 0)], ("axis",)),
+    "lu": (lu, ()),
+    "cholesky": (cholesky, ()),
+    "eigh": (eigh, ("lower",)),
+    "svd": (svd, ("full_matrices", "compute_uv")),
+    "qr": (qr, ("full_matrices",)),
+    "triangular_solve": (
+        triangular_solve,
+        ("left_side", "lower", "transpose_a", "conjugate_a", "unit_diagonal"),
+    ),
+}
+"""By the name of the primitive, what it does and which of its parameters that takes."""
+
+
+_NOT_WITH: dict[str, Callable[[Any], bool]] = {
+    "qr": lambda parameters: parameters.get("pivoting", False),
+    "eigh": lambda parameters: parameters.get("subset_by_index") is not None,
+    "svd": lambda parameters: parameters.get("subset_by_index") is not None,
+    "scatter": lambda parameters: bool(parameters.get("update_consts")),
+}
+
+
+def known(name: str, parameters: Any) -> bool:
+    """Whether an operation can be evaluated without compiling it."""
+    return name in TABLE and not _NOT_WITH.get(name, lambda _: False)(parameters)

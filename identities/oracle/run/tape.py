@@ -1,0 +1,219 @@
+"""Programs as plain lists of operations, evaluated by NumPy one after the other: nothing is compiled.
+
+A program of the oracle's runs a handful of times on small arrays, so that compiling it costs more than all of its runs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
+
+from identities.oracle.run.primitives import TABLE, known
+
+
+class UnknownOperationError(Exception):
+    """A program has an operation that NumPy has not."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation: which values it takes and makes, by their numbers, and which of them nobody needs afterwards."""
+
+    name: str
+    parameters: dict[str, Any]
+    takes: tuple[int, ...]
+    makes: tuple[int, ...]
+    done: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Tape:
+    """A program: numbered values, constants among them, and the steps from arguments to results."""
+
+    constants: dict[int, np.ndarray]
+    arguments: tuple[int, ...]
+    steps: tuple[Step, ...]
+    results: tuple[int, ...]
+
+    def __call__(self, *arguments: Any) -> list[Any]:
+        values: dict[int, Any] = dict(self.constants)
+        values.update(zip(self.arguments, arguments, strict=True))
+        for step in self.steps:
+            operands = [values[number] for number in step.takes]
+            made = _CONTROL[step.name](operands, **step.parameters) if step.name in _CONTROL else _run(step, operands)
+            values.update(zip(step.makes, made, strict=True))
+            for number in step.done:
+                del values[number]
+        return [values[number] for number in self.results]
+
+
+def _run(step: Step, operands: Sequence[Any]) -> Sequence[Any]:
+    function, _ = TABLE[step.name]
+    made = function(*operands, **step.parameters)
+    return made if isinstance(made, list) else [np.asarray(made)]
+
+
+def tape_of(closed: ClosedJaxpr) -> Tape:
+    """A traced program as a tape.
+
+    **Raises:** `UnknownOperationError`.
+    """
+    return _Recorder().tape(closed.jaxpr, closed.consts)
+
+
+class _Recorder:
+    """Gives every variable a number."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Any, int] = {}
+        self._constants: dict[int, np.ndarray] = {}
+        self._count = 0
+
+    def _new(self) -> int:
+        self._count += 1
+        return self._count
+
+    def _number(self, variable: Any) -> int:
+        if isinstance(variable, Literal):
+            number = self._new()
+            self._constants[number] = np.asarray(variable.val, variable.aval.dtype)  # pyright: ignore[reportAttributeAccessIssue]
+            return number
+        if variable not in self._numbers:
+            self._numbers[variable] = self._new()
+        return self._numbers[variable]
+
+    def tape(self, jaxpr: Jaxpr, constants: Sequence[Any]) -> Tape:
+        for variable, value in zip(jaxpr.constvars, constants, strict=True):
+            self._constants[self._number(variable)] = np.asarray(value)
+        arguments = tuple(self._number(variable) for variable in jaxpr.invars)
+        steps: list[Step] = []
+        self._record(jaxpr, steps)
+        results = tuple(self._number(variable) for variable in jaxpr.outvars)
+        return Tape(self._constants, arguments, _forgetting(steps, {*results, *arguments, *self._constants}), results)
+
+    def _record(self, jaxpr: Jaxpr, steps: list[Step]) -> None:
+        for equation in jaxpr.eqns:
+            name = equation.primitive.name
+            if called := _called(equation):
+                self._inline(equation, *called, steps)
+                continue
+            if name == "platform_index":
+                self._constants[self._number(equation.outvars[0])] = np.int32(_here(equation.params["platforms"]))
+                continue
+            takes = tuple(self._number(variable) for variable in equation.invars)
+            makes = tuple(self._number(variable) for variable in equation.outvars)
+            steps.append(Step(name, _parameters(equation), takes, makes, ()))
+
+    def _inline(self, equation: JaxprEqn, inner: ClosedJaxpr, operands: Sequence[Any], steps: list[Step]) -> None:
+        """A call of another program, written out in its place."""
+        outer = dict(self._numbers)
+        given = [self._number(variable) for variable in operands]
+        # The same inner program may be called several times, and its variables mean something else every time.
+        for variable in _variables(inner.jaxpr):
+            self._numbers.pop(variable, None)
+        for variable, value in zip(inner.jaxpr.constvars, inner.consts, strict=True):
+            self._constants[self._number(variable)] = np.asarray(value)
+        self._numbers.update(zip(inner.jaxpr.invars, given, strict=True))
+        self._record(inner.jaxpr, steps)
+        made = [self._number(variable) for variable in inner.jaxpr.outvars]
+        self._numbers = outer
+        self._numbers.update(zip(equation.outvars, made, strict=True))
+
+
+def _variables(jaxpr: Jaxpr) -> list[Any]:
+    return [*jaxpr.constvars, *jaxpr.invars, *(v for equation in jaxpr.eqns for v in equation.outvars)]
+
+
+def _forgetting(steps: Sequence[Step], kept: set[int]) -> tuple[Step, ...]:
+    """The steps, each with the values that no later one needs."""
+    needed, found = set(kept), []
+    for step in reversed(steps):
+        done = tuple({*step.takes, *step.makes} - needed)
+        needed.update(step.takes)
+        found.append(Step(step.name, step.parameters, step.takes, step.makes, done))
+    return tuple(reversed(found))
+
+
+_CALLS = {
+    "jit": "jaxpr",
+    "pjit": "jaxpr",
+    "closed_call": "call_jaxpr",
+    "core_call": "call_jaxpr",
+    "custom_jvp_call": "call_jaxpr",
+    "custom_vjp_call": "call_jaxpr",
+    "remat": "jaxpr",
+    "checkpoint": "jaxpr",
+}
+"""Operations that call another program, and the parameter that has it."""
+
+
+def _called(equation: JaxprEqn) -> tuple[ClosedJaxpr, Sequence[Any]] | None:
+    """The program that an operation calls, and with what."""
+    name, parameters = equation.primitive.name, equation.params
+    if name == "custom_linear_solve":
+        lengths, programs = parameters["const_lengths"], parameters["jaxprs"]
+        start = lengths.matvec + lengths.vecmat
+        constants = equation.invars[start : start + lengths.solve]
+        return programs.solve, [*constants, *equation.invars[sum(lengths) :]]
+    inner = parameters.get(_CALLS.get(name, ""))
+    if inner is None:
+        return None
+    return (inner if isinstance(inner, ClosedJaxpr) else ClosedJaxpr(inner, ())), equation.invars
+
+
+def _here(platforms: Sequence[Any]) -> int:
+    """Which of the alternatives for platforms is the one for a CPU: its own, or the one for all others."""
+    return next(i for i, names in enumerate(platforms) if names is None or "cpu" in names)
+
+
+def _parameters(equation: JaxprEqn) -> dict[str, Any]:
+    name, parameters = equation.primitive.name, equation.params
+    if name in _CONTROL:
+        return _CONTROLLED[name](equation)
+    if not known(name, parameters):
+        raise UnknownOperationError(name)
+    kept = {key: parameters[key] for key in TABLE[name][1] if key in parameters}
+    if "mode" in kept:
+        kept["mode"] = "fill" if "FILL" in str(kept["mode"]) else "clip" if "CLIP" in str(kept["mode"]) else "inside"
+    return kept
+
+
+def _scan(operands: Sequence[Any], body: Tape, length: int, reverse: bool, constants: int, carried: int) -> list[Any]:
+    fixed, carry, slices = operands[:constants], operands[constants : constants + carried], operands[constants + carried :]
+    carry, stacked = list(carry), []
+    for i in range(length)[::-1] if reverse else range(length):
+        made = body(*fixed, *carry, *(xs[i] for xs in slices))
+        carry = made[:carried]
+        stacked.append(made[carried:])
+    if reverse:
+        stacked.reverse()
+    return [*carry, *(np.stack(parts) for parts in zip(*stacked, strict=True))]
+
+
+def _scan_of(equation: JaxprEqn) -> dict[str, Any]:
+    # How many operands are constants, carried and sliced is told differently by every version of JAX, but by their
+    # shapes: what is sliced or stacked has an axis more outside than inside.
+    parameters = equation.params
+    inside = parameters["jaxpr"].jaxpr
+    sliced = sum(i.aval != o.aval for i, o in zip(inside.invars, equation.invars, strict=True))
+    carried = sum(i.aval == o.aval for i, o in zip(inside.outvars, equation.outvars, strict=True))
+    if not parameters["length"]:
+        raise UnknownOperationError("scan over nothing")
+    return {
+        "body": tape_of(parameters["jaxpr"]),
+        "length": parameters["length"],
+        "reverse": parameters["reverse"],
+        "constants": len(equation.invars) - carried - sliced,
+        "carried": carried,
+    }
+
+
+def _cond(operands: Sequence[Any], branches: Sequence[Tape]) -> list[Any]:
+    which = int(np.clip(operands[0], 0, len(branches) - 1))
+    return branches[which](*operands[1:])
+
+
+_CONTROL = {"scan": _scan, "cond": _cond}
+_CONTROLLED = {"scan": _scan_of, "cond": lambda e: {"branches": [tape_of(b) for b in e.params["branches"]]}}
