@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int
 
-from identities.linear_regression.loss import Design, Parameters, Targets, gram, pull_back, residual
 from identities.checking import check
+from identities.linear_regression.loss import Design, Parameters, Targets, gram, pull_back, residual
 from identities.signature import Argument
 
 

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from identities.linear_regression.loss import gram, pull_back
 from identities.checking import check
+from identities.linear_regression.loss import gram, multipliable, pull_back
 from identities.signature import Argument
 
 
@@ -63,8 +63,9 @@ class Gram:
         if len(self.XtY) != len(other.XtY):
             raise ValueError(f"Grams of {len(self.XtY)} and of {len(other.XtY)} columns do not add up")
         pairs = zip((self.XtX, self.XtY, self.YtY), (other.XtX, other.XtY, other.YtY), strict=True)
-        sums, lost = zip(*[_two_sum(a, b) for a, b in pairs], strict=True)
-        carried = tuple(a + b + c for a, b, c in zip(lost, self._lost, other._lost, strict=True))
+        with np.errstate(over="ignore", invalid="ignore"):  # sums beyond the range are refused where they are used
+            sums, lost = zip(*[_two_sum(a, b) for a, b in pairs], strict=True)
+            carried = tuple(a + b + c for a, b, c in zip(lost, self._lost, other._lost, strict=True))
         return Gram(*sums, rows=self.rows + other.rows, _lost=carried)
 
     def closed_form(self) -> np.ndarray:
@@ -73,10 +74,12 @@ class Gram:
         The products alone determine them only up to the square of the condition number of X (columns
         scaled): about 16 digits less twice its order of magnitude.
 
-        **Raises:** `ValueError` if that leaves no digit.
+        **Raises:** `ValueError` if that leaves no digit, or if X or Y is so large or so small that its products
+        leave the range of float64; the function `closed_form`, which has X itself, takes those too.
         """
         XtX, XtY = self.XtX + self._lost[0], self.XtY + self._lost[1]
-        lengths = np.sqrt(np.where(np.diag(XtX) > 0, np.diag(XtX), 1))
+        lengths = np.sqrt(np.diag(self.XtX))
+        self._refuse_beyond_range(lengths, XtY)
         scaled = XtX / lengths / lengths[:, None]
         eigenvalues = np.linalg.eigvalsh(scaled)
         if not eigenvalues[0] > len(XtY) * np.finfo(float).eps * eigenvalues[-1]:
@@ -86,6 +89,18 @@ class Gram:
                 "drop dependent columns, or centre them"
             )
         return np.linalg.solve(scaled, XtY / lengths) / lengths
+
+    def _refuse_beyond_range(self, lengths: np.ndarray, XtY: np.ndarray) -> None:
+        least, most = multipliable(self.rows, float)
+        required = f"must be from {least:.1e} to {most:.1e} for its products to have digits; rescale it"
+        for j in np.flatnonzero(~((least <= lengths) & (lengths <= most))):
+            raise ValueError(
+                f"Gram.closed_form: the length of column {j} of X (counted from 0), {lengths[j]:.1e} by its square, "
+                f"{required}, or drop it if it is zero"
+            )
+        of_Y = np.abs(XtY / lengths).max()  # at most the length of Y
+        if not (of_Y == 0 or least <= of_Y <= most):
+            raise ValueError(f"Gram.closed_form: the length of Y, along X at most {of_Y:.1e}, {required}")
 
     def loss(self, theta: np.ndarray) -> float:
         """The mean squared error of these parameters on all rows."""

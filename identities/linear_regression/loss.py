@@ -1,5 +1,8 @@
 """The mean squared error of a linear model, its gradient and its Hessian, each at the speed of memory."""
 
+import math
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -21,6 +24,15 @@ def _leaves_the_caches(X: Design) -> bool:
     """
     n, p = X.shape
     return n * p >= 1 << 22 and n >= 64 * p and p >= 32
+
+
+def multipliable(n: int, dtype: Any) -> tuple[float, float]:
+    """From which to which length columns of n entries have products with all their digits.
+
+    Products do not overflow; nor do those with a residual underflow that is as small as the rounding of a column.
+    """
+    limits = jnp.finfo(dtype)
+    return math.sqrt(n * float(limits.tiny)) / float(limits.eps), math.sqrt(float(limits.max))
 
 
 def residual(theta: Float[Array, " p *m"], X: Design, Y: Float[Array, " n *m"]) -> Float[Array, " n *m"]:

@@ -12,9 +12,9 @@ from jax.scipy.linalg import cho_factor, cho_solve, solve_triangular
 from jaxtyping import Array, Bool, Float
 
 from identities.catalog import jvp, vjp
-from identities.domains import full_column_rank
-from identities.linear_regression.loss import Design, Parameters, Targets, gram, pull_back, residual
 from identities.checking import check, checked
+from identities.domains import full_column_rank
+from identities.linear_regression.loss import Design, Parameters, Targets, gram, multipliable, pull_back, residual
 from identities.signature import Argument
 from identities.sources import notes
 
@@ -41,13 +41,15 @@ def closed_form(X: Float[Array, "n p"], Y: Float[Array, " n *m"]) -> Float[Array
     columns is factorised by Cholesky, and the solution refined with residuals from X (Bjorck's corrected
     seminormal equations); where the Gram matrix is too ill-conditioned for that, X itself is
     orthogonalised, by Cholesky factorisations of shifted Gram matrices (Fukaya et al. 2020). All of it
-    reduces over rows, so that X and Y may be sharded by rows. Differentiable, in both modes.
+    reduces over rows, so that X and Y may be sharded by rows. Differentiable, in both modes. Columns may be
+    of any scales that the dtype has, whether or not their squares are in its range.
 
     **Raises:** `ValueError` if X has more columns than rows, is rank-deficient (named: the numerical
     rank and the columns that depend on those before them), or is so ill-conditioned that no digit of the
-    result would be correct; if X or Y holds NaN or infinity. Under `jit` and `grad`, where values cannot
-    be looked at, the result is NaN in all these cases. Digits are those of the parameters together, each
-    times the length of its column: one that contributes little to X theta may have fewer.
+    result would be correct; if X or Y holds NaN or infinity; if the parameters leave the range of the dtype,
+    or a column is so small that its digits do. Under `jit` and `grad`, where values cannot be looked at, the
+    result is NaN in all these cases. Digits are those of the parameters together, each times the length of
+    its column: one that contributes little to X theta may have fewer.
     """
     specification = _TARGETS if jnp.ndim(Y) < 2 else _COLUMNS
     check("closed_form", specification, {"X": X, "Y": Y})
@@ -62,8 +64,10 @@ def closed_form(X: Float[Array, "n p"], Y: Float[Array, " n *m"]) -> Float[Array
 @jax.custom_jvp
 def _solution(X: Design, Y: Float[Array, " n *m"]) -> Solution:
     wide = _factorisable(X.dtype)
-    solution = _solve_wide(X.astype(wide), Y.astype(wide))
-    return solution._replace(theta=solution.theta.astype(X.dtype))
+    theta, condition, trusted = _solve_wide(X.astype(wide), Y.astype(wide))
+    theta = theta.astype(X.dtype)
+    trusted &= jnp.isfinite(theta).all()  # float16 ends long before float32
+    return Solution(jnp.where(trusted, theta, jnp.nan), condition, trusted)
 
 
 _solve = jax.jit(_solution)
@@ -75,33 +79,47 @@ def _solve_wide(X: Design, Y: Float[Array, " n *m"]) -> Solution:
     if n < p:
         nan = jnp.full((p, *Y.shape[1:]), jnp.nan, X.dtype)
         return Solution(nan, jnp.array(jnp.inf, X.dtype), jnp.array(False))
-    G = gram(X)
-    lengths = _powers_of_two(jnp.sqrt(jnp.diag(G)))
-    G = G / lengths / lengths[:, None]
+    G, XtY = gram(X), pull_back(X, Y)
+    lengths = jnp.sqrt(jnp.diag(G))
+    ordinary = _ordinary(lengths, XtY, n)
+    lengths = _powers_of_two(lengths)
+    G = jnp.where(ordinary, G / lengths / lengths[:, None], jnp.eye(p, dtype=X.dtype))
     eigenvalues = jnp.linalg.eigvalsh(G)
     squared_condition = eigenvalues[-1] / eigenvalues[0]
     # Refinement gains a digit a step as long as the Gram matrix's factor has one.
-    seminormal = (eigenvalues[0] > 0) & (squared_condition * noise < 0.1)
+    seminormal = ordinary & (eigenvalues[0] > 0) & (squared_condition * noise < 0.1)
     L = jnp.linalg.cholesky(jnp.where(seminormal, G, jnp.eye(p, dtype=X.dtype)))
 
-    def fitted(Y):
-        return _divide(cho_solve((L, True), _divide(pull_back(X, Y), lengths)), lengths)
+    def solved(XtY):
+        return _divide(cho_solve((L, True), _divide(XtY, lengths)), lengths)
+
+    def correction(theta):
+        return solved(pull_back(X, residual(theta, X, Y)))
 
     def refined(theta):
-        return _refine(lambda theta: fitted(residual(theta, X, Y)), theta, lengths), jnp.sqrt(squared_condition)
+        return _refine(correction, theta, lengths), jnp.sqrt(squared_condition)
 
     def good_enough(theta):  # a condition number near one loses little when it is squared
         return theta, jnp.sqrt(squared_condition)
 
     def orthogonalised(theta):
-        return _by_orthogonalisation(X, Y, lengths)
+        return _by_orthogonalisation(X, Y)
 
     enough = (squared_condition < 4) & (noise < 1e-10)  # in float64, that is
     branch = jnp.where(seminormal, jnp.where(enough, 0, 1), 2)
-    theta, condition = jax.lax.switch(branch, [good_enough, refined, orthogonalised], fitted(Y))
+    theta, condition = jax.lax.switch(branch, [good_enough, refined, orthogonalised], solved(XtY))
     # The condition of a deficient X comes out as the reciprocal of its rounding, however many rows there are.
-    trusted = (condition * _floor(X) < 1) & jnp.isfinite(theta).all()
-    return Solution(jnp.where(trusted, theta, jnp.nan), condition, trusted)
+    return Solution(theta, condition, condition * _floor(X) < 1)
+
+
+def _ordinary(lengths: Array, XtY: Array, n: int) -> Array:
+    """Whether products of X's columns, of these lengths, and Y have their digits.
+
+    Y is no shorter than its projections on X, so that no pass over it is needed; Y = 0 takes the slow way for it.
+    """
+    least, most = multipliable(n, lengths.dtype)
+    of_Y = jnp.abs(_divide(XtY, lengths))
+    return ((least <= lengths) & (lengths <= most)).all() & (least <= of_Y).any() & (of_Y <= most).all()
 
 
 def _orthogonalised(X: Design) -> tuple[Array, Array]:
@@ -118,15 +136,45 @@ def _orthogonalised(X: Design) -> tuple[Array, Array]:
     return Q, R
 
 
-def _by_orthogonalisation(X: Design, Y: Array, lengths: Array) -> tuple[Array, Array]:
+def _by_orthogonalisation(X: Design, Y: Array) -> tuple[Array, Array]:
+    """The parameters, NaN if they or what they come of leave the range of the dtype, and the condition number."""
+    flushed = _flushed(X).any() | _flushed(Y).any()
+    X, roots_of_X = _scaled(X)
+    Y, roots_of_Y = _scaled(Y)
+    lengths = _powers_of_two(jnp.linalg.norm(X, axis=0))
     Q, R = _orthogonalised(X / lengths)
     singular = jnp.linalg.svd(R, compute_uv=False)
+    condition = singular[0] / singular[-1]
 
     def fitted(Y):
         return _divide(solve_triangular(R, pull_back(Q, Y)), lengths)
 
+    def sizes(theta):
+        return jnp.abs(_divide(theta, 1 / lengths)).max(axis=0)
+
     theta = _refine(lambda theta: fitted(residual(theta, X, Y)), fitted(Y), lengths)
-    return theta, singular[0] / singular[-1]
+    ratios = _divide(jnp.broadcast_to(roots_of_Y, theta.shape), roots_of_X)
+    unscaled = theta * ratios * ratios
+    lost = unscaled / ratios / ratios - theta  # to overflow or to underflow
+    kept = (sizes(lost) <= condition * _floor(X) * sizes(theta)).all()
+    return jnp.where(kept & ~flushed, unscaled, jnp.nan), condition
+
+
+def _scaled(A: Array) -> tuple[Array, Array]:
+    """A with its largest entry, or that of each column, from one to four; and the root of what it was divided by.
+
+    Unlike their squares, roots have quotients that are in the dtype's range.
+    """
+    roots = _powers_of_two(jnp.sqrt(jnp.abs(A).max(axis=0)))
+    return A / roots / roots, roots
+
+
+def _flushed(A: Array) -> Array:
+    """Whether A, or a column of it, has subnormal entries, which count as zero on a CPU, and none to outweigh them."""
+    limits = jnp.finfo(A.dtype)
+    sizes = jnp.abs(A)
+    subnormal = (_bits(sizes) > 0) & (sizes < limits.tiny)
+    return subnormal.any(axis=0) & (sizes.max(axis=0) < limits.tiny / limits.eps)
 
 
 def _refine(correction: Callable[[Array], Array], theta: Array, lengths: Array) -> Array:
@@ -139,7 +187,7 @@ def _refine(correction: Callable[[Array], Array], theta: Array, lengths: Array) 
     def unfinished(state):
         theta, last, previous, steps = state
         shrinking = (last < previous / 2) | (steps == 0)
-        return shrinking & (last * last / previous > eps / 4 * size(theta)) & (steps < 20)
+        return shrinking & (last * (last / previous) > eps / 4 * size(theta)) & (steps < 20)
 
     def refine(state):
         theta, last, _, steps = state
@@ -150,13 +198,19 @@ def _refine(correction: Callable[[Array], Array], theta: Array, lengths: Array) 
 
 
 def _powers_of_two(lengths: Array) -> Array:
-    """About those lengths, and one for zero: powers of two scale without rounding."""
-    return jnp.exp2(jnp.round(jnp.log2(jnp.where(lengths > 0, lengths, 1))))
+    """The largest up to those lengths, and one for zero: powers of two scale without rounding."""
+    bits = _bits(jnp.where(lengths > 0, lengths, 1))
+    return jax.lax.bitcast_convert_type(bits & _bits(jnp.array(jnp.inf, lengths.dtype)), lengths.dtype)
+
+
+def _bits(A: Array) -> Array:
+    """Those of floating point numbers, sign, exponent and fraction, as integers."""
+    return jax.lax.bitcast_convert_type(A, f"int{jnp.finfo(A.dtype).bits}")
 
 
 def _floor(X: Array) -> float:
     """The relative size at which a singular value of X, columns scaled, is no more than rounding."""
-    return 10 * X.shape[1] * float(jnp.finfo(X.dtype).eps)
+    return 10 * X.shape[1] * float(jnp.finfo(_factorisable(X.dtype)).eps)
 
 
 def _divide(b: Array, lengths: Array) -> Array:
@@ -173,13 +227,15 @@ def _complaint(X: Array, Y: Array, solution: Solution) -> str:
         if not np.isfinite(values).all():
             where = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
             return f"{name} holds {values[where]} at {where}; remove or replace it"
-    if not np.isfinite(solution.condition):
-        largest = float(np.abs(np.asarray(X)).max())
-        tiny, huge = (float(end) for end in (jnp.finfo(X.dtype).tiny, jnp.finfo(X.dtype).max))
-        if largest > 0 and not tiny < largest**2 * n < huge:
-            return f"squares of the entries of X, up to {largest:.1e}, leave the range of {X.dtype}; rescale X"
-    lengths = np.linalg.norm(np.asarray(X, np.float64), axis=0)
-    R = np.linalg.qr(np.asarray(X, np.float64) / np.where(lengths > 0, lengths, 1), mode="r")
+        if _flushed(jnp.asarray(values, _factorisable(X.dtype))).any():
+            tiny = float(jnp.finfo(_factorisable(X.dtype)).tiny)
+            return f"{name} is so small that entries below {tiny:.1e}, which count as zero, matter; rescale it"
+    if solution.condition * _floor(X) < 1:
+        return f"the parameters leave the range of {X.dtype}; rescale X or Y"
+    columns = np.asarray(X, np.float64)
+    columns = columns / np.where(columns.any(axis=0), np.abs(columns).max(axis=0), 1)  # so that squares are in range
+    lengths = np.linalg.norm(columns, axis=0)
+    R = np.linalg.qr(columns / np.where(lengths > 0, lengths, 1), mode="r")
     tolerance = _floor(X)
     singular = np.linalg.svd(R, compute_uv=False)
     rank = int((singular > tolerance * singular[0]).sum())
@@ -215,11 +271,14 @@ def _differentiated(primals, tangents):
     theta, X, Y, dX, dY = (a.astype(wide) for a in (solution.theta, X, Y, dX, dY))
     # The formula of `normal_equations_jvp_X_Y`, with QR for X: it squares the condition number only
     # where the derivative itself does, in the part that the residual has.
-    lengths = _powers_of_two(jnp.linalg.norm(X, axis=0))
-    Q, R = _orthogonalised(X / lengths)
-    of_residual = solve_triangular(R, _divide(dX.T @ (Y - X @ theta), lengths), trans="T")
+    scaled, roots = _scaled(X)
+    lengths = _powers_of_two(jnp.linalg.norm(scaled, axis=0))
+    Q, R = _orthogonalised(scaled / lengths)
+    of_residual = _divide((dX / roots / roots).T @ (Y - X @ theta), lengths)
+    of_residual = solve_triangular(R, of_residual, trans="T")
     of_data = Q.T @ (dY - dX @ theta)
-    dtheta = _divide(solve_triangular(R, of_residual + of_data), lengths).astype(solution.theta.dtype)
+    dtheta = _divide(solve_triangular(R, of_residual + of_data), lengths)
+    dtheta = _divide(_divide(dtheta, roots), roots).astype(solution.theta.dtype)
     dtheta = dtheta * jnp.where(solution.trusted, 1, jnp.nan).astype(dtheta.dtype)
     constant = jnp.zeros_like(solution.condition), cast(Any, np.zeros((), jax.dtypes.float0))
     return solution, Solution(dtheta, *constant)

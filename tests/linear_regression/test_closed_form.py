@@ -137,9 +137,74 @@ def test_a_gradient_at_a_deficient_design_is_nan():
         assert jnp.isnan(jax.grad(lambda X: closed_form(X, jnp.asarray(Y)).sum())(deficient)).all()
 
 
-def test_squares_out_of_range_are_named():
-    with pytest.raises(ValueError, match=r"squares of the entries of X.*leave the range of float32; rescale"):
-        fit(X * 1e30, Y, "float32")
+MIXED = np.array([1e160, 1e-160, 1, 1e290])
+
+
+@pytest.mark.parametrize("of_Y", [1, 1e160, 1e-160])
+@pytest.mark.parametrize("of_X", [1e160, 1e-160, 1e300, 1e-300, MIXED], ids=str)
+def test_columns_may_be_of_any_scale(of_X, of_Y):
+    with np.errstate(over="ignore", under="ignore"):
+        expected = np.linalg.lstsq(X, Y)[0] * of_Y / of_X
+    if ((np.abs(expected) > 1e-307) & np.isfinite(expected)).all():
+        np.testing.assert_allclose(fit(X * of_X, Y * of_Y), expected, rtol=1e-12)
+        np.testing.assert_allclose(jitted(X * of_X, Y * of_Y), expected, rtol=1e-12)
+    else:
+        with pytest.raises(ValueError, match="closed_form: the parameters leave the range of float64; rescale X or Y"):
+            fit(X * of_X, Y * of_Y)
+        assert np.isnan(jitted(X * of_X, Y * of_Y)).all()
+
+
+@pytest.mark.parametrize("of_Y", [1, 1e-10, 1e10])
+@pytest.mark.parametrize("of_X", [1e25, 1e-25, np.array([1e25, 1e-25, 1, 1e-20])], ids=str)
+def test_columns_of_float32_may_be_of_any_scale(of_X, of_Y):
+    np.testing.assert_allclose(fit(X * of_X, Y * of_Y, "float32"), fit(X, Y) * of_Y / of_X, rtol=1e-4)
+
+
+def test_each_column_of_targets_may_be_of_any_scale():
+    of_Y = np.array([1, 1e-160, 1e140, 0])
+    expected = fit(X, Y)[:, None] * of_Y * 1e160
+    np.testing.assert_allclose(fit(X * 1e-160, Y[:, None] * of_Y), expected, rtol=1e-12)
+
+
+def test_small_targets_are_refined_too():
+    nearly = with_column(3, X[:, 0] + 1e-5 * X[:, 3])
+    expected = np.linalg.lstsq(nearly, Y)[0]
+    for of_Y in (1e-130, 1e-170, 1e-290):
+        np.testing.assert_allclose(fit(nearly, Y * of_Y) / of_Y, expected, atol=1e-11 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("of_X", [1e160, 1e-160, MIXED], ids=str)
+def test_dependent_columns_are_found_at_any_scale(of_X):
+    with pytest.raises(ValueError, match=r"numerical rank 3, .*: column 2 .counted from 0. depends on"):
+        fit(with_column(2, X[:, 0] - 2 * X[:, 1]) * of_X, Y)
+    nearly = with_column(3, X[:, 0] + 1e-9 * X[:, 3])
+    np.testing.assert_allclose(fit(nearly * of_X, Y) * of_X, np.linalg.lstsq(nearly, Y)[0], rtol=1e-5)
+
+
+def test_numbers_that_count_as_zero_are_named():
+    with pytest.raises(ValueError, match=r"X is so small that entries below 2.2e-308, which count as zero, matter"):
+        fit(X * np.array([1, 1e-307, 1, 1]), Y)
+    with pytest.raises(ValueError, match=r"Y is so small that entries below 1.2e-38, which count as zero, matter"):
+        fit(X, Y * 1e-38, "float32")
+    np.testing.assert_allclose(fit(X, with_entry(Y, 3, 1e-310)), fit(X, with_entry(Y, 3, 0)), rtol=1e-12)
+
+
+def test_parameters_outside_of_float16_are_named():
+    with pytest.raises(ValueError, match="the parameters leave the range of float16; rescale X or Y"):
+        fit(X / 1000, Y * 1000, "float16")
+
+
+@pytest.mark.parametrize("mode", [jax.jacfwd, jax.jacrev])
+@pytest.mark.parametrize("scale", [1e160, 1e-160])
+def test_the_derivative_is_right_at_any_scale(scale, mode):
+    of_X = scale * np.array([1, 1e-5, 10, 1e4])
+    with full_precision():
+        derivative = mode(closed_form, (0, 1))
+        by_X, by_Y = map(np.asarray, derivative(jnp.asarray(X), jnp.asarray(Y)))
+        of_scaled_by_X, of_scaled_by_Y = derivative(jnp.asarray(X * of_X), jnp.asarray(Y * scale))
+    of_theta = (scale / of_X)[:, None]
+    np.testing.assert_allclose(of_scaled_by_Y, by_Y * of_theta / scale, rtol=1e-9)
+    np.testing.assert_allclose(of_scaled_by_X, by_X * of_theta[:, :, None] / of_X, rtol=1e-9)
 
 
 def test_wrong_shapes_are_named():

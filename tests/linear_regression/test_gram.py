@@ -61,6 +61,17 @@ def test_what_cannot_be_is_refused():
         Gram.from_blocks([(np.column_stack([X, X]), Y)]).closed_form()
 
 
+@pytest.mark.parametrize("rows", [1000, 100])
+@pytest.mark.parametrize("scale", [1e160, 1e-160, 1e-153])
+def test_products_out_of_range_are_refused(scale, rows):
+    with pytest.raises(ValueError, match=r"length of column 2 of X .* must be from .* for its products to have digits"):
+        Gram.from_blocks(row_blocks(X * np.array([1, 1, scale, 1]), Y, rows)).closed_form()
+    with pytest.raises(ValueError, match=r"length of Y, .* must be from .* for its products to have digits"):
+        Gram.from_blocks(row_blocks(X, Y * scale, rows)).closed_form()
+    float32 = X.astype(np.float32) * np.float32(1e30)  # whose squares float64 holds
+    np.testing.assert_allclose(Gram.from_blocks([(float32, Y)]).closed_form(), np.linalg.lstsq(float32, Y)[0])
+
+
 def test_a_memory_map_keeps_what_was_written_to_it(tmp_path):
     for mode in ("c", "r+"):
         file = tmp_path / mode
