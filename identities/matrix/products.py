@@ -11,28 +11,16 @@ from identities.checking import checked
 from identities.sources import giles
 
 
-@vjp(matrix_sum, wrt="X", states=r"\D{X} J = \delta", source=giles("2.2.1"), exact=True)
-def matrix_sum_vjp_X(delta, X, Y):
-    """The cotangent, shape (n, m)."""
-    return delta
+@vjp(matrix_sum, wrt=("X", "Y"), states=(r"\delta", r"\delta"), source=giles("2.2.1"), exact=True)
+def matrix_sum_vjp(delta, X, Y):
+    """The cotangent for each term, both of shape (n, m)."""
+    return delta, delta
 
 
-@vjp(matrix_sum, wrt="Y", states=r"\D{Y} J = \delta", source=giles("2.2.1"), exact=True)
-def matrix_sum_vjp_Y(delta, X, Y):
-    """The cotangent, shape (n, m)."""
-    return delta
-
-
-@vjp(matmul, wrt="X", states=r"\D{X} J = \delta Y^\top", source=giles("2.2.2"), exact=True)
-def matmul_vjp_X(delta, X, Y):
-    """Against the other factor, shape (n, k)."""
-    return delta @ Y.T
-
-
-@vjp(matmul, wrt="Y", states=r"\D{Y} J = X^\top \delta", source=giles("2.2.2"), exact=True)
-def matmul_vjp_Y(delta, X, Y):
-    """Against the other factor, shape (k, m)."""
-    return X.T @ delta
+@vjp(matmul, wrt=("X", "Y"), states=(r"\delta Y^\top", r"X^\top \delta"), source=giles("2.2.2"), exact=True)
+def matmul_vjp(delta, X, Y):
+    """Against the other factor, of shapes (n, k) and (k, m)."""
+    return delta @ Y.T, X.T @ delta
 
 
 @checked
@@ -47,17 +35,14 @@ def solve_jvp_A_B(A, B, dA, dB):
     return linalg.solve(A, dB - dA @ linalg.solve(A, B))
 
 
-@vjp(solve, wrt="B", states=r"\D{B} J = A^{-\top} \delta", source=giles("2.3.1"))
-def solve_vjp_B(delta, A, B):
-    """A solve with the transposed matrix, shape (n, m)."""
-    return linalg.solve(A.T, delta)
+@vjp(solve, wrt=("A", "B"), states=(r"-A^{-\top} \delta C^\top", r"A^{-\top} \delta"), source=giles("2.3.1"))
+def solve_vjp(delta, A, B):
+    """The cotangent of B against the solution C, and a solve with the transposed matrix, of shapes (n, n) and (n, m).
 
-
-@vjp(solve, wrt="A", states=r"\D{A} J = -A^{-\top} \delta C^\top", source=giles("2.3.1"))
-def solve_vjp_A(delta, A, B):
-    """The cotangent of B against the solution, shape (n, n)."""
-    right, left = linalg.solve_both(A, B, delta)
-    return -left @ right.T
+    One factorisation serves both.
+    """
+    C, by_B = linalg.solve_both(A, B, delta)
+    return -by_B @ C.T, by_B
 
 
 @jvp(
@@ -71,16 +56,16 @@ def congruence_jvp_X_B(X, B, dX, dB):
     return dX.T @ (B @ X) + X.T @ (dB @ X + B @ dX)
 
 
-@vjp(congruence, wrt="X", states=r"\D{X} J = B^\top X \delta + BX \delta^\top", source=giles("2.3.2"))
-def congruence_vjp_X(delta, X, B):
-    """With B and its transpose, shape (n, m)."""
-    return B.T @ X @ delta + B @ X @ delta.T
-
-
-@vjp(congruence, wrt="B", states=r"\D{B} J = X \delta X^\top", source=giles("2.3.2"), exact=True)
-def congruence_vjp_B(delta, X, B):
-    """The congruence back, shape (n, n)."""
-    return X @ delta @ X.T
+@vjp(
+    congruence,
+    wrt=("X", "B"),
+    states=(r"B^\top X \delta + BX \delta^\top", r"X \delta X^\top"),
+    source=giles("2.3.2"),
+)
+def congruence_vjp(delta, X, B):
+    """With B and its transpose, and the congruence back, of shapes (n, m) and (n, n)."""
+    X_delta = X @ delta
+    return B.T @ X_delta + B @ X @ delta.T, X_delta @ X.T
 
 
 @checked
@@ -101,15 +86,13 @@ def inverse_congruence_jvp_A_B(A, B, dA, dB):
     return dB.T @ right + left.T @ (dB - dA @ right)
 
 
-@vjp(inverse_congruence, wrt="A", states=r"\D{A} J = -A^{-\top} B \delta B^\top A^{-\top}", source=giles("2.3.3"))
-def inverse_congruence_vjp_A(delta, A, B):
-    """With the solutions from the left and from the right, shape (n, n)."""
-    right, left = linalg.solve_both(A, B, B)
-    return -left @ delta @ right.T
-
-
-@vjp(inverse_congruence, wrt="B", states=r"\D{B} J = A^{-\top} B \delta + A^{-1} B \delta^\top", source=giles("2.3.3"))
-def inverse_congruence_vjp_B(delta, A, B):
-    """With the solutions from the left and from the right, shape (n, m)."""
-    right, left = linalg.solve_both(A, B @ delta.T, B @ delta)
-    return left + right
+@vjp(
+    inverse_congruence,
+    wrt=("A", "B"),
+    states=(r"-A^{-\top} B \delta B^\top A^{-\top}", r"A^{-\top} B \delta + A^{-1} B \delta^\top"),
+    source=giles("2.3.3"),
+)
+def inverse_congruence_vjp(delta, A, B):
+    """With the solutions from the left and from the right, of shapes (n, n) and (n, m); from one factorisation."""
+    right, left = linalg.solve_both(A, B, B @ delta)
+    return -left @ right.T, left + right @ delta.T
