@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from identities.catalog import jacobian, jvp, vjp
-from identities.elementwise import arctan_derivative
 from identities.checking import checked
+from identities.elementwise import arctan_derivative
 from identities.sources import notes
 
 

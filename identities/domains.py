@@ -3,6 +3,9 @@
 A domain is a projection: it sends any real array onto a member. One projection serves every purpose,
 since members inherit the character of the array that they come from: Gaussian noise gives generic
 members, small integers give simple ones.
+
+What must hold of an argument is one thing, and which of the allowed values are drawn is another: the first is a
+`Domain`, the second is `Drawn`, which nobody's arguments are checked against.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,23 +23,41 @@ Values = Literal["floating", "integer", "boolean", "complex"]
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """Which of the allowed values and shapes are drawn: not a condition, and stated nowhere.
+
+    As `Annotated` metadata it stands beside a domain, or alone where any values are allowed.
+
+    **Fields:**
+
+    - `project`: sends a real NumPy array of shape (batch, ...) to one to be drawn, before the domain's own projection.
+    - `admits`: whether arrays of a shape are drawn.
+    - `largest`: the most rows or columns that are drawn, unless somebody asks for sizes.
+    """
+
+    project: Callable[[np.ndarray], np.ndarray] = lambda z: z
+    admits: Callable[[tuple[int, ...]], bool] = lambda shape: True
+    largest: int = 1 << 30
+
+
+@dataclass(frozen=True)
 class Domain:
     """A set of admissible argument values.
 
     **Fields:**
 
-    - `requires`: the condition in words, as in "every entry positive"; empty for the domain `real`.
+    - `requires`: the condition in words, as in "every entry positive"; empty where any values are allowed.
     - `project`: sends a real NumPy array of shape (batch, ...) to members, one an entry of the batch.
     - `contains`: whether one array is a member, as a boolean JAX scalar; rounding is forgiven.
     - `admits`: whether there are members of a shape.
     - `normwise`: whether a member is one matrix to be factorised, rather than a table of numbers: its rounding is
       then relative to its norm, as the backward error of a stable factorisation is, and not to each entry.
-    - `largest`: the most rows or columns that are drawn.
     - `values`: the kind of numbers; None leaves that to the argument's annotation, and to floating-point without one.
-    - `interior`: whether a member that moves by its rounding stays one, so that nobody needs to look. Elsewhere what has
-      left the domain is put back.
+    - `interior`: whether a member that moves by its rounding stays one, so that nobody needs to look. Elsewhere what
+      has left the domain is put back.
     - `sized`: where the members depend on the sizes of dimensions, the domain for given ones; the rest of the fields is
       what holds for all.
+    - `drawn`: which of the members are drawn, all kinds of them if left out.
     """
 
     requires: str
@@ -44,14 +65,26 @@ class Domain:
     contains: Callable[[Array], Bool[Array, ""]]
     admits: Callable[[tuple[int, ...]], bool] = lambda shape: True
     normwise: bool = False
-    largest: int = 1 << 30
     values: Values | None = None
     interior: bool = False
     sized: "Callable[[Mapping[str, int]], Domain] | None" = None
+    drawn: Drawn = Drawn()
 
     def at(self, sizes: Mapping[str, int]) -> "Domain":
         """The domain once dimensions have sizes."""
-        return self.sized(sizes) if self.sized else self
+        return replace(self.sized(sizes), drawn=self.drawn) if self.sized else self
+
+    def drawn_so(self, drawn: Drawn) -> "Domain":
+        """The same set, of which only those members are drawn that are drawn now and obey `drawn` too."""
+        now = self.drawn
+        return replace(
+            self,
+            drawn=Drawn(
+                lambda z: drawn.project(now.project(z)),
+                lambda shape: now.admits(shape) and drawn.admits(shape),
+                min(now.largest, drawn.largest),
+            ),
+        )
 
 
 def _distribution(z: np.ndarray) -> np.ndarray:
@@ -73,26 +106,26 @@ def _any(x: Array) -> Bool[Array, ""]:
     return jnp.array(True)
 
 
-real = Domain("", lambda z: z, _any, interior=True)
+real: Domain = Domain("", lambda z: z, _any, interior=True)
 
-positive = Domain("every entry positive", np.exp2, lambda x: jnp.all(x > 0), interior=True)
+positive: Domain = Domain("every entry positive", np.exp2, lambda x: jnp.all(x > 0), interior=True)
 
-nonzero = Domain(
+nonzero: Domain = Domain(
     "no entry zero", lambda z: z + np.where(z < 0, -0.25, 0.25), lambda x: jnp.all(x != 0), interior=True
 )
 
-above_minus_one = Domain(
+above_minus_one: Domain = Domain(
     "every entry above minus one", lambda z: np.exp2(z) - 0.75, lambda x: jnp.all(x > -1), interior=True
 )
 
-inside_unit_interval = Domain(
+inside_unit_interval: Domain = Domain(
     "every entry strictly between minus one and one",
     lambda z: 0.9 * z / (1 + np.abs(z)),
     lambda x: jnp.all(jnp.abs(x) < 1),
     interior=True,
 )
 
-distribution = Domain(
+distribution: Domain = Domain(
     "non-negative entries that sum to one (a probability distribution)", _distribution, _is_distribution, interior=True
 )
 
@@ -106,8 +139,8 @@ def _wide(x: Array) -> Array:
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
-_OF_DETERMINANTS = 6
-"""The most rows and columns of what has a determinant, which grows with their power: float32 is to hold three."""
+_OF_DETERMINANTS = Drawn(largest=6)
+"""What has a determinant, which grows with the power of rows and columns: float32 is to hold three."""
 
 
 def _with_full_rank(z: np.ndarray) -> np.ndarray:
@@ -120,24 +153,24 @@ def _has_full_column_rank(x: Array) -> Bool[Array, ""]:
     return jnp.linalg.matrix_rank(_wide(x)) == x.shape[1]
 
 
-full_column_rank = Domain(
+full_column_rank: Domain = Domain(
     "full column rank",
     _with_full_rank,
     _has_full_column_rank,
     lambda shape: shape[0] >= shape[1],
     normwise=True, interior=True,
-    largest=_OF_DETERMINANTS,
+    drawn=_OF_DETERMINANTS,
 )
-full_row_rank = Domain(
+full_row_rank: Domain = Domain(
     "full row rank",
     _with_full_rank,
     lambda x: _has_full_column_rank(x.T),
     lambda shape: shape[0] <= shape[1],
     normwise=True, interior=True,
-    largest=_OF_DETERMINANTS,
+    drawn=_OF_DETERMINANTS,
 )
-invertible = Domain(
-    "an invertible matrix", _with_full_rank, _has_full_column_rank, normwise=True, interior=True, largest=_OF_DETERMINANTS
+invertible: Domain = Domain(
+    "an invertible matrix", _with_full_rank, _has_full_column_rank, normwise=True, interior=True, drawn=_OF_DETERMINANTS
 )
 
 
@@ -151,7 +184,7 @@ def _has_orthonormal_columns(x: Array) -> Bool[Array, ""]:
     return jnp.abs(_wide(x).T @ _wide(x) - jnp.eye(x.shape[1])).max() <= forgiven
 
 
-orthogonal = Domain(
+orthogonal: Domain = Domain(
     "orthonormal columns",
     _polar_factor,
     _has_orthonormal_columns,
@@ -180,16 +213,16 @@ def _has_positive_definite_part(x: Array) -> Bool[Array, ""]:
     return jnp.linalg.eigvalsh(_wide(x) + _wide(x).T).min() > 0
 
 
-symmetric = Domain("a symmetric matrix", _symmetric_part, _is_symmetric, interior=True)
+symmetric: Domain = Domain("a symmetric matrix", _symmetric_part, _is_symmetric, interior=True)
 
-positive_definite = Domain(
+positive_definite: Domain = Domain(
     "a symmetric positive definite matrix",
     _positive_definite,
     lambda x: _is_symmetric(x) & _has_positive_definite_part(x),
     normwise=True, interior=True,
 )
 
-positive_definite_part = Domain(
+positive_definite_part: Domain = Domain(
     "a matrix whose symmetric part is positive definite",
     lambda z: _positive_definite(z) + (z - z.swapaxes(-1, -2)) / 2,
     _has_positive_definite_part,
@@ -216,8 +249,11 @@ def _has_distinct_eigenvalues(x: Array) -> Bool[Array, ""]:
     return _is_symmetric(x) & _are_distinct(jnp.linalg.eigvalsh(_wide(x)))
 
 
-distinct_eigenvalues = Domain(
-    "a symmetric matrix with distinct eigenvalues", _with_distinct_eigenvalues, _has_distinct_eigenvalues, normwise=True, interior=True
+distinct_eigenvalues: Domain = Domain(
+    "a symmetric matrix with distinct eigenvalues",
+    _with_distinct_eigenvalues,
+    _has_distinct_eigenvalues,
+    normwise=True, interior=True,
 )
 
 
@@ -227,7 +263,7 @@ def _with_distinct_positive_eigenvalues(z: np.ndarray) -> np.ndarray:
     return _symmetric_part((V * apart[:, None, :]) @ V.swapaxes(-1, -2))
 
 
-distinct_positive_eigenvalues = Domain(
+distinct_positive_eigenvalues: Domain = Domain(
     "a symmetric positive definite matrix with distinct eigenvalues",
     _with_distinct_positive_eigenvalues,
     lambda x: _has_distinct_eigenvalues(x) & _has_positive_definite_part(x),
@@ -253,7 +289,7 @@ def _has_distinct_eigenpairs(x: Array) -> Bool[Array, ""]:
     return _is_symmetric(x) & _are_distinct(eigenvalues) & unique
 
 
-distinct_eigenpairs = Domain(
+distinct_eigenpairs: Domain = Domain(
     "a symmetric matrix with distinct eigenvalues, and one largest entry in each eigenvector",
     _with_eigenvectors_near_axes,
     _has_distinct_eigenpairs,
@@ -272,7 +308,7 @@ def _has_distinct_singular_values(x: Array) -> Bool[Array, ""]:
     return _are_distinct(jnp.append(s, 0))
 
 
-distinct_singular_values = Domain(
+distinct_singular_values: Domain = Domain(
     "no more columns than rows, full column rank and distinct singular values",
     _with_distinct_singular_values,
     lambda x: jnp.array(x.shape[0] >= x.shape[1]) & _has_distinct_singular_values(x),
@@ -299,27 +335,21 @@ def _with_distinct_spectrum(z: np.ndarray) -> np.ndarray:
     return np.where(np.abs(members) <= rounding, 0, members)
 
 
-distinct_spectrum = Domain(
+distinct_spectrum: Domain = Domain(
     "a matrix with distinct eigenvalues",
     _with_distinct_spectrum,
     lambda x: _are_distinct(jnp.linalg.eigvals(_wide(x))),
     normwise=True, interior=True,
 )
 
-small = Domain("", lambda z: z, _any, interior=True, largest=3)
-"""Any values; three rows and columns are enough where a result multiplies the sizes of its arguments."""
-
-longer_than_one = Domain("", lambda z: z, _any, lambda shape: shape[0] > 1, interior=True)
-"""Any values, of more than one entry: where a derivative in one dimension is zero, and nothing but rounding."""
-
-beyond_one = Domain("", lambda z: z + np.where(z < 0, -1.0, 1.0), _any, interior=True)
-within_one = Domain("", inside_unit_interval.project, _any, interior=True)
-"""Any values; drawn beyond one and within it, so that an argument of either kind never equals one of the other."""
+def _beyond_one(z: np.ndarray) -> np.ndarray:
+    return z + np.where(z < 0, -1.0, 1.0)
 
 
-other_than_zero = Domain(
-    "an array other than zero", beyond_one.project, lambda x: jnp.any(x != 0), interior=True
-)
+other_than_zero: Domain = Domain("an array other than zero", _beyond_one, lambda x: jnp.any(x != 0), interior=True)
+
+
+# Any values; which of them are drawn.
 
 
 def _of_moderate_norm(z: np.ndarray) -> np.ndarray:
@@ -327,16 +357,26 @@ def _of_moderate_norm(z: np.ndarray) -> np.ndarray:
     return z / _nonzero(norm) * (0.5 + norm) / (1 + norm)
 
 
-moderate = Domain("", _of_moderate_norm, _any, normwise=True, interior=True, largest=3)
+small: Domain = real.drawn_so(Drawn(largest=3))
+"""Any values; three rows and columns are enough where a result multiplies the sizes of its arguments."""
+
+longer_than_one: Domain = real.drawn_so(Drawn(admits=lambda shape: shape[0] > 1))
+"""Any values; of more than one entry, where a derivative in one dimension is zero, and nothing but rounding."""
+
+beyond_one: Domain = real.drawn_so(Drawn(_beyond_one))
+within_one: Domain = real.drawn_so(Drawn(inside_unit_interval.project))
+"""Any values; drawn beyond one and within it, so that an argument of either kind never equals one of the other."""
+
+moderate: Domain = replace(real, normwise=True).drawn_so(Drawn(_of_moderate_norm, largest=3))
 """Any values; drawn small and with a norm between a half and one, where an exponential is quick and accurate."""
 
 
 # Integers, booleans and complex numbers.
 
-complex_numbers = Domain("", lambda z: z, _any, values="complex", interior=True)
+complex_numbers: Domain = Domain("", lambda z: z, _any, values="complex", interior=True)
 """Any complex numbers: for a signature that is written without annotations."""
 
-boolean = Domain("", lambda z: z > 0, _any, values="boolean", interior=True)
+boolean: Domain = Domain("", lambda z: z > 0, _any, values="boolean", interior=True)
 """True and False, as in a mask."""
 
 
@@ -347,7 +387,7 @@ def integers(low: int | str, high: int | str) -> Domain:
     def between(sizes: Mapping[str, int]) -> Domain:
         least, most = _size(low, sizes), _size(high, sizes)
 
-        # The noise comes in all sizes, whole numbers among them: a large odd multiple of it, wrapped around, is uniform.
+        # Noise comes in all sizes, whole numbers among them: a large odd multiple of it, wrapped around, is uniform.
         def project(z: np.ndarray) -> np.ndarray:
             return least + np.floor(z * 1371).astype(np.int64) % (most - least + 1)
 

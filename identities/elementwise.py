@@ -14,8 +14,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from identities.catalog import catalog, jacobian, jvp, vjp
-from identities.domains import above_minus_one, nonzero, positive
 from identities.checking import checked
+from identities.domains import above_minus_one, nonzero, positive
 from identities.sources import notes
 
 Real = Float[Array, " n"]

@@ -15,7 +15,7 @@ from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from identities.dimensions import Dims, describe, expanded, names_in
-from identities.domains import Domain, Values, real
+from identities.domains import Domain, Drawn, Values, real
 from identities.trees import Node, Tree, count, pruned
 
 
@@ -150,6 +150,8 @@ def read_annotation(name: str, annotation: Any, domain: Domain | None = None) ->
     if get_origin(annotation) is Annotated:
         annotation, *metadata = get_args(annotation)
         domain = domain or next((m for m in metadata if isinstance(m, Domain)), None)
+        for drawn in (m for m in metadata if isinstance(m, Drawn)):
+            domain = (domain or real).drawn_so(drawn)
     union = get_origin(annotation) in (Union, UnionType)
     alternatives = get_args(annotation) if union else (annotation,)
     if all(hasattr(alternative, "dim_str") for alternative in alternatives):

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from identities.catalog import hessian, jacobian, jvp, vjp
-from identities.domains import distribution
 from identities.checking import checked
+from identities.domains import distribution
 from identities.sources import notes
 
 Vector = Float[Array, " n"]

@@ -36,7 +36,8 @@ def test_of_several_gradients_the_catalog_writes_the_left_sides():
     solve = catalog["solve_vjp"]
     assert solve.wrt == ("A", "B")
     assert solve.statement == (
-        r"\frac{\partial J}{\partial A} = -A^{-\top} \delta C^\top,\quad \frac{\partial J}{\partial B} = A^{-\top} \delta"
+        r"\frac{\partial J}{\partial A} = -A^{-\top} \delta C^\top,"
+        r"\quad \frac{\partial J}{\partial B} = A^{-\top} \delta"
     )
     assert plain(solve.statement) == "∂J/∂A = -A⁻ᵀ δ Cᵀ, ∂J/∂B = A⁻ᵀ δ"
 

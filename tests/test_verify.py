@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 
 from identities import CandidateMismatch, DerivationMismatch, catalog, check, check_derivation, check_jacobian, verify
 from identities.catalog import jacobian
-from identities.domains import Domain, full_column_rank, full_row_rank
+from identities.domains import Domain, Drawn, full_column_rank, full_row_rank
 from identities.latex import plain
 from identities.oracle.draw.shapes import Shape, admitted, draw_shapes
 from identities.oracle.draw.values import draw_values, exact_half_width
@@ -182,7 +182,7 @@ def test_an_empty_verdict_is_refused(judge):
     [
         ("(n,n+1)->()", {"X": full_column_rank}, r"X \(n, n\+1\)"),
         ("(n-n,m)->()", {}, r"X \(n-n, m\)"),
-        ("(n,n+1)->()", {"X": dataclasses.replace(full_row_rank, largest=1)}, r"X \(n, n\+1\)"),
+        ("(n,n+1)->()", {"X": full_row_rank.drawn_so(Drawn(largest=1))}, r"X \(n, n\+1\)"),
     ],
 )
 def test_a_function_that_takes_no_array_at_all_is_refused(signature, domains, arguments):

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from identities import linalg
 from identities.catalog import hessian, jacobian, vjp
+from identities.checking import checked
 from identities.matrix.differentials import determinant, log_determinant
 from identities.matrix.inverses import curve_of_matrices
 from identities.matrix.shapes import (
@@ -18,7 +19,6 @@ from identities.matrix.shapes import (
     PositiveDefinitePart,
     Scalar,
 )
-from identities.checking import checked
 from identities.sources import cookbook, giles
 
 

@@ -7,9 +7,9 @@ from jaxtyping import Array, Float
 
 from identities import linalg
 from identities.catalog import jvp
+from identities.checking import checked
 from identities.domains import small
 from identities.matrix.shapes import Invertible, Matrix, Scalar, Small, Square
-from identities.checking import checked
 from identities.sources import cookbook, giles
 
 

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from identities import linalg
 from identities.catalog import jacobian, jvp, vjp
+from identities.checking import checked
 from identities.matrix.shapes import (
     DistinctEigenpairs,
     DistinctEigenvalues,
@@ -20,7 +21,6 @@ from identities.matrix.shapes import (
     Symmetric,
     Vector,
 )
-from identities.checking import checked
 from identities.sources import cookbook, giles
 
 

@@ -5,9 +5,9 @@ from jaxtyping import Array, Float
 
 from identities import linalg
 from identities.catalog import jvp, vjp
+from identities.checking import checked
 from identities.matrix.shapes import DistinctSingularValues, FullColumnRank, Matrix, PositiveDefinite, Square, Symmetric
 from identities.matrix.structured import symmetric_by_triangle
-from identities.checking import checked
 from identities.sources import giles, walter_lehmann
 
 

@@ -4,8 +4,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from identities.catalog import hessian, jacobian
-from identities.matrix.shapes import Matrix, Scalar, Square, Symmetric, Vector
 from identities.checking import checked
+from identities.matrix.shapes import Matrix, Scalar, Square, Symmetric, Vector
 from identities.sources import cookbook
 
 

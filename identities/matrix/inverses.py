@@ -5,6 +5,7 @@ from jaxtyping import Array, Float
 
 from identities import linalg
 from identities.catalog import jacobian, vjp
+from identities.checking import checked
 from identities.matrix.differentials import inverse
 from identities.matrix.shapes import (
     FullColumnRank,
@@ -17,7 +18,6 @@ from identities.matrix.shapes import (
     Symmetric,
     Vector,
 )
-from identities.checking import checked
 from identities.sources import cookbook, giles
 
 

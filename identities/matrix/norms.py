@@ -7,15 +7,15 @@ import jax.numpy as jnp
 
 from identities import linalg
 from identities.catalog import jacobian, jvp, vjp
+from identities.checking import checked
 from identities.domains import beyond_one, invertible, longer_than_one, other_than_zero, within_one
 from identities.matrix.shapes import DistinctSingularValues, Matrix, Scalar, Square, Vector
-from identities.checking import checked
 from identities.sources import cookbook, giles
 
 Beyond = Annotated[Vector, beyond_one]
-BeyondInSpace = Annotated[Vector, replace(beyond_one, admits=longer_than_one.admits)]
+BeyondInSpace = Annotated[Vector, beyond_one, longer_than_one.drawn]
 OtherThanZero = Annotated[Matrix, other_than_zero]
-NonzeroInSpace = Annotated[Vector, replace(other_than_zero, admits=longer_than_one.admits)]
+NonzeroInSpace = Annotated[Vector, other_than_zero, longer_than_one.drawn]
 Injective = Annotated[Square, replace(invertible, normwise=False)]  # which is multiplied by, not factorised
 Within = Annotated[Vector, within_one]
 

@@ -12,8 +12,8 @@ from jaxtyping import Array, Float
 
 from identities import linalg
 from identities.catalog import jacobian, jvp, vjp
-from identities.matrix.shapes import Invertible, Moderate, Scalar, Square, Vector
 from identities.checking import checked
+from identities.matrix.shapes import Invertible, Moderate, Scalar, Square, Vector
 from identities.signature import Static
 from identities.sources import cookbook, giles
 

@@ -4,10 +4,10 @@ from jaxtyping import Array, Float
 
 from identities import linalg
 from identities.catalog import jvp, vjp
+from identities.checking import checked
 from identities.matrix.differentials import matmul, matrix_sum
 from identities.matrix.forms import congruence
 from identities.matrix.shapes import Invertible, Matrix
-from identities.checking import checked
 from identities.sources import giles
 
 

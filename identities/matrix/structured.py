@@ -13,8 +13,8 @@ from jaxtyping import Array, Float
 
 from identities import linalg
 from identities.catalog import jacobian, vjp
-from identities.matrix.shapes import Matrix, PositiveDefinite, PositiveDefinitePart, Scalar, Square
 from identities.checking import checked
+from identities.matrix.shapes import Matrix, PositiveDefinite, PositiveDefinitePart, Scalar, Square
 from identities.sources import cookbook
 
 

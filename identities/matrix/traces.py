@@ -4,9 +4,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from identities.catalog import jacobian
+from identities.checking import checked
 from identities.matrix.differentials import trace
 from identities.matrix.shapes import Matrix, Scalar, SmallSquare, Square
-from identities.checking import checked
 from identities.sources import cookbook
 
 Back = Float[Array, "m n"]

@@ -83,17 +83,18 @@ def shrinkable(claim: Claim, shape: Shape) -> list[str]:
 
 
 def admitted(claim: Claim, shape: Shape) -> bool:
-    """Whether every array has a size of at least one there, and members in its domain."""
+    """Whether every array has a size of at least one there, and members in its domain that are drawn."""
     sizes = dict(shape.sizes)
     for a in _arrays(claim):
         found = tuple(size_of(dim, sizes) for dim in a.dims(shape.form))
-        if min(found, default=1) < 1 or not a.domain.at(sizes).admits(found):
+        domain = a.domain.at(sizes)
+        if min(found, default=1) < 1 or not (domain.admits(found) and domain.drawn.admits(found)):
             return False
     return True
 
 
 def _small_enough(claim: Claim, shape: Shape) -> bool:
-    return all(max(shape.of(a), default=1) <= a.domain.largest for a in claim.arguments)
+    return all(max(shape.of(a), default=1) <= a.domain.drawn.largest for a in claim.arguments)
 
 
 def draw_shapes(claim: Claim, count: int, seed: int, sizes: Sizes | None = None) -> list[Shape]:

@@ -40,12 +40,13 @@ def draw_values(claim: Claim, shape: Shape, dtype: str, each: int, seed: int, ex
         return np.concatenate(found)
 
     def draw(a: Argument) -> np.ndarray:
+        domain = a.domain.at(sizes)
         if a.values == "complex":
-            return a.domain.project(noise(a) + 1j * noise(a)).astype(complex_of(a.name, dtype))
-        drawn = a.domain.at(sizes).project(noise(a))
+            return domain.project(domain.drawn.project(noise(a) + 1j * noise(a))).astype(complex_of(a.name, dtype))
+        drawn = domain.project(domain.drawn.project(noise(a)))
         if a.values == "floating":
             return drawn.astype(jnp.dtype(dtype))
-        if a.values == "integer" and a.domain.values is None and not a.domain.requires:
+        if a.values == "integer" and domain.values is None and not domain.requires:
             raise ValueError(
                 f"argument {a.name} consists of integers: say with `domains` which, as in "
                 f"domains={{{a.name!r}: identities.domains.index('k')}} for those from 0 to below the size of k"
