@@ -5,32 +5,59 @@ import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 # The topics: importing one puts its identities into the catalog.
-from identities import chain as chain
-from identities import elementwise as elementwise
-from identities import linear as linear
-from identities import linear_regression as linear_regression
-from identities import matrix as matrix
-from identities import norms as norms
-from identities import softmax as softmax
-from identities.catalog import Identity as Identity
-from identities.catalog import Source as Source
-from identities.catalog import catalog as catalog
+from identities import chain, domains, elementwise, linear, linear_regression, matrix, norms, softmax
+from identities.catalog import Identity, Source, catalog
 
 if TYPE_CHECKING:
-    from identities.oracle.check import check as check
-    from identities.oracle.check import check_derivation as check_derivation
-    from identities.oracle.check import check_hessian as check_hessian
-    from identities.oracle.check import check_jacobian as check_jacobian
-    from identities.oracle.check import check_jvp as check_jvp
-    from identities.oracle.check import check_value as check_value
-    from identities.oracle.check import check_vjp as check_vjp
-    from identities.oracle.diagnosis import Diagnosis as Diagnosis
-    from identities.oracle.draw.shapes import around as around
-    from identities.oracle.verdict.verification import CandidateMismatch as CandidateMismatch
-    from identities.oracle.verdict.verification import Counterexample as Counterexample
-    from identities.oracle.verdict.verification import DerivationMismatch as DerivationMismatch
-    from identities.oracle.verdict.verification import Verification as Verification
-    from identities.oracle.verify import verify as verify
+    from identities.oracle.check import (
+        check,
+        check_derivation,
+        check_hessian,
+        check_jacobian,
+        check_jvp,
+        check_value,
+        check_vjp,
+    )
+    from identities.oracle.diagnosis import Diagnosis
+    from identities.oracle.draw.shapes import around
+    from identities.oracle.verdict.verification import (
+        CandidateMismatch,
+        Counterexample,
+        DerivationMismatch,
+        Verification,
+    )
+    from identities.oracle.verify import verify
+
+    __version__: str
+
+__all__ = [
+    "CandidateMismatch",
+    "Counterexample",
+    "DerivationMismatch",
+    "Diagnosis",
+    "Identity",
+    "Source",
+    "Verification",
+    "__version__",
+    "around",
+    "catalog",
+    "chain",
+    "check",
+    "check_derivation",
+    "check_hessian",
+    "check_jacobian",
+    "check_jvp",
+    "check_value",
+    "check_vjp",
+    "domains",
+    "elementwise",
+    "linear",
+    "linear_regression",
+    "matrix",
+    "norms",
+    "softmax",
+    "verify",
+]
 
 _ORACLE = {
     "check": "check check_derivation check_hessian check_jacobian check_jvp check_value check_vjp",

@@ -40,7 +40,7 @@ class Kind:
     """
 
     name: str
-    order = 1
+    order: int = 1
     noun: str
 
     def before(self, signature: Signature, wrt: Sequence[Parameter]) -> tuple[Parameter, ...]:
@@ -69,7 +69,9 @@ class Kind:
 class Value(Kind):
     """The function itself."""
 
-    name, order, noun = "value", 0, "value"
+    name: str = "value"
+    order: int = 0
+    noun: str = "value"
 
     def gives(self, signature: Signature, wrt: Sequence[Parameter]) -> Parameter:
         return signature.returns
@@ -78,7 +80,8 @@ class Value(Kind):
 class VJP(Kind):
     """Cotangents of the results pulled back: a gradient for each argument."""
 
-    name = noun = "vjp"
+    name: str = "vjp"
+    noun: str = "vjp"
 
     def before(self, signature: Signature, wrt: Sequence[Parameter]) -> tuple[Parameter, ...]:
         moving = [result for result in signature.results if any(leaf.moves for leaf in result.leaves)]
@@ -96,7 +99,8 @@ class VJP(Kind):
 class JVP(Kind):
     """Tangents of the arguments pushed forward."""
 
-    name = noun = "jvp"
+    name: str = "jvp"
+    noun: str = "jvp"
 
     def after(self, signature: Signature, wrt: Sequence[Parameter]) -> tuple[Parameter, ...]:
         return tuple(parameter.prefixed(f"d{parameter.name}") for parameter in wrt)
@@ -111,7 +115,8 @@ class JVP(Kind):
 class Jacobian(Kind):
     """All partial derivatives: for each result and argument an array of shape output + input."""
 
-    name, noun = "jacobian", "derivative"
+    name: str = "jacobian"
+    noun: str = "derivative"
 
     def gives(self, signature: Signature, wrt: Sequence[Parameter]) -> Parameter:
         inner = _gradients(wrt)
@@ -126,7 +131,9 @@ class Jacobian(Kind):
 class Hessian(Jacobian):
     """All second partial derivatives, of shape output + input + input; of several arguments, a tuple of tuples."""
 
-    name, order, noun = "hessian", 2, "second derivative"
+    name: str = "hessian"
+    order: int = 2
+    noun: str = "second derivative"
 
 
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (Value(), VJP(), JVP(), Jacobian(), Hessian())}

@@ -69,7 +69,8 @@ class CandidateFile(pytest.File):
 
     def __init__(self, *, module: str, candidates: Candidates, **kwargs: Any):
         super().__init__(**kwargs)
-        self.module, self.candidates = module, candidates
+        self.module: str = module
+        self.candidates: Candidates = candidates
 
     def collect(self) -> Iterator[pytest.Item]:
         try:

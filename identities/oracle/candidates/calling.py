@@ -423,6 +423,6 @@ def _array(pipe: BinaryIO, dtype: str, shape: Sequence[int]) -> np.ndarray:
 
 if __name__ == "__main__":
     # The candidate gets neither end of the conversation: its own input is empty.
-    requests = os.fdopen(os.dup(0), "rb")
+    requests: BinaryIO = os.fdopen(os.dup(0), "rb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     serve(sys.argv[1], requests, os.fdopen(int(sys.argv[2]), "wb"), int(sys.argv[3]))

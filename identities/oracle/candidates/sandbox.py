@@ -70,7 +70,8 @@ class Sandbox:
     """
 
     def __init__(self, file: str, limits: Limits, arrays: str = "numpy"):
-        self._limits, self.arrays = limits, arrays
+        self._limits = limits
+        self.arrays: str = arrays
         self._left = limits.seconds  # of waiting for the process; what the judge takes for itself is free
         self._fault: Fault | None = None
         self._answers, theirs = os.pipe()
@@ -87,7 +88,7 @@ class Sandbox:
             env=os.environ | {"JAX_ENABLE_X64": "true", "PYTHONDONTWRITEBYTECODE": "1"},
         )
         os.close(theirs)
-        self.functions = self._load(file)
+        self.functions: list[str] = self._load(file)
 
     def _load(self, file: str) -> list[str]:
         try:

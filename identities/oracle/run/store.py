@@ -17,7 +17,7 @@ import types
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -29,8 +29,23 @@ from jax.stages import Compiled
 
 from identities.oracle.run.tape import Tape, UnknownOperationError, tape_of
 
-# A class, which JAX gives the type checker as a variable.
-Device: TypeAlias = jax.Device  # pyright: ignore[reportInvalidTypeForm]
+if TYPE_CHECKING:
+
+    @runtime_checkable
+    class Device(Protocol):
+        """A device of JAX's, which JAX itself has no type for: what is used of one."""
+
+        @property
+        def id(self) -> int: ...
+        @property
+        def platform(self) -> str: ...
+        @property
+        def device_kind(self) -> str: ...
+        @property
+        def client(self) -> Any: ...
+
+else:
+    Device = jax.Device
 
 _PACKAGE = Path(__file__).parents[2]
 _SOURCES = hashlib.sha256(repr([(f.name, f.read_bytes()) for f in sorted(_PACKAGE.rglob("*.py"))]).encode()).hexdigest()

@@ -91,6 +91,20 @@ class CandidateMismatch(AssertionError):
 
     __module__ = "identities"  # where it is found, and what a traceback says
 
+    identity: str
+    counterexample: Counterexample
+    dtype: str
+    arguments: Mapping[str, np.ndarray]
+    static: Mapping[str, Any]
+    expected: np.ndarray
+    got: np.ndarray | str
+    leaf: str
+    diagnosis: Diagnosis
+    diagnoses: dict[str, Diagnosis]
+    asked: str
+    repeat: str
+    statement: str
+
     def __init__(
         self,
         identity: str,
@@ -116,6 +130,9 @@ class DerivationMismatch(CandidateMismatch):
     """A line of a derivation differs from the one before: `line`, counted from 1, and its `label`."""
 
     __module__ = "identities"
+
+    line: int
+    label: str
 
     def __init__(self, *evidence: Any, line: int = 0, label: str = ""):
         super().__init__(*evidence)
