@@ -138,7 +138,7 @@ _JAXTYPING: dict[str, Values] = {"bool": "boolean", "int": "integer", "uint": "i
 
 
 def _values_of(annotation: Any) -> Values:
-    kinds = {_JAXTYPING.get(str(dtype).rstrip("0123456789_"), "floating") for dtype in annotation.dtypes}
+    kinds: set[Values] = {_JAXTYPING.get(str(dtype).rstrip("0123456789_"), "floating") for dtype in annotation.dtypes}
     return kinds.pop() if len(kinds) == 1 else "floating"
 
 
@@ -171,7 +171,8 @@ def _fields(annotation: Any) -> tuple[type, dict[str, Any]] | None:
     if not named:
         return None
     hints = typing.get_type_hints(annotation, include_extras=True)
-    return (dict if typing.is_typeddict(annotation) else annotation), hints
+    type_: Any = dict if typing.is_typeddict(annotation) else annotation
+    return type_, hints
 
 
 def _branch(name: str, type_: type, children: Mapping[str, Parameter]) -> Parameter:

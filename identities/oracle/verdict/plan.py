@@ -77,7 +77,7 @@ class Plan:
         return math.ceil(self.instances / len(regimes(exact)))
 
 
-def _plan(head: tuple[Any, ...], platform: str, number: int, rest: tuple[Any, ...]) -> Plan:
+def _plan(head: tuple[Any, Any, Any, Any], platform: str, number: int, rest: tuple[Any, Any, Any]) -> Plan:
     (device,) = (d for d in jax.devices(platform) if d.id == number)
     return Plan(*head, device, *rest)
 
