@@ -575,12 +575,6 @@ def with_dropout(delta, x):
     return delta * s * (1 - s) * (np.random.default_rng().random(x.shape) > 0.5) * 2
 
 
-@wrong("squared_norm_jacobian", "mutates-arguments")
-def in_place(x):
-    x *= 2
-    return x
-
-
 @wrong("matvec_vjp_W", "raises")
 def axes_out_of_bounds(delta, W, x):
     return np.swapaxes(np.outer(delta, x), 0, 2)
@@ -589,6 +583,15 @@ def axes_out_of_bounds(delta, W, x):
 @wrong("logsumexp_jacobian", "wrong-type")
 def prints_instead_of_returning(x):
     softmax(x)
+
+
+# ---- right: written over the arguments, which is a warning
+
+
+@right("squared_norm_jacobian")
+def in_place(x):
+    x *= 2
+    return x
 
 
 # ---- right: loops

@@ -27,8 +27,11 @@ def mismatch(candidate, against="squared_norm_jacobian", **options) -> Candidate
 def test_success_returns_the_verification():
     verdict = check(lambda x: 2 * x, "squared_norm_jacobian", dtypes=("float64", "float32"), shapes=3, instances=40)
     assert verdict.passed
-    assert (verdict.identity, verdict.shapes, verdict.instances) == ("squared_norm_jacobian", 3, 3 * 2 * 40)
+    assert verdict.identity == "squared_norm_jacobian"
+    # Three small shapes, and a larger one with a single instance of each regime.
+    assert (verdict.shapes, verdict.instances) == (3 + 1, 2 * (3 * 40 + 4))
     assert set(verdict.errors["jacfwd"]) == {"float64", "float32"}
+    assert verdict.warnings == ()
 
 
 def test_failure_tells_everything():
@@ -113,7 +116,6 @@ HOSTILE = {
     "exits": (lambda x: exit(3), "raises", "raises SystemExit: 3"),
     "too-few": (lambda: None, "raises", "takes (), and is called with the 1 arguments (x)"),
     "too-many": (lambda x, y, z: x, "raises", "takes (x, y, z), and is called with the 1 arguments (x)"),
-    "writes": (lambda x: np.multiply(x, 2, out=x), "mutates-arguments", "writes to its argument x"),
     "random": (lambda x: x + random.random(), "nondeterministic", "different results"),
 }
 
@@ -124,6 +126,23 @@ def test_hostile_candidates_get_a_clear_verdict(candidate, kind, words):
     assert wrong.diagnosis.kind == kind
     assert words in wrong.diagnosis.sentence
     assert len(str(wrong)) < 3000
+
+
+def doubled_in_place(x):
+    return np.multiply(x, 2, out=x)
+
+
+def test_writing_to_an_argument_is_a_warning_and_a_failure_only_where_that_is_asked_for():
+    verdict = check(doubled_in_place, "squared_norm_jacobian", shapes=3, instances=32)
+    assert verdict.passed
+    assert verdict.warnings == ("writes to its argument x",)
+    wrong = mismatch(doubled_in_place, shapes=3, instances=32, strict=True)
+    assert (wrong.diagnosis.kind, wrong.diagnosis.sentence) == ("mutates-arguments", "writes to its argument x")
+
+
+def test_what_writes_to_its_argument_is_judged_by_its_values_all_the_same():
+    wrong = mismatch(lambda x: np.multiply(x, 3, out=x), shapes=3, instances=32)
+    assert (wrong.diagnosis.kind, wrong.diagnosis.factor) == ("factor", "3/2")
 
 
 def test_settings_that_a_candidate_changes_are_restored():
@@ -197,8 +216,9 @@ def test_shapes_may_come_from_annotations():
 
     assert identities.check_vjp(scaled, lambda delta, x, s: delta * s**2, "x").passed
     assert identities.check_vjp(scaled, lambda delta, x, s: 2 * s * np.sum(delta * x), "s").passed
-    assert identities.check_jvp(scaled, lambda x, s, dx: dx * s**2).passed
-    assert identities.check_jvp(scaled, lambda x, s, dx, ds: dx * s**2 + 2 * x * s * ds, ("x", "s")).passed
+    assert identities.check_jvp(scaled, lambda x, s, dx: dx * s**2, "x").passed
+    # By every floating-point argument, if nothing is said.
+    assert identities.check_jvp(scaled, lambda x, s, dx, ds: dx * s**2 + 2 * x * s * ds).passed
 
 
 def test_mistakes_in_the_description_are_explained():
@@ -226,15 +246,15 @@ def test_descriptions_that_do_not_fit_the_function_are_refused():
     def check(signature, function=f, wrt: Any = "x", **options):
         return identities.check_jacobian(function, lambda W, x: W, wrt, signature=signature, **options)
 
-    with pytest.raises(ValueError, match=r"f returns shape \(4,\) .* its signature says \(m,\)"):
+    with pytest.raises(ValueError, match=r"f returns shape \(6,\) for n = 6, m = 4, its signature says \(m,\) = \(4,\)"):
         check("(n,m),(m)->(m)")
     with pytest.raises(TypeError, match="f does not take the shapes"):
         check("(n,m),(n)->(n)")
     with pytest.raises(TypeError, match="must return one array, it returns a tuple"):
         check("(n,m),(m)->(n)", function=lambda W, x: (W, x))
-    with pytest.raises(ValueError, match="wrt is the name of one argument"):
-        check("(n,m),(m)->(n)", wrt=("W", "x"))
-    with pytest.raises(TypeError, match="has no option 'tolerance'; there are dtypes, arrays"):
+    with pytest.raises(ValueError, match="wrt is the name of an argument, or a tuple of different ones"):
+        check("(n,m),(m)->(n)", wrt=("W", "W"))
+    with pytest.raises(TypeError, match="has no option 'tolerance'; there are signature, domains, static, sizes, dtypes"):
         check("(n,m),(m)->(n)", tolerance=1)
     with pytest.raises(TypeError, match=r"the domain of x must be one of identities\.domains"):
         check("(n,m),(m)->(n)", domains={"x": "positive"})

@@ -211,9 +211,10 @@ def _check_own(
         known = [*Description.__annotations__, *Options.__annotations__]
         raise TypeError(f"{caller} has no option {min(unknown)!r}; there are {', '.join(known)}")
     claimed = claim(kind, function, wrt, **of_function)
-    by = f", {claimed.wrt[0] if len(claimed.wrt) == 1 else claimed.wrt!r}" if len(claimed.wrt) != 1 else f", {claimed.wrt[0]!r}"
-    written = f"{_name(function)}, {_name(candidate)}{by * bool(claimed.kind.order)}"
-    written += f", signature={of_function.get('signature')!r}" + ", domains=..." * bool(of_function.get("domains"))
+    by = claimed.wrt[0] if len(claimed.wrt) == 1 else claimed.wrt
+    written = f"{_name(function)}, {_name(candidate)}" + f", {by!r}" * bool(claimed.kind.order)
+    written += f", signature={of_function['signature']!r}" if of_function.get("signature") else ""
+    written += ", domains=..." * bool(of_function.get("domains"))
     written += f", static={of_function['static']!r}" if of_function.get("static") else ""
     return judge(inquiry(claimed, candidate, caller, options), f"identities.{caller}({written}{_written(options)})")
 
