@@ -154,7 +154,8 @@ def _product(outer: Parameter, inner: Parameter) -> Parameter:
     """For each array of the one tree, the whole other tree, with the dimensions of both."""
 
     def beside(a: Argument, b: Argument) -> Argument:
-        name = f"{a.name[len('result') :].lstrip('.')} by {b.name}" if len(outer.leaves) > 1 else b.name
+        own = a.name[len(outer.name) :].lstrip(".")
+        name = f"{own} by {b.name}" if len(outer.leaves) > 1 else b.name
         number = max(len(a.forms), len(b.forms))
         forms = tuple((*a.dims(form), *b.dims(form)) for form in range(number))
         return Argument(name, forms, values=a.values if not a.moves else b.values)

@@ -80,10 +80,10 @@ class Tree:
         return f"{{{', '.join(self.keys)}}}"
 
 
-def from_plain(plain: Sequence[Any] | None) -> Node:
-    """The tree that `Tree.plain` has written."""
-    if plain is None:
-        return None
+def from_plain(plain: "Sequence[Any] | Node") -> Node:
+    """The tree that `Tree.plain` has written; one that is a tree already, as it is."""
+    if plain is None or isinstance(plain, Tree):
+        return plain
     name, keys, children, bare = plain
     type_ = {"tuple": tuple, "list": list, "dict": dict}.get(name, SimpleNamespace)
     return Tree(type_, tuple(keys), tuple(map(from_plain, children)), bare)

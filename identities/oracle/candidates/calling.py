@@ -73,9 +73,9 @@ class Form(NamedTuple):
 
     **Fields:**
 
-    - `parameters`: for each parameter its name, and its form as a plain tree (`Tree.plain`) or None for one array.
+    - `parameters`: for each parameter its name, and its form: a tree, or a plain one (`Tree.plain`), or None for one array.
     - `options`: static arguments, for those of its parameters that have their names.
-    - `answer`: the form of the result, as a plain tree or None.
+    - `answer`: the form of the result, as a tree, a plain one or None.
     - `expects`: for each array of the result, what it consists of: "real" or "complex" numbers; "none" for the gradient
       of integers, which is None; or "any" for what is not looked at.
     - `everything`: where gradients are due, for each argument of the function whether one is; a candidate may return
@@ -337,6 +337,16 @@ def plain_value(value: Any) -> Any:
     if type(value) in (tuple, list):
         return [type(value).__name__, *map(plain_value, value)]
     raise TypeError(f"{_short(value)}, a static argument, cannot be sent to another process: it is a {type(value)}")
+
+
+def plain_form(form: Form) -> Form:
+    """A form as JSON has it: in another process, classes are not known.
+
+    **Raises:** `TypeError` as `plain_value`.
+    """
+    parameters = tuple((name, tree and tree.plain()) for name, tree in form.parameters)
+    options = {name: plain_value(value) for name, value in form.options.items()}
+    return form._replace(parameters=parameters, answer=form.answer and form.answer.plain(), options=options)
 
 
 def _from_plain(plain: Any) -> Any:

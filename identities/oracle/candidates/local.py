@@ -73,14 +73,13 @@ def collected(claim: Claim, form: Form, called: list[list[Any]], writes: str = "
 def form_of(claim: Claim, shape: Shape, arrays: str, layout: str = "contiguous", strict: bool = False) -> Form:
     """How a candidate for a claim is called."""
     parameters = {parameter.name: parameter.tree for parameter in claim.parameters}
-    takes = tuple((name, tree.plain() if (tree := parameters.get(name)) else None) for name in claim.positional)
+    takes = tuple((name, parameters.get(name)) for name in claim.positional)
     options = {name: value for name, value in shape.static(claim).items() if name not in claim.positional}
-    gives = claim.gives.tree
     gradients = claim.kind.name == "vjp"
     return Form(
         takes,
         options,
-        gives.plain() if gives else None,
+        claim.gives.tree,
         tuple(_expected(leaf, claim) for leaf in claim.gives.leaves),
         tuple(parameter.name in claim.wrt for parameter in claim.signature.parameters) if gradients else (),
         arrays,

@@ -154,7 +154,7 @@ class Sandbox:
 
     def _ask(self, function: str, form: Form, batch: Batch, count: int) -> None:
         described = [_described(values) for values in batch.values()]
-        form = form._replace(options={name: calling.plain_value(value) for name, value in form.options.items()})
+        form = calling.plain_form(form)
         request = {"function": function, "form": form, "arguments": described, "count": count}
         head = json.dumps(request).encode()
         arrays = b"".join(values.tobytes() for values in batch.values() if values.dtype.kind != "O")
