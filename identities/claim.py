@@ -30,7 +30,7 @@ class LinearMap(Protocol):
 
 
 class Kind:
-    """A kind of derivative: what it takes besides the function's arguments, what it gives, and how a linear map shows it.
+    """A kind of derivative: what it takes besides the arguments, what it gives, how a linear map shows it.
 
     **Fields:**
 
@@ -322,10 +322,7 @@ def _flattened(function, takes, gives, static, kept, order):
     def flat(*leaves):
         left = iter(leaves)
         given = [build(tree, left) for tree in takes]
-        if order:
-            result = function(**dict(zip(order, given, strict=True)), **options)
-        else:
-            result = function(*given, **options)
+        result = function(**dict(zip(order, given, strict=True)), **options) if order else function(*given, **options)
         found = leaves_of(gives, result)
         return tuple(leaf for leaf, keep in zip(found, kept or [True] * len(found), strict=True) if keep)
 

@@ -246,7 +246,9 @@ def test_descriptions_that_do_not_fit_the_function_are_refused():
     def check(signature, function=f, wrt: Any = "x", **options):
         return identities.check_jacobian(function, lambda W, x: W, wrt, signature=signature, **options)
 
-    with pytest.raises(ValueError, match=r"f returns shape \(6,\) for n = 6, m = 4, its signature says \(m,\) = \(4,\)"):
+    with pytest.raises(
+        ValueError, match=r"f returns shape \(6,\) for n = 6, m = 4, its signature says \(m,\) = \(4,\)"
+    ):
         check("(n,m),(m)->(m)")
     with pytest.raises(TypeError, match="f does not take the shapes"):
         check("(n,m),(n)->(n)")
@@ -254,7 +256,9 @@ def test_descriptions_that_do_not_fit_the_function_are_refused():
         check("(n,m),(m)->(n)", function=lambda W, x: (W, x))
     with pytest.raises(ValueError, match="wrt is the name of an argument, or a tuple of different ones"):
         check("(n,m),(m)->(n)", wrt=("W", "W"))
-    with pytest.raises(TypeError, match="has no option 'tolerance'; there are signature, domains, static, sizes, dtypes"):
+    with pytest.raises(
+        TypeError, match="has no option 'tolerance'; there are signature, domains, static, sizes, dtypes"
+    ):
         check("(n,m),(m)->(n)", tolerance=1)
     with pytest.raises(TypeError, match=r"the domain of x must be one of identities\.domains"):
         check("(n,m),(m)->(n)", domains={"x": "positive"})

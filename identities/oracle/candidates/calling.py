@@ -73,7 +73,7 @@ class Form(NamedTuple):
 
     **Fields:**
 
-    - `parameters`: for each parameter its name, and its form: a tree, or a plain one (`Tree.plain`), or None for one array.
+    - `parameters`: for each parameter its name, and its form: a tree, a plain one (`Tree.plain`) or None for one array.
     - `options`: static arguments, for those of its parameters that have their names.
     - `answer`: the form of the result, as a tree, a plain one or None.
     - `expects`: for each array of the result, what it consists of: "real" or "complex" numbers; "none" for the gradient
