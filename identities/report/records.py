@@ -7,6 +7,7 @@ import numpy as np
 
 from identities.catalog import Identity
 from identities.oracle.candidates.grading import Grade, InternalError, NotJudged
+from identities.oracle.diagnosis import Diagnosis
 from identities.oracle.run.programs import describe_device
 from identities.oracle.verdict.verification import CandidateMismatch, Counterexample, Verification
 
@@ -65,14 +66,19 @@ def grade_record(grade: Grade) -> dict[str, Any]:
 def _mismatch(mismatch: CandidateMismatch) -> dict[str, Any]:
     """What is wrong with a candidate: `diagnosis` is of the result shown; of several, `diagnoses` has each by name."""
     failure = mismatch.counterexample
-    several = {leaf: vars(diagnosis) for leaf, diagnosis in mismatch.diagnoses.items()} if mismatch.leaf else None
+    several = {leaf: _diagnosis(diagnosis) for leaf, diagnosis in mismatch.diagnoses.items()} if mismatch.leaf else None
     return {
         "dtype": failure.dtype,
-        "diagnosis": vars(mismatch.diagnosis),
+        "diagnosis": _diagnosis(mismatch.diagnosis),
         **({"diagnoses": several} if several else {}),
         **_evidence(failure),
         "repeat": mismatch.repeat,
     }
+
+
+def _diagnosis(diagnosis: Diagnosis) -> dict[str, str | None]:
+    """Its fields; that of an explanation that failed is there only if one did."""
+    return {name: value for name, value in vars(diagnosis).items() if name != "failure" or value}
 
 
 def _evidence(failure: Counterexample) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -24,11 +24,14 @@ class Diagnosis:
     - `sentence`: what is wrong, to go on after "it ...".
     - `factor`: what the right answer is multiplied with to give the wrong one, if that is the mistake: a
       number or a monomial in the dimensions, as "2", "-1/2", "n" or "1/n".
+    - `failure`: the traceback, if the explanation itself has failed: the verdict stands, and this is for whoever mends
+      the oracle.
     """
 
     kind: str
     sentence: str
     factor: str | None = None
+    failure: str | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         return f"{self.kind}: it {self.sentence}"

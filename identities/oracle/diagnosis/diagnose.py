@@ -1,5 +1,7 @@
 """The order in which explanations are tried. The first that reproduces every instance is given."""
 
+import math
+import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,6 +16,7 @@ from identities.oracle.diagnosis.precision import (
     digits,
     finite_differences,
     lower_precision,
+    right_to,
     stand_ins,
     units,
 )
@@ -50,6 +53,20 @@ def diagnose(leaves: Sequence[Leaf], deterministic: bool, layout: str = "") -> D
     - `deterministic`: whether the wrong ones came out the same a second time.
     - `layout`: how the arguments lay in memory, if nothing but that made them wrong.
     """
+    try:
+        with np.errstate(all="ignore"):  # a guess may overflow: it is then none
+            return _explained(leaves, deterministic, layout)
+    except Exception as error:  # that the result is wrong is known already, and stays true without an explanation
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        sentence = f"is wrong in {_how_often(leaves)} instances; the explanation itself failed with {said}"
+        return Diagnosis("unexplained", sentence, failure=traceback.format_exc())
+
+
+def _how_often(leaves: Sequence[Leaf]) -> str:
+    return f"{sum(int((~leaf.right).sum()) for leaf in leaves)} of {sum(int(leaf.judged.sum()) for leaf in leaves)}"
+
+
+def _explained(leaves: Sequence[Leaf], deterministic: bool, layout: str) -> Diagnosis:
     if layout:
         return Diagnosis("memory", f"reads memory and not the array: it is wrong for {layout} arrays, right elsewhere")
     if not deterministic:
@@ -65,6 +82,8 @@ def diagnose(leaves: Sequence[Leaf], deterministic: bool, layout: str = "") -> D
     if any(sample.got.shape != sample.truth.values.shape for sample in case.samples):
         return _of_shape(case)
     if narrower := next((leaf.narrower for leaf in leaves if leaf.narrower), None):
+        if all(leaf.within.all() for leaf in leaves):
+            return Diagnosis("precision", f"returns {narrower} where the arguments are {case.dtype}")
         diagnosis = _of_values(case)
         if diagnosis.kind in ("precision", "unexplained"):
             return Diagnosis("precision", f"returns {narrower} where the arguments are {case.dtype}")
@@ -184,9 +203,9 @@ def _of_finite_values(case: Case) -> Diagnosis:
     wrong = [~sample.right for sample in case.samples]
     if region := find_region(case, wrong):
         return Diagnosis("region", f"is wrong {region}, and right elsewhere")
-    if (right_to := digits(case, worst=0.95)) >= 3:
+    if 3 <= (known := digits(case, worst=0.95)) < math.inf:
         why = "an approximation, a finite difference, or a constant cut off"
-        return Diagnosis("precision", f"is right to about {int(right_to)} digits only: {why}")
+        return Diagnosis("precision", f"is right to about {int(known)} digits only: {why}")
     if _same_entries(case):
         return Diagnosis("layout", "returns the right entries in another order")
     return Diagnosis("unexplained", _pattern(case))
@@ -246,7 +265,7 @@ def _of_precision(case: Case) -> Diagnosis | None:
         return None
     for what, guess in finite_differences(case):
         if case.explained(guess):
-            return Diagnosis("precision", f"is {what}: right to about {int(digits(case, worst=0.5))} digits")
+            return Diagnosis("precision", f"is {what}: {right_to(case)}")
     if lower := lower_precision(case):
         return Diagnosis("precision", f"is right to the rounding of {lower}, not of {case.dtype}")
     return None

@@ -26,7 +26,10 @@ STAND_INS: dict[str, tuple[tuple[str, Callable[..., Any]], ...]] = {
 
 def stand_ins(case: Case) -> Iterator[tuple[str, Guess]]:
     """The same derivative of what the function is often replaced with."""
-    if len(case.claim.primals) != 1:
+    signature = case.claim.signature
+    whole = [parameter.tree is None for parameter in (*signature.parameters, signature.returns)]
+    # A function of one's own may go by such a name and be anything else.
+    if whole != [True, True] or signature.options or signature.arguments[0].forms != signature.returns.leaves[0].forms:
         return
     for name, function in STAND_INS.get(getattr(case.claim.function, "__name__", ""), ()):
         other = replace(case.claim, function=function)
@@ -67,7 +70,7 @@ def units(case: Case) -> float:
 
 
 def digits(case: Case, worst: float = 1.0) -> float:
-    """To how many decimal digits results are right, relative to the largest entry of each.
+    """To how many decimal digits results are right, relative to the largest entry of each; of zeros, to that of all.
 
     **Arguments:**
 
@@ -77,7 +80,9 @@ def digits(case: Case, worst: float = 1.0) -> float:
     for sample in case.samples:
         E, got = (v[sample.kept].reshape(int(sample.kept.sum()), -1) for v in (sample.truth.values, sample.got))
         size, error = np.abs(E).max(axis=1, initial=0), np.abs(got - E).max(axis=1, initial=0)
-        relative.append(error[size > 0] / size[size > 0])
+        size = np.where(size > 0, size, size.max(initial=0))
+        # Noise where everything is zero is right to no digit at all; where infinity is right, so is infinity.
+        relative.append(np.nan_to_num(np.where(error > 0, error / size, 0), posinf=1e300))
     together = np.concatenate(relative)
     largest = float(np.quantile(together, worst)) if together.size else 0.0
     return -math.log10(largest) if largest > 0 else math.inf
@@ -107,6 +112,12 @@ def finite_differences(case: Case) -> Iterator[tuple[str, Guess]]:
 
             if not case.explained(of_that_rounding):
                 yield what, guess
+
+
+def right_to(case: Case) -> str:
+    """To how many digits most results are right; if most are exact, the worst ones."""
+    usual = digits(case, worst=0.5)
+    return f"right to about {int(usual if math.isfinite(usual) else digits(case))} digits"
 
 
 _MOST_DIFFERENCES = 256

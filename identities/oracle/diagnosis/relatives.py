@@ -94,11 +94,11 @@ def other_derivatives(case: Case) -> Iterator[tuple[str, Guess]]:
     """By other arguments, of other kinds, and the function's own value."""
     claim = case.claim
     kind = claim.kind.name
-    if not claim.kind.order or len(claim.primals) != len(claim.signature.parameters):
+    if not claim.kind.order:
         return
     asked = claim.leaves[0].name if kind == "vjp" else None
     moving = [a.name for a in claim.primals if a.moves]
-    by = claim.wrt if asked is None else (asked,)
+    by = claim.moving if asked is None else (asked,)
     for name in moving:
         if name not in by and kind in ("jacobian", "hessian", "vjp"):
             yield f"the derivative by {name}, not by {by[0]},", _derivative(claim, kind, name)
@@ -127,8 +127,14 @@ def _argument(name: str) -> Guess:
     return lambda sample: Truth(sample.batch[name].astype(float), np.zeros(sample.batch[name].shape))
 
 
+def _made(claim: Claim, kind: str, name: str) -> Claim:
+    """Another derivative of the same function, by the argument that an array belongs to."""
+    parameter = next(p for p in claim.signature.parameters if name in {leaf.name for leaf in p.leaves})
+    return make(claim.name, KINDS[kind], claim.function, claim.signature, parameter.name)
+
+
 def _derivative(claim: Claim, kind: str, name: str) -> Guess:
-    other = make(claim.name, KINDS[kind], claim.function, claim.signature, name)
+    other = _made(claim, kind, name)
     if kind == claim.kind.name:  # whose cotangents may have names of their own
         given = {parameter.name for parameter in claim.signature.parameters}
         vectors = [parameter for parameter in claim.parameters if parameter.name not in given]
@@ -136,6 +142,8 @@ def _derivative(claim: Claim, kind: str, name: str) -> Guess:
 
     def guess(sample: Sample) -> Truth:
         for i, leaf in enumerate(other.leaves):
+            if leaf.name != name and not leaf.name.endswith(f" by {name}"):
+                continue
             # In the catalog, axes of fixed size 1 are dropped, which are no others' here.
             plain = tuple(n for n, dim in zip(sample.shape.of(leaf), leaf.dims(sample.shape.form)) if dim != "1")
             if sample.got.shape[1:] in (sample.shape.of(leaf), plain):
@@ -159,14 +167,15 @@ def witnessed(claim: Claim, leaf: int, sample: Sample) -> Truth:
 def _swapped(claim: Claim, name: str) -> Guess:
     """A vjp for a jvp, or the reverse, where the shapes allow it."""
     vector = claim.vectors[0].name
-    whole = make(claim.name, KINDS["jacobian"], claim.function, claim.signature, name)
+    whole = _made(claim, "jacobian", name)
+    place = next(i for i, leaf in enumerate(whole.leaves) if leaf.name == name or leaf.name.endswith(f" by {name}"))
 
     def guess(sample: Sample) -> Truth:
         v = sample.batch[vector].astype(float)
         if v.shape != sample.got.shape or v.ndim != 2:
             return _NOTHING
         subscripts = "bij,bj->bi" if claim.kind.name == "vjp" else "bij,bi->bj"
-        J = witnessed(whole, 0, sample)
+        J = witnessed(whole, place, sample)
         if J.values.shape != (*v.shape, v.shape[1]):
             return _NOTHING
         return Truth(np.einsum(subscripts, J.values, v), np.einsum(subscripts, J.movement, np.abs(v)))
