@@ -2,16 +2,21 @@
 
 import importlib
 import pickle
+import traceback
 from dataclasses import replace
 
+import hypothesis
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from jaxtyping import Array, Float
 
 import identities
 from identities import CandidateMismatch, DerivationMismatch, domains
+from tests import fuzz
 from tests.altered import with_domains
 
 
@@ -37,7 +42,7 @@ def whole(mismatch: CandidateMismatch) -> CandidateMismatch:
 
 @pytest.mark.parametrize("wrong", [lambda delta, inp: delta * inp, lambda delta, inp: delta * jax.nn.sigmoid(inp)])
 def test_a_gelu_of_ones_own_with_another_argument(wrong):
-    def gelu(inp: Float[Array, "n"]) -> Float[Array, "n"]:
+    def gelu(inp: Float[Array, " n"]) -> Float[Array, " n"]:
         return jax.nn.gelu(inp, approximate=False)
 
     assert refused(identities.check_vjp, gelu, wrong, shapes=3, instances=8).diagnosis.kind
@@ -79,7 +84,7 @@ def test_a_wrong_strided_convolution():
         return jax.lax.conv_general_dilated(x, w, (2, 2), "VALID")
 
     def backward(delta, x, w):
-        # The kernel is 2 by 2 and the stride is 2: every entry belongs to one window. Here the rows of each are swapped.
+        # The kernel is 2 by 2 and the stride is 2: every entry has one window. Here its rows are swapped.
         dx = np.einsum("nfhw,fcij->nchiwj", delta, w[:, :, ::-1]).reshape(x.shape)
         windows = x.reshape(*x.shape[:2], delta.shape[2], 2, delta.shape[3], 2)
         return dx, np.einsum("nfhw,nchiwj->fcij", delta, windows)
@@ -146,3 +151,31 @@ def test_an_explanation_that_fails_leaves_the_verdict(monkeypatch):
     assert "the explanation itself failed with KeyError: 'a name of its own'" in diagnosis.sentence
     assert "in failing" in diagnosis.failure
     assert pickle.loads(pickle.dumps(caught.value)).diagnosis == diagnosis
+
+
+# And whatever has not: random functions and candidates.
+
+
+@given(random=st.randoms(use_true_random=False))
+@hypothesis.settings(max_examples=12, suppress_health_check=list(hypothesis.HealthCheck))
+def test_nothing_but_a_verdict_or_a_message_comes_back(random):
+    judged(random)
+
+
+def judged(random) -> object:
+    """A verdict on a random candidate; or the message of whoever refuses the description."""
+    asked = fuzz.described(random)
+    names = tuple("abc"[i] for i in asked.wrt)
+    by = () if asked.kind == "value" else (names,)
+    try:
+        return getattr(identities, f"check_{asked.kind}")(
+            asked.function, fuzz.candidate(asked, random), *by, **asked.asked
+        )
+    except CandidateMismatch as mismatch:
+        return whole(mismatch)
+    except (ValueError, TypeError) as error:
+        # Only what the oracle says itself is a message, and only of the description, which comes before any explanation.
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        if "/identities/" not in last.filename or not str(last.line).startswith("raise"):
+            raise AssertionError(f"an error that nobody has meant, for {asked}") from error
+        return error

@@ -6,7 +6,6 @@ from dataclasses import replace
 from itertools import count
 from typing import Any, TypedDict, Unpack
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -163,9 +162,21 @@ def claim(
     said = completed(function, described(function, signature, domains, static))
     name = _name(function)
     made = make(name, KINDS[kind], function, said, wrt)
+    _check_dense(made)
     by = "_".join(made.wrt)
     named = replace(made, name="_".join(part for part in (name, kind, by) if part))
     return with_vector_domains(named, domains or {})
+
+
+def _check_dense(claim: Claim) -> None:
+    """Raise `ValueError` for a matrix of derivatives that no convention has: by complex numbers, or of them."""
+    involved = [*claim.results, *(a for a in claim.primals if a.name in claim.moving)]
+    found = next((a.name for a in involved if a.values == "complex"), None)
+    if found and claim.kind.name in ("jacobian", "hessian"):
+        raise ValueError(
+            f"the {claim.kind.noun} of {claim.name} is asked for, and {found} consists of complex numbers: ask for "
+            "products with it, by check_vjp or check_jvp"
+        )
 
 
 def inquiry(claim: Claim, candidate: Callable[..., Any], caller: str, options: Mapping[str, Any]) -> Inquiry:

@@ -160,7 +160,10 @@ def _argument(value: Any) -> np.ndarray:
 
 
 def _rank(part: Any) -> int:
-    return len(getattr(part, "shape", ())) or (isinstance(part, (tuple, list)) and 1 + _rank(next(iter(part), 0)))
+    depth = 0
+    while isinstance(part, (tuple, list)) and depth < 64:  # a list may be in itself
+        part, depth = next(iter(part), 0), depth + 1
+    return depth + len(getattr(part, "shape", ()))
 
 
 def _written_to(form: Form, values: Sequence[np.ndarray], given: Sequence[Any]) -> str:
@@ -177,6 +180,15 @@ def _written_to(form: Form, values: Sequence[np.ndarray], given: Sequence[Any]) 
 
 def _outcomes(form: Form, result: Any) -> list[Outcome]:
     """The arrays of a result, or what is wrong with it."""
+    try:
+        return _taken_apart(form, result)
+    except Exception as error:  # a stranger's object may raise anything, whatever one asks of it
+        said = _said(error, None)
+        what = f"returns a {type(result).__name__} that cannot be looked at: {said}"
+        return [Fault("wrong-type", what, _short(result))] * len(form.expects)
+
+
+def _taken_apart(form: Form, result: Any) -> list[Outcome]:
     tree = trees.from_plain(form.answer)
     if isinstance(result, (tuple, list)) and len(result) == len(form.everything) > sum(form.everything):
         wanted = [part for part, asked in zip(result, form.everything, strict=True) if asked]
@@ -261,7 +273,10 @@ def _complaint(
 def _said(error: BaseException, file: str | None) -> str:
     """The error as a person says it, with the last line of the file that it came by."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-    message = " ".join(str(error).split())[:_SENTENCE]
+    try:
+        message = " ".join(str(error).split())[:_SENTENCE]
+    except Exception:  # a stranger's error may raise another one when it is printed
+        message = ""
     return type(error).__name__ + f": {message}" * bool(message) + (f" (line {lines[-1]})" if lines else "")
 
 

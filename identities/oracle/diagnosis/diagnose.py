@@ -2,13 +2,13 @@
 
 import math
 import traceback
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from identities.dimensions import describe
-from identities.oracle.candidates.calling import Fault
 from identities.oracle.diagnosis.case import Case, Diagnosis, Sample, case_of
 from identities.oracle.diagnosis.factors import Factor, find_factor
 from identities.oracle.diagnosis.precision import (
@@ -54,7 +54,8 @@ def diagnose(leaves: Sequence[Leaf], deterministic: bool, layout: str = "") -> D
     - `layout`: how the arguments lay in memory, if nothing but that made them wrong.
     """
     try:
-        with np.errstate(all="ignore"):  # a guess may overflow: it is then none
+        with np.errstate(all="ignore"), warnings.catch_warnings():  # a guess may overflow, or average nothing
+            warnings.simplefilter("ignore")
             return _explained(leaves, deterministic, layout)
     except Exception as error:  # that the result is wrong is known already, and stays true without an explanation
         said = " ".join(f"{type(error).__name__}: {error}".split())[:200]

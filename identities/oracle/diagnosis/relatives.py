@@ -11,6 +11,7 @@ import numpy as np
 from identities.claim import KINDS, Claim, make
 from identities.dimensions import describe
 from identities.oracle.diagnosis.case import Case, Guess, Sample, Truth
+from identities.oracle.draw.values import real_parts
 from identities.oracle.reference.witnesses import function_values, is_dense, reference
 
 Change = Callable[[np.ndarray], np.ndarray]
@@ -102,6 +103,9 @@ def other_derivatives(case: Case) -> Iterator[tuple[str, Guess]]:
     for name in moving:
         if name not in by and kind in ("jacobian", "hessian", "vjp"):
             yield f"the derivative by {name}, not by {by[0]},", _derivative(claim, kind, name)
+    if any(a.values == "complex" for a in (*claim.primals, *claim.results)):  # which have no Jacobian
+        yield "the value of the function, not a derivative,", _value(claim)
+        return
     for name in moving:
         if kind != "jacobian":
             what = "the Jacobian" if kind != "hessian" else "the first derivative"
@@ -145,8 +149,9 @@ def _derivative(claim: Claim, kind: str, name: str) -> Guess:
             if leaf.name != name and not leaf.name.endswith(f" by {name}"):
                 continue
             # In the catalog, axes of fixed size 1 are dropped, which are no others' here.
-            plain = tuple(n for n, dim in zip(sample.shape.of(leaf), leaf.dims(sample.shape.form)) if dim != "1")
-            if sample.got.shape[1:] in (sample.shape.of(leaf), plain):
+            full = sample.shape.of(leaf)
+            plain = tuple(n for n, dim in zip(full, leaf.dims(sample.shape.form), strict=True) if dim != "1")
+            if sample.got.shape[1:] in (full, plain):
                 found = witnessed(other, i, sample)
                 return found.map(lambda values: values.reshape(sample.got.shape)) if found.values.size else found
         return _NOTHING
@@ -185,7 +190,7 @@ def _swapped(claim: Claim, name: str) -> Guess:
 
 def _value(claim: Claim) -> Guess:
     def guess(sample: Sample) -> Truth:
-        for values in function_values(claim, sample.shape, sample.batch):
+        for values in map(real_parts, function_values(claim, sample.shape, sample.batch)):
             if values.shape == sample.got.shape:
                 return Truth(values, np.abs(values) * 2.0**-50)
         return _NOTHING

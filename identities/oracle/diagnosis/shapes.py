@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from identities.dimensions import describe
 from identities.oracle.diagnosis.case import Case, Guess, Sample, Truth
 from identities.oracle.diagnosis.relatives import permutations, rank, rearranged
-from identities.dimensions import describe
 
 
 @dataclass(frozen=True)

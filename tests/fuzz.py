@@ -1,0 +1,545 @@
+"""Random descriptions of functions in JAX, and candidates for their derivatives that return anything."""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from identities import domains
+
+DIMENSIONS = ("n", "m", "k", "n", "m", "n+1", "2*n", "n-k+1", "(n+1)//2", "1", "3")
+
+DOMAINS: Mapping[str, Any] = {
+    "floating": None,
+    "positive": domains.positive,
+    "index": domains.index("n"),
+    "integers": domains.integers(-2, 3),
+    "boolean": domains.boolean,
+    "complex": domains.complex_numbers,
+    "rank": domains.full_column_rank,
+}
+MOVING = ("floating", "positive", "complex", "rank")
+
+ENTRYWISE: tuple[Callable[[Any], Any], ...] = (
+    lambda x: x,
+    jnp.sin,
+    jnp.tanh,
+    jnp.square,
+    lambda x: jnp.exp(0.1 * x),
+    lambda x: x / (2 + jnp.abs(x) ** 2),
+    lambda x: x - x.mean(),
+    lambda x: 0 * x,
+)
+
+
+@dataclass
+class Described:
+    """A function, what is said of it, and what is asked.
+
+    **Fields:**
+
+    - `takes`, `gives`: trees of dimensions; `kinds` has the kind of values of each array that it takes, in order.
+    - `wrt`: the places of the arguments to differentiate by.
+    """
+
+    function: Callable[..., Any]
+    takes: tuple[Any, ...]
+    gives: Any
+    kinds: list[str]
+    kind: str
+    wrt: tuple[int, ...]
+    asked: dict[str, Any]
+
+
+def described(random: Random) -> Described:
+    """A random function of one to three arguments with one or several results."""
+    takes = tuple(_argument(random) for _ in range(random.choice((1, 2, 2, 3))))
+    if random.random() < 0.15:
+        takes = _mapped(lambda dims: f"... {dims}", takes)
+    dims_of_all = list(_leaves(takes))
+    kinds = [_kind(random, dims) for dims in dims_of_all]
+    if not any(kind in MOVING for kind in kinds):
+        kinds[0] = "floating"
+    gives = _result(random, dims_of_all)
+    names = ("a", "b", "c")[: len(takes)]
+    static = {"scale": random.choice((0.5, [1.0, 2.0]))} if random.random() < 0.3 else {}
+    by_argument = _split(takes, kinds)
+    moving = [i for i, own in enumerate(by_argument) if any(kind in MOVING for kind in own)]
+    wrt = tuple(moving) if random.random() < 0.6 else (random.choice(moving),)
+    asked: dict[str, Any] = {
+        "signature": _spelled(random, takes, gives),
+        "domains": {
+            name: domain
+            for name, tree, own in zip(names, takes, by_argument, strict=True)
+            for name, domain in _named(name, tree, own)
+        },
+        "shapes": random.choice((1, 2, 3)),
+        "instances": random.choice((1, 4, 8)),
+        "seed": random.choice((0, 1)),
+        "dtypes": random.choice((("float64",), ("float64",), ("float32",), ("float64", "float32"), ("bfloat16",))),
+    }
+    if static:
+        asked["static"] = static
+    if random.random() < 0.2:
+        asked["sizes"] = {random.choice(("n", "m", "k")): random.choice((1, [2, 5], [7]))}
+    if random.random() < 0.2:
+        asked["strict"] = True
+    if random.random() < 0.2:
+        asked["arrays"] = "jax"
+    kind = random.choice(("value", "vjp", "vjp", "vjp", "jvp", "jacobian", "hessian"))
+    return Described(_function(random, takes, gives, len(takes)), takes, gives, kinds, kind, wrt, asked)
+
+
+def _argument(random: Random) -> Any:
+    if random.random() < 0.8:
+        return _dims(random)
+    if random.random() < 0.5:
+        return {"u": _dims(random), "v": _dims(random)}
+    return (_dims(random), {"w": _dims(random)})
+
+
+def _dims(random: Random) -> str:
+    return " ".join(random.choice(DIMENSIONS) for _ in range(random.choice((0, 1, 1, 2, 2, 3))))
+
+
+def _kind(random: Random, dims: str) -> str:
+    kind = random.choice(("floating",) * 8 + ("positive", "index", "integers", "boolean", "complex", "rank"))
+    return "floating" if kind == "rank" and len(dims.replace("...", "").split()) != 2 else kind
+
+
+def _result(random: Random, given: list[str]) -> Any:
+    """One result or several, of dimensions that the arguments have."""
+    number = random.choice((1, 1, 1, 2))
+    if number == 1:
+        return _of_known(random, given)
+    parts = [_of_known(random, given) for _ in range(2)]
+    return tuple(parts) if random.random() < 0.7 else {"p": parts[0], "q": parts[1]}
+
+
+def _of_known(random: Random, given: list[str]) -> str:
+    batch = random.random() < 0.8 and any("..." in dims for dims in given)
+    known = sorted({dim for dims in given for dim in dims.split()} - {"..."})
+    if random.random() < 0.5:
+        fixed = [dim for dim in random.choice(given).split() if dim != "..."]
+    else:
+        fixed = [random.choice(known) for _ in range(random.choice((0, 1, 2, 2)))] if known else []
+    return " ".join(["..."] * batch + fixed)
+
+
+def _spelled(random: Random, takes: tuple[Any, ...], gives: Any) -> Any:
+    plain = all(isinstance(tree, str) for tree in takes) and not isinstance(gives, dict)
+    if not plain or random.random() < 0.3:
+        return (takes, gives)
+    groups = ["(" + ",".join(dims.split()) + ")" for dims in takes]
+    results = ["(" + ",".join(dims.split()) + ")" for dims in (gives if isinstance(gives, tuple) else (gives,))]
+    return f"{','.join(groups)}->{','.join(results)}"
+
+
+def _named(name: str, tree: Any, kinds: list[str]) -> Iterator[tuple[str, Any]]:
+    paths = [name + path for path in _paths(tree)]
+    yield from ((path, DOMAINS[kind]) for path, kind in zip(paths, kinds, strict=True) if DOMAINS[kind])
+
+
+def _paths(tree: Any) -> Iterator[str]:
+    if isinstance(tree, str):
+        yield ""
+        return
+    for key, child in tree.items() if isinstance(tree, dict) else enumerate(tree):
+        yield from (f".{key}{path}" for path in _paths(child))
+
+
+def _leaves(tree: Any) -> Iterator[str]:
+    if isinstance(tree, str):
+        yield tree
+        return
+    for child in tree.values() if isinstance(tree, dict) else tree:
+        yield from _leaves(child)
+
+
+def _mapped(change: Callable[[str], Any], tree: Any) -> Any:
+    if isinstance(tree, str):
+        return change(tree)
+    if isinstance(tree, dict):
+        return {key: _mapped(change, child) for key, child in tree.items()}
+    return tuple(_mapped(change, child) for child in tree)
+
+
+def _split(takes: tuple[Any, ...], kinds: list[str]) -> list[list[str]]:
+    left = iter(kinds)
+    return [list(itertools.islice(left, len(list(_leaves(tree))))) for tree in takes]
+
+
+def _arrays(tree: Any, value: Any) -> list[Any]:
+    """The arrays of a value of the form of a tree, in order."""
+    if isinstance(tree, str):
+        return [value]
+    keys = list(tree) if isinstance(tree, dict) else range(len(tree))
+    return [array for key in keys for array in _arrays(tree[key], value[key])]
+
+
+def _function(random: Random, takes: tuple[Any, ...], gives: Any, arity: int) -> Callable[..., Any]:
+    recipes = [[(random.choice(ENTRYWISE), random.random()) for _ in _leaves(takes)] for _ in _leaves(gives)]
+    outer = [random.choice(ENTRYWISE[:5]) for _ in recipes]
+    product = [random.random() < 0.4 for _ in recipes]
+    spelled = list(_leaves(takes))
+
+    def apply(arguments: tuple[Any, ...], scale: float) -> Any:
+        given = _arrays(takes, arguments)
+        labelled = [_labels(dims, array) for dims, array in zip(spelled, given, strict=True)]
+        sizes = {label: n for labels, a in zip(labelled, given, strict=True) for label, n in zip(labels, a.shape, strict=True)}
+        numbers = iter(range(len(recipes)))
+
+        def result(dims: str) -> Any:
+            i = next(numbers)
+            total: Any = None
+            axes = _result_labels(dims, sizes)
+            for (entrywise, weight), labels, array in zip(recipes[i], labelled, given, strict=True):
+                array = array if jnp.iscomplexobj(array) else array.astype(jnp.promote_types(array.dtype, jnp.float32))
+                part = (0.3 + weight) * _broadcast(entrywise(scale * array), labels, axes, sizes)
+                total = part if total is None else total * (1 + part) if product[i] else total + part
+            return outer[i](total)
+
+        return _mapped(result, gives)
+
+    if arity == 1:
+        return lambda a, scale=1.0: apply((a,), scale)
+    if arity == 2:
+        return lambda a, b, scale=1.0: apply((a, b), scale)
+    return lambda a, b, c, scale=1.0: apply((a, b, c), scale)
+
+
+def _labels(dims: str, array: Any) -> list[tuple[str, int]]:
+    """Each axis by its dimension, and how often that was there before."""
+    fixed = [dim for dim in dims.split() if dim != "..."]
+    batch = [f"batch{i}" for i in range(array.ndim - len(fixed))]
+    return _numbered([*batch, *fixed])
+
+
+def _result_labels(dims: str, sizes: Mapping[tuple[str, int], int]) -> list[tuple[str, int]]:
+    batch = [name for name, _ in sizes if name.startswith("batch")] if "..." in dims else []
+    return _numbered([*dict.fromkeys(batch), *(dim for dim in dims.split() if dim != "...")])
+
+
+def _numbered(dims: list[str]) -> list[tuple[str, int]]:
+    return [(dim, dims[:i].count(dim)) for i, dim in enumerate(dims)]
+
+
+def _broadcast(array: Any, labels: list[Any], axes: list[Any], sizes: Mapping[Any, int]) -> Any:
+    array = array.sum(axis=tuple(i for i, label in enumerate(labels) if label not in axes))
+    left = [label for label in labels if label in axes]
+    array = array.transpose([left.index(label) for label in axes if label in left])
+    shape = [sizes.get(label, sizes[label[0], 0]) for label in axes]
+    return jnp.broadcast_to(array.reshape([n if x in left else 1 for x, n in zip(axes, shape, strict=True)]), shape)
+
+
+def right(asked: Described) -> Callable[..., Any]:
+    """The derivative, by JAX: of the arrays that have one, put together as the oracle wants them."""
+
+    def pieces(arguments: tuple[Any, ...]) -> tuple[list[Any], list[int], Callable[..., Any]]:
+        arrays = [jnp.asarray(a) for a in _arrays(asked.takes, arguments)]
+        owners = [i for i, tree in enumerate(asked.takes) for _ in _leaves(tree)]
+        places = [
+            place for i in asked.wrt for place, owner in enumerate(owners) if owner == i and asked.kinds[place] in MOVING
+        ]
+
+        def of_moving(scale: Any, *moved: Any) -> Any:
+            everything = list(arrays)
+            for place, value in zip(places, moved, strict=True):
+                everything[place] = value
+            left = iter(everything)
+            return asked.function(*_mapped(lambda _: next(left), asked.takes), scale=scale)
+
+        return [arrays[place] for place in places], places, of_moving
+
+    def together(by_array: list[Any], places: list[int]) -> Any:
+        known = dict(zip(places, by_array, strict=True))
+        numbers = itertools.count()
+        trees = _mapped(lambda _: known.get(next(numbers)), asked.takes)
+        found = tuple(trees[i] for i in asked.wrt)
+        return found if len(found) > 1 else found[0]
+
+    def derivative(*given: Any, scale: Any = 1.0) -> Any:
+        count = len(asked.takes)
+        several = len(asked.gives) if isinstance(asked.gives, tuple) else 1
+        before = several if asked.kind == "vjp" else 0
+        moving, places, function = pieces(given[before : before + count])
+        at = lambda *moved: function(scale, *moved)  # noqa: E731
+        if asked.kind == "value":
+            return at(*moving)
+        if asked.kind == "vjp":
+            cotangents = given[:before] if isinstance(asked.gives, tuple) else given[0]
+            like, pull = jax.vjp(at, *moving)
+            cotangents = jax.tree.map(lambda c, z: jnp.asarray(c).astype(z.dtype), cotangents, like)
+            return together(list(pull(cotangents)), places)
+        if asked.kind == "jvp":
+            tangents = [jnp.asarray(v) for v in jax.tree.leaves(given[before + count :])]
+            return jax.jvp(at, tuple(moving), tuple(tangents))[1]
+        by = tuple(range(1, len(moving) + 1))
+        first = jax.jacrev(function, by)
+        if asked.kind == "jacobian":
+            nested = first(scale, *moving)
+            return _over(asked.gives, nested, lambda row: together(list(row), places))
+        nested = jax.jacfwd(first, by)(scale, *moving)
+        return _over(
+            asked.gives, nested, lambda rows: together([together(list(row), places) for row in rows], places)
+        )
+
+    return jax.jit(derivative, static_argnames="scale")
+
+
+def _over(tree: Any, value: Any, change: Callable[[Any], Any]) -> Any:
+    if isinstance(tree, str):
+        return change(value)
+    if isinstance(tree, dict):
+        return {key: _over(child, value[key], change) for key, child in tree.items()}
+    return tuple(_over(child, part, change) for child, part in zip(tree, value, strict=True))
+
+
+class Hostile:
+    """An object on which whatever is named raises."""
+
+    def __init__(self, *raising: str, error: type[BaseException] = RuntimeError):
+        self.__dict__["raising"], self.__dict__["error"] = raising, error
+
+    def _or(self, name: str) -> None:
+        if name in self.__dict__["raising"]:
+            raise self.__dict__["error"](name)
+
+    def __getattr__(self, name: str) -> Any:
+        self._or("attribute")
+        if name in ("shape", "dtype", "detach"):
+            self._or(name)
+        raise AttributeError(name)
+
+    def __repr__(self) -> str:
+        self._or("repr")
+        return "Hostile()"
+
+    def __len__(self) -> int:
+        self._or("len")
+        return 3
+
+    def __iter__(self) -> Iterator[Any]:
+        self._or("iter")
+        return iter((1.0, 2.0, 3.0))
+
+    def __getitem__(self, item: Any) -> Any:
+        self._or("getitem")
+        raise IndexError(item)
+
+    def __array__(self, *given: Any, **asked: Any) -> Any:
+        self._or("array")
+        return np.ones(3)
+
+    def __eq__(self, other: object) -> bool:
+        self._or("eq")
+        return False
+
+    def __bool__(self) -> bool:
+        self._or("bool")
+        return True
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Unmappable(Mapping):
+    """A dict that raises."""
+
+    def __getitem__(self, key: Any) -> Any:
+        raise RuntimeError("getitem")
+
+    def __iter__(self) -> Iterator[Any]:
+        raise RuntimeError("iter")
+
+    def __len__(self) -> int:
+        return 2
+
+
+class Unprintable(Exception):
+    """An error that cannot be printed."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("str")
+
+    __repr__ = __str__
+
+
+def _raise(error: BaseException) -> Any:
+    raise error
+
+
+def _cyclic() -> Any:
+    cyclic: list[Any] = []
+    cyclic.append(cyclic)
+    return cyclic
+
+
+HOSTILE = ("attribute", "repr", "len", "iter", "getitem", "array", "eq", "bool", "shape", "dtype", "detach")
+
+JUNK: tuple[Callable[..., Any], ...] = (
+    lambda r, given: None,
+    lambda r, given: "a string",
+    lambda r, given: b"bytes",
+    lambda r, given: {},
+    lambda r, given: {"b": np.ones(2), "z": None},
+    lambda r, given: {1: 2, (3, 4): 5},
+    lambda r, given: set(),
+    lambda r, given: (x for x in (1.0, 2.0)),
+    lambda r, given: iter(()),
+    lambda r, given: [[1.0], [2.0, 3.0]],
+    lambda r, given: [[[]]],
+    lambda r, given: (),
+    lambda r, given: ((), ()),
+    lambda r, given: 10**400,
+    lambda r, given: [10**400, 1.0],
+    lambda r, given: 2**63,
+    lambda r, given: np.array("text"),
+    lambda r, given: np.array([None, 1.0]),
+    lambda r, given: np.zeros(3, [("x", float), ("y", int)]),
+    lambda r, given: np.array(["2020-01-01"], "datetime64[D]"),
+    lambda r, given: np.ones((2,) * 20),
+    lambda r, given: np.ones((3, 0, 2)),
+    lambda r, given: np.longdouble(1),
+    lambda r, given: np.ones(2, np.float16),
+    lambda r, given: 1j,
+    lambda r, given: True,
+    lambda r, given: float("nan"),
+    lambda r, given: object(),
+    lambda r, given: Ellipsis,
+    lambda r, given: NotImplemented,
+    lambda r, given: np.sum,
+    lambda r, given: int,
+    lambda r, given: _cyclic(),
+    lambda r, given: Unmappable(),
+    lambda r, given: (Unmappable(),) * 2,
+    lambda r, given: SimpleNamespace(a=1.0, b=None),
+    lambda r, given: given[-1],
+    lambda r, given: given,
+    lambda r, given: given[0],
+    lambda r, given: Hostile(r.choice(HOSTILE)),
+    lambda r, given: Hostile(*r.sample(HOSTILE, 3)),
+    lambda r, given: Hostile(*HOSTILE),
+    lambda r, given: Hostile(*HOSTILE, error=AttributeError),
+    lambda r, given: (Hostile(r.choice(HOSTILE)), np.ones(2)),
+    lambda r, given: [Hostile(r.choice(HOSTILE))],
+    lambda r, given: np.array([Hostile("repr", "eq", "bool"), None], object),
+    lambda r, given: _raise(ZeroDivisionError("division")),
+    lambda r, given: _raise(StopIteration()),
+    lambda r, given: _raise(SystemExit(3)),
+    lambda r, given: _raise(Unprintable()),
+    lambda r, given: _raise(RecursionError("deep")),
+    lambda r, given: _raise(MemoryError()),
+    lambda r, given: _raise(ExceptionGroup("several", [ValueError("1")])),
+    lambda r, given: _raise(KeyError("x")),
+)
+
+
+def _part(array: np.ndarray) -> np.ndarray:
+    changed = array.copy()
+    changed.reshape(-1)[: 1 + array.size // 2] *= 2
+    return changed
+
+
+CHANGES: tuple[Callable[[np.ndarray], Any], ...] = (
+    lambda x: -x,
+    lambda x: 2 * x,
+    lambda x: 1.37 * x,
+    lambda x: x * x.size,
+    lambda x: x / max(len(x) if x.ndim else 1, 1),
+    lambda x: x + 1,
+    lambda x: x + 1e-9 * np.cos(np.arange(x.size)).reshape(x.shape),
+    lambda x: x * (1 + 1e-5),
+    lambda x: x.T,
+    lambda x: x.ravel(),
+    lambda x: x.ravel(order="F").reshape(x.shape),
+    lambda x: x[..., ::-1] if x.ndim else x,
+    lambda x: x[None],
+    lambda x: x[..., None],
+    lambda x: x.squeeze(),
+    lambda x: x.sum(),
+    lambda x: x.mean(axis=-1) if x.ndim else x,
+    lambda x: x.sum(axis=0, keepdims=True) if x.ndim else x,
+    lambda x: np.broadcast_to(x, (2, *x.shape)),
+    lambda x: x[:1] if x.ndim else x,
+    lambda x: x * np.nan,
+    lambda x: np.where(x > 0.5, np.nan, x),
+    lambda x: np.where(x > 0, np.inf, x),
+    lambda x: np.where(x > 0, x, 0),
+    lambda x: np.clip(x, -1, 1),
+    lambda x: x * 1e308 * 10,
+    lambda x: x * 1e-300,
+    lambda x: x.real.astype(np.float32),
+    lambda x: x.real.astype(np.float16),
+    lambda x: x.real.astype(np.longdouble),
+    lambda x: np.nan_to_num(x.real).astype(int),
+    lambda x: x > 0,
+    lambda x: x + 0j,
+    lambda x: np.conj(x),
+    lambda x: x.real,
+    lambda x: np.zeros_like(x),
+    lambda x: np.ones_like(x),
+    lambda x: np.triu(x) if x.ndim > 1 else x,
+    lambda x: x + x.swapaxes(-1, -2) if x.ndim > 1 and x.shape[-1] == x.shape[-2] else x,
+    lambda x: x - np.diag(np.diagonal(x)) if x.ndim == 2 and x.shape[0] == x.shape[1] else x,
+    lambda x: np.diagonal(x) if x.ndim > 1 else x,
+    lambda x: x[..., None] * np.eye(x.shape[-1]) if x.ndim else x,
+    lambda x: _part(x),
+    lambda x: x.tolist(),
+    lambda x: np.ma.masked_array(x, x > 0),
+    lambda x: np.asarray(np.asmatrix(x)) if x.ndim == 2 else np.matrix(x) if x.ndim < 2 else x,
+    lambda x: jnp.asarray(x),
+    lambda x: x[()] if x.ndim == 0 else x[0],
+    lambda x: np.sort(x, axis=None).reshape(x.shape),
+    lambda x: None,
+    lambda x: "text",
+)
+
+REARRANGED: tuple[Callable[[Any], Any], ...] = (
+    lambda t: t[::-1] if isinstance(t, tuple) else t,
+    lambda t: t[:-1] if isinstance(t, tuple) else t,
+    lambda t: (*t, None) if isinstance(t, tuple) else (t,),
+    lambda t: list(t) if isinstance(t, tuple) else [t],
+    lambda t: dict(zip("abc", t, strict=False)) if isinstance(t, tuple) else {"a": t},
+    lambda t: {"z": t},
+    lambda t: (t, t),
+)
+
+
+def candidate(asked: Described, random: Random) -> Callable[..., Any]:
+    """A derivative that is right, or wrong in any way; the same for the same arguments, but for one."""
+    style = random.random()
+    if style < 0.2:
+        junk = random.choice(JUNK)
+        return lambda *given, **options: junk(random, given)
+    correct = right(asked)
+    if style < 0.3:
+        return correct
+    if style < 0.35:
+        return lambda a, b, c, d, e, f, g: a
+    if style < 0.45:
+        rearrange = random.choice(REARRANGED)
+        return lambda *given, scale=1.0: rearrange(correct(*given, scale=scale))
+    change, only = random.choice(CHANGES), random.choice((None, None, 0, -1))
+    some = random.random() < 0.2  # of the instances
+    writes = random.random() < 0.1
+
+    def changed(*given: Any, scale: Any = 1.0) -> Any:
+        found, form = jax.tree.flatten(correct(*given, scale=scale))
+        first = np.asarray(jax.tree.leaves(given)[0]).real.sum()
+        arrays = [np.array(leaf) for leaf in found]
+        if not (some and first > 0):
+            wanted = range(len(arrays)) if only is None else [only % len(arrays)]
+            arrays = [change(array) if i in wanted else array for i, array in enumerate(arrays)]
+        if writes:
+            for array in jax.tree.leaves(given):
+                if isinstance(array, np.ndarray):
+                    array[...] = 0
+        return jax.tree.unflatten(form, arrays)
+
+    return changed
