@@ -11,7 +11,7 @@ Dims = tuple[str, ...]
 BATCH = "..."
 """In front of other dimensions: any number of leading axes, the same for all arrays that have it."""
 
-_BATCH_AXES = ("batch1", "batch2")
+BATCH_AXES = ("batch1", "batch2")
 """The names of the leading axes that `...` stands for; up to two are drawn."""
 
 _NODES = (ast.Expression, ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Name, ast.Load, ast.Constant)
@@ -80,4 +80,4 @@ def expanded(dims: Dims) -> tuple[Dims, ...]:
         return (dims,)
     if BATCH in dims[1:]:
         raise ValueError(f"{BATCH} stands for leading axes, and comes first in {describe(dims)}")
-    return tuple((*_BATCH_AXES[:count], *dims[1:]) for count in range(len(_BATCH_AXES) + 1))
+    return tuple((*BATCH_AXES[:count], *dims[1:]) for count in range(len(BATCH_AXES) + 1))

@@ -174,7 +174,7 @@ def judged(random) -> object:
     except CandidateMismatch as mismatch:
         return whole(mismatch)
     except (ValueError, TypeError) as error:
-        # Only what the oracle says itself is a message, and only of the description, which comes before any explanation.
+        # Only what the oracle says itself is a message, and only of the description.
         last = traceback.extract_tb(error.__traceback__)[-1]
         if "/identities/" not in last.filename or not str(last.line).startswith("raise"):
             raise AssertionError(f"an error that nobody has meant, for {asked}") from error

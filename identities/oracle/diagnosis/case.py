@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from identities.claim import Claim
+from identities.dimensions import BATCH_AXES
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import REGIMES, Batch
 from identities.oracle.reference.unit import TOLERANCE, errors_beside
@@ -67,9 +68,12 @@ class Sample:
     kept: np.ndarray  # which instances count
     growth: float = 1.0
 
-    @property
+    @functools.cached_property
     def sizes(self) -> dict[str, int]:
-        return dict(self.shape.sizes)
+        """Of all dimensions; leading axes that no array has here count as one."""
+        used = {name for a in (*self.claim.arguments, *self.claim.leaves) for name in a.dims(self.shape.form)}
+        unused = {dims for a in self.claim.arguments for form in a.forms for dims in form} - used
+        return {name: 1 if name in unused and name in BATCH_AXES else size for name, size in self.shape.sizes}
 
     def reproduced(self, guess: Truth, dtype: str | None = None) -> np.ndarray:
         """Which entries a guess gives, to the tolerance; all of an instance that does not count."""

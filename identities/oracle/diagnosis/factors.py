@@ -78,12 +78,25 @@ def find_factor(case: Case, guess: Guess, beside: Guess | None = None) -> Factor
         guessed, rest = guess(sample), beside(sample).values if beside else 0.0
         if guessed.values.shape != sample.got.shape:
             return None
-        ratios.append(_ratio((sample.got - rest)[sample.kept], guessed.values[sample.kept]))
+        target = sample.got - rest
+        ratio = _ratio(target[sample.kept], guessed.values[sample.kept])
+        # A guess may cost a compilation for every sample: what is no multiple at one of them needs no other.
+        if ratio is not None and _far_off(target[sample.kept], guessed.values[sample.kept], ratio):
+            scaled = guessed.times(ratio)
+            if not sample.reproduced(Truth(rest + scaled.values, scaled.movement)).all():
+                return None
+        ratios.append(ratio)
     near = min(4096 * float(jnp.finfo(case.dtype).eps), 0.03)  # relatively, of a ratio and a simple number
     for factor in _factors(case, ratios, near):
         if case.explained(multiple(guess, factor, beside)):
             return factor
     return None
+
+
+def _far_off(target: np.ndarray, guessed: np.ndarray, ratio: float) -> bool:
+    """Whether a tenth of it or more is left over, however it is scaled."""
+    left = np.abs(target - ratio * guessed).max(initial=0)
+    return bool(left > 0.1 * np.abs(target).max(initial=0))
 
 
 def multiple(guess: Guess, factor: Factor, beside: Guess | None = None) -> Guess:

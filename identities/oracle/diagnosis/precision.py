@@ -11,7 +11,7 @@ import numpy as np
 
 from identities.oracle.diagnosis.case import Case, Guess, Sample, Truth
 from identities.oracle.diagnosis.relatives import witnessed
-from identities.oracle.draw.values import REGIMES
+from identities.oracle.draw.values import REGIMES, wide
 from identities.oracle.reference.unit import errors_beside, rounding_unit
 from identities.oracle.reference.witnesses import function_values, presented
 
@@ -97,7 +97,8 @@ def close_to(case: Case, guess: Guess) -> bool:
 
 def finite_differences(case: Case) -> Iterator[tuple[str, Guess]]:
     """Forward and central differences, with steps that leave a mark larger than their rounding."""
-    plain = all(a.values == "floating" for a in (*case.claim.primals, *case.claim.signature.returns.leaves))
+    claim = case.claim
+    plain = all(a.values != "complex" for a in (*claim.primals, *claim.signature.returns.leaves))
     entries = max(sum(s.batch[name][0].size for name in case.claim.moving) for s in case.samples)
     if case.claim.kind.order != 1 or case.dtype != "float64" or not plain or entries > _MOST_DIFFERENCES:
         return
@@ -127,7 +128,7 @@ _MOST_DIFFERENCES = 256
 def _differences(h: float, central: bool) -> Guess:
     def guess(sample: Sample) -> Truth:
         claim, shape = sample.claim, sample.shape
-        at = {a.name: sample.batch[a.name].astype(float) for a in claim.arguments}
+        at = wide(sample.batch)
         here = function_values(claim, shape, at)
         columns: dict[str, list[list[np.ndarray]]] = {name: [] for name in claim.moving}
         for name in claim.moving:

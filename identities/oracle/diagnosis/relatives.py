@@ -38,11 +38,26 @@ def rank(case: Case) -> int:
 
 
 def permutations(case: Case) -> Iterator[tuple[str, Guess]]:
-    """The axes in every other order."""
-    for order in itertools.permutations(range(rank(case))):
+    """The axes in every other order; of many axes, any two exchanged, or all of them reversed or moved along."""
+    for order in _orders(rank(case)):
         if order != tuple(range(rank(case))):
             what = "transposed" if rank(case) == 2 else f"with its axes in the order {describe(order)}"
             yield what, rearranged(functools.partial(np.transpose, axes=(0, *(i + 1 for i in order))))
+
+
+_MOST_AXES = 5
+"""The most axes whose orders are all tried, 120 of them."""
+
+
+def _orders(count: int) -> Iterator[tuple[int, ...]]:
+    axes = tuple(range(count))
+    if count <= _MOST_AXES:
+        yield from itertools.permutations(axes)
+        return
+    for a, b in itertools.combinations(axes, 2):
+        yield (*axes[:a], b, *axes[a + 1 : b], a, *axes[b + 1 :])
+    yield axes[::-1]
+    yield from (axes[first:] + axes[:first] for first in axes[1:])
 
 
 def column_major(case: Case) -> Iterator[tuple[str, Guess]]:

@@ -23,8 +23,9 @@ from identities.signature import Argument
 _MOST = 6000  # terms, tried on one sample; simplest first
 _ENTRIES, _INSTANCES = 100, 24  # of that sample, at most
 _SECONDS = 3.0
+_PRODUCTS = 1 << 22  # of numbers, for one term of that sample
 
-_INDICES = "ijkl"  # of the result
+_INDICES, _SUMMED = "ijkl", "pqrstuvwxyabcdefghmno"  # of the result, and others
 
 
 def _sigmoid(a: np.ndarray) -> np.ndarray:
@@ -72,9 +73,16 @@ class Term:
         operands = [atom.values(sample) for atom in self.atoms]
         used = "".join(i for i in self.result if any(i in indices for indices in self.indices))
         subscripts = ",".join(f"z{indices}" for indices in self.indices)
-        product = np.einsum(f"{subscripts}->z{used}", *operands)
+        product = np.einsum(f"{subscripts}->z{used}", *operands, optimize=len(operands) > 2)
         shape = [n if i in used else 1 for i, n in zip(self.result, sample.got.shape[1:], strict=True)]
         return np.broadcast_to(product.reshape(len(product), *shape), sample.got.shape)
+
+    def cost(self, sample: Sample) -> int:
+        """How many products it takes, at most."""
+        sizes = {"z": len(sample.got)}
+        for atom, indices in zip(self.atoms, self.indices, strict=True):
+            sizes |= dict(zip(indices, atom.values(sample).shape[1:], strict=True))
+        return math.prod(sizes.values())
 
     def __str__(self) -> str:
         summed = "".join(sorted({i for indices in self.indices for i in indices} - set(self.result)))
@@ -93,7 +101,8 @@ def find_term(case: Case) -> tuple[Term, Factor] | None:
     """A term, times a factor, by which the result differs from the right one in every instance."""
     if len({s.got.ndim for s in case.samples}) > 1 or len(case.dims) != case.samples[0].got.ndim - 1:
         return None
-    if len(case.dims) > len(_INDICES) or any(a.values == "complex" for a in (*case.claim.arguments, *case.claim.results)):
+    involved = (*case.claim.arguments, *case.claim.results)
+    if len(case.dims) > len(_INDICES) or any(a.values == "complex" for a in involved):
         return None
     if not all(_is_wrong(sample) for sample in case.samples if sample.truth.values.any()):
         return None  # a term that is not there at some sizes is none
@@ -104,6 +113,8 @@ def find_term(case: Case) -> tuple[Term, Factor] | None:
     for term in itertools.islice(_terms(case), _MOST if norm else 0):
         if time.monotonic() > until:
             break
+        if term.cost(probe) > _PRODUCTS:
+            continue
         with np.errstate(all="ignore"):
             values = term(probe)[probe.kept].reshape(target.shape)
             # The leftover of one sample must be a multiple of the term; Cauchy and Schwarz say when it is.
@@ -195,7 +206,9 @@ def _eye(dims: Sequence[str], a: int, b: int) -> Atom:
 def _indexings(atoms: tuple[Atom, ...], dims: Sequence[str], axes: str) -> Iterator[Term]:
     """All ways to give the atoms' axes indices of the result, or summed ones."""
     of_dim: dict[str, str] = {}
-    summed = iter("pqrstuv")
+    summed = iter(_SUMMED)
+    if len({dim for atom in atoms for dim in atom.dims}) > len(_SUMMED):
+        return
     for atom in atoms:
         for dim in atom.dims:
             if dim not in of_dim:
@@ -215,8 +228,9 @@ def _indexings(atoms: tuple[Atom, ...], dims: Sequence[str], axes: str) -> Itera
 
 def _atoms(case: Case) -> list[Atom]:
     claim, form = case.claim, case.samples[0].shape.form
-    bases = [Atom(a.name, _without_ones(a.dims(form)), functools.cache(_values_of(a))) for a in claim.arguments]
-    if claim.kind.order and len(claim.results) == 1:
+    known = [a for a in claim.arguments if _has_same_axes(case, a)]
+    bases = [Atom(a.name, _without_ones(a.dims(form)), functools.cache(_values_of(a))) for a in known]
+    if claim.kind.order and len(claim.results) == 1 and _has_same_axes(case, claim.results[0]):
         (z,) = claim.results
         name = "z" if z.dims(form) else "J"
         if name not in {a.name for a in claim.arguments}:
@@ -230,6 +244,11 @@ def _atoms(case: Case) -> list[Atom]:
         if "softmax" not in name or atom.dims
     ]
     return bases + functions
+
+
+def _has_same_axes(case: Case, a: Argument) -> bool:
+    """Whether an array has the same axes in all samples, as one with leading axes has not."""
+    return len({_without_ones(a.dims(sample.shape.form)) for sample in case.samples}) == 1
 
 
 def _without_ones(dims: Sequence[str]) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Verdicts as text that a person reads."""
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -75,6 +76,9 @@ def _units(failure: "Counterexample") -> str:
 _WIDE = (np.float32, np.float64, np.complex64, np.complex128)
 
 
+_MOST_SHOWN = 1500
+
+
 def shown(values: "np.ndarray | str") -> str:
     """An array in one line; what came back in words as it is."""
     if isinstance(values, str):
@@ -82,5 +86,8 @@ def shown(values: "np.ndarray | str") -> str:
     # As many digits as it takes to tell it from its neighbours in its own dtype: mistakes may be small.
     values = np.asarray(values)
     values = values if values.dtype in _WIDE or values.dtype.kind in "iub" else values.astype(np.float32)
-    text = np.array2string(values, precision=17, floatmode="unique", separator=", ", threshold=40)
-    return " ".join(text.split())
+    # NumPy leaves out the middle of an axis, and nothing of many short ones.
+    many = math.prod(min(n, 6) for n in values.shape) > _MOST_SHOWN
+    some = values.ravel()[:6] if many else values
+    text = np.array2string(some, precision=17, floatmode="unique", separator=", ", threshold=40)
+    return " ".join(text.split()) + f", the first of an array of shape {values.shape}" * many
