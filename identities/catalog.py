@@ -67,7 +67,9 @@ class Identity(Claim):
         """The formula, in LaTeX."""
         if len(self.statements) == 1:
             return self.statements[0]
-        gradients = (rf"\frac{{\partial J}}{{\partial {by}}} = {s}" for by, s in zip(self.wrt, self.statements, strict=True))
+        gradients = (
+            rf"\frac{{\partial J}}{{\partial {by}}} = {s}" for by, s in zip(self.wrt, self.statements, strict=True)
+        )
         return r",\quad ".join(gradients)
 
     @property
@@ -215,9 +217,7 @@ def _declare(
         narrowed = make(name, claimed.kind, function, replace(signature, parameters=own), wrt)
         of_claim = {f.name: getattr(narrowed, f.name) for f in fields(Claim)}
         of_claim |= {"parameters": parameters, "gives": _without_ones(narrowed.gives)}
-        _catalog[name] = Identity(
-            **of_claim, closed_form=public, statements=statements, sources=sources, exact=exact
-        )
+        _catalog[name] = Identity(**of_claim, closed_form=public, statements=statements, sources=sources, exact=exact)
         return public
 
     return declare

@@ -276,9 +276,7 @@ class Claim:
         return replace(self, name=name, gives=Parameter(found.name, None, (found,)), place=leaf)
 
 
-def _static_comes_first(
-    function: Callable[..., Any], given: Sequence[Parameter], static: Mapping[str, Any]
-) -> bool:
+def _static_comes_first(function: Callable[..., Any], given: Sequence[Parameter], static: Mapping[str, Any]) -> bool:
     """Whether an option stands before an array, so that arrays must be given by name."""
     if not static:
         return False

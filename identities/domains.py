@@ -158,7 +158,8 @@ full_column_rank: Domain = Domain(
     _with_full_rank,
     _has_full_column_rank,
     lambda shape: shape[0] >= shape[1],
-    normwise=True, interior=True,
+    normwise=True,
+    interior=True,
     drawn=_OF_DETERMINANTS,
 )
 full_row_rank: Domain = Domain(
@@ -166,7 +167,8 @@ full_row_rank: Domain = Domain(
     _with_full_rank,
     lambda x: _has_full_column_rank(x.T),
     lambda shape: shape[0] <= shape[1],
-    normwise=True, interior=True,
+    normwise=True,
+    interior=True,
     drawn=_OF_DETERMINANTS,
 )
 invertible: Domain = Domain(
@@ -185,11 +187,7 @@ def _has_orthonormal_columns(x: Array) -> Bool[Array, ""]:
 
 
 orthogonal: Domain = Domain(
-    "orthonormal columns",
-    _polar_factor,
-    _has_orthonormal_columns,
-    lambda shape: shape[0] >= shape[1],
-    interior=True,
+    "orthonormal columns", _polar_factor, _has_orthonormal_columns, lambda shape: shape[0] >= shape[1], interior=True
 )
 
 
@@ -219,14 +217,16 @@ positive_definite: Domain = Domain(
     "a symmetric positive definite matrix",
     _positive_definite,
     lambda x: _is_symmetric(x) & _has_positive_definite_part(x),
-    normwise=True, interior=True,
+    normwise=True,
+    interior=True,
 )
 
 positive_definite_part: Domain = Domain(
     "a matrix whose symmetric part is positive definite",
     lambda z: _positive_definite(z) + (z - z.swapaxes(-1, -2)) / 2,
     _has_positive_definite_part,
-    normwise=True, interior=True,
+    normwise=True,
+    interior=True,
 )
 
 
@@ -253,7 +253,8 @@ distinct_eigenvalues: Domain = Domain(
     "a symmetric matrix with distinct eigenvalues",
     _with_distinct_eigenvalues,
     _has_distinct_eigenvalues,
-    normwise=True, interior=True,
+    normwise=True,
+    interior=True,
 )
 
 
@@ -267,7 +268,8 @@ distinct_positive_eigenvalues: Domain = Domain(
     "a symmetric positive definite matrix with distinct eigenvalues",
     _with_distinct_positive_eigenvalues,
     lambda x: _has_distinct_eigenvalues(x) & _has_positive_definite_part(x),
-    normwise=True, interior=True,
+    normwise=True,
+    interior=True,
 )
 
 
@@ -293,7 +295,8 @@ distinct_eigenpairs: Domain = Domain(
     "a symmetric matrix with distinct eigenvalues, and one largest entry in each eigenvector",
     _with_eigenvectors_near_axes,
     _has_distinct_eigenpairs,
-    normwise=True, interior=True,
+    normwise=True,
+    interior=True,
 )
 
 
@@ -313,7 +316,8 @@ distinct_singular_values: Domain = Domain(
     _with_distinct_singular_values,
     lambda x: jnp.array(x.shape[0] >= x.shape[1]) & _has_distinct_singular_values(x),
     lambda shape: shape[0] >= shape[1],
-    normwise=True, interior=True,
+    normwise=True,
+    interior=True,
 )
 
 
@@ -339,8 +343,10 @@ distinct_spectrum: Domain = Domain(
     "a matrix with distinct eigenvalues",
     _with_distinct_spectrum,
     lambda x: _are_distinct(jnp.linalg.eigvals(_wide(x))),
-    normwise=True, interior=True,
+    normwise=True,
+    interior=True,
 )
+
 
 def _beyond_one(z: np.ndarray) -> np.ndarray:
     return z + np.where(z < 0, -1.0, 1.0)

@@ -236,7 +236,9 @@ def described(
         raise ValueError(f"static: {empty} has no value to try")
     takes = _parameters(function)
     if takes and (unknown := [o.name for o in options if o.name not in takes and not _takes_anything(function)]):
-        raise ValueError(f"{_name(function)} has no argument {unknown[0]!r} to be static; it takes ({', '.join(takes)})")
+        raise ValueError(
+            f"{_name(function)} has no argument {unknown[0]!r} to be static; it takes ({', '.join(takes)})"
+        )
     if signature is None:
         own = _annotated(function, tuple(option.name for option in options))
     else:
@@ -294,7 +296,9 @@ def read_signature(signature: Spelled, names: Sequence[str]) -> Signature:
     else:
         raise ValueError(f"signature {signature!r} is neither text nor a pair of arguments and results")
     if names and len(arguments) != len(names):
-        raise ValueError(f"signature {signature!r} has {len(arguments)} arguments; the function takes ({', '.join(names)})")
+        raise ValueError(
+            f"signature {signature!r} has {len(arguments)} arguments; the function takes ({', '.join(names)})"
+        )
     names = names or [f"x{i}" for i in range(len(arguments))]
     try:
         parameters = tuple(_spelled(name, dims) for name, dims in zip(names, arguments, strict=True))

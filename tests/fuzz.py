@@ -287,9 +287,7 @@ def right(asked: Described) -> Callable[..., Any]:
             nested = first(scale, *moving)
             return _over(asked.gives, nested, lambda row: together(list(row), places))
         nested = jax.jacfwd(first, by)(scale, *moving)
-        return _over(
-            asked.gives, nested, lambda rows: together([together(list(row), places) for row in rows], places)
-        )
+        return _over(asked.gives, nested, lambda rows: together([together(list(row), places) for row in rows], places))
 
     return jax.jit(derivative, static_argnames="scale")
 

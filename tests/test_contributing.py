@@ -9,7 +9,7 @@ import pytest
 import identities.linear
 from identities import verify
 from identities.catalog import _catalog
-from identities.oracle.report import explain
+from identities.oracle.verdict.explain import explain
 
 PAGE = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text()
 

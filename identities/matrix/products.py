@@ -57,10 +57,7 @@ def congruence_jvp_X_B(X, B, dX, dB):
 
 
 @vjp(
-    congruence,
-    wrt=("X", "B"),
-    states=(r"B^\top X \delta + BX \delta^\top", r"X \delta X^\top"),
-    source=giles("2.3.2"),
+    congruence, wrt=("X", "B"), states=(r"B^\top X \delta + BX \delta^\top", r"X \delta X^\top"), source=giles("2.3.2")
 )
 def congruence_vjp(delta, X, B):
     """With B and its transpose, and the congruence back, of shapes (n, m) and (n, n)."""

@@ -71,9 +71,7 @@ def check(candidate: Callable[..., Any], against: Identity | Claim | str, **opti
     return judge(inquiry(claim, candidate, "check", options), repeat, statement)
 
 
-def check_value(
-    function: Callable[..., Any], candidate: Callable[..., Any], **asked: Unpack[Asked]
-) -> Verification:
+def check_value(function: Callable[..., Any], candidate: Callable[..., Any], **asked: Unpack[Asked]) -> Verification:
     """Judge another implementation of a function of your own: its forward pass, by the same tolerance.
 
     As `check_jacobian`; the candidate takes what the function takes and returns what it returns.
@@ -277,7 +275,9 @@ def check_derivation(
             raise _wrong_line(step, found, unsteady or None, number, label)
         worst = max(verdict.worst, found.verdict.worst)
         verdict = replace(
-            found.verdict, instances=verdict.instances + found.verdict.instances, errors={"line before": {"float64": worst}}
+            found.verdict,
+            instances=verdict.instances + found.verdict.instances,
+            errors={"line before": {"float64": worst}},
         )
     return verdict
 

@@ -77,9 +77,7 @@ class Sample:
 
     def reproduced(self, guess: Truth, dtype: str | None = None) -> np.ndarray:
         """Which entries a guess gives, to the tolerance; all of an instance that does not count."""
-        units = errors_beside(
-            self.got, guess.values, guess.movement, dtype or self.dtype, len(REGIMES), self.growth
-        )
+        units = errors_beside(self.got, guess.values, guess.movement, dtype or self.dtype, len(REGIMES), self.growth)
         return (units <= TOLERANCE) | ~self.kept.reshape(-1, *[1] * (units.ndim - 1))
 
     @functools.cached_property

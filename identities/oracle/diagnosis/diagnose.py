@@ -79,7 +79,9 @@ def _explained(leaves: Sequence[Leaf], deterministic: bool, layout: str) -> Diag
         shapes = " and ".join(map(describe, sorted(mixed)[:3]))
         return Diagnosis("shape", f"returns different shapes for arguments of one shape: {shapes}")
     if case is None:
-        return Diagnosis("unexplained", "is wrong in products with random vectors, at a size where nothing more is known")
+        return Diagnosis(
+            "unexplained", "is wrong in products with random vectors, at a size where nothing more is known"
+        )
     if any(sample.got.shape != sample.truth.values.shape for sample in case.samples):
         return _of_shape(case)
     if narrower := next((leaf.narrower for leaf in leaves if leaf.narrower), None):

@@ -166,9 +166,7 @@ def _unlike(rng: np.random.Generator, n: int) -> list[int]:
     return [int(size) for size in rng.permutation(np.arange(2, max(LARGEST, n + 1) + 1))[:n]]
 
 
-def larger_shapes(
-    claim: Claim, fits: Sequence[Shape], work: float, equations: Callable[[Shape], int]
-) -> list[Shape]:
+def larger_shapes(claim: Claim, fits: Sequence[Shape], work: float, equations: Callable[[Shape], int]) -> list[Shape]:
     """Few shapes at which every dimension, in one of them at least, is larger than a tile.
 
     **Arguments:**

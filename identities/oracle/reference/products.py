@@ -15,7 +15,6 @@ from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import Batch, real_parts
 from identities.oracle.run.programs import evaluated
 
-
 LAST = -1
 """In place of the axis from which a probe is contracted: over the last axes."""
 
@@ -62,11 +61,7 @@ def random_vectors(claim: Claim, shape: Shape, batch: Batch, seed: int) -> Probe
         return drawn + 1j * rng.standard_normal(drawn.shape) if a.values == "complex" else drawn
 
     primals = {a.name: a for a in claim.primals}
-    return Probes(
-        claim,
-        tuple(vector(primals[name]) for name in claim.moving),
-        tuple(map(vector, claim.results)),
-    )
+    return Probes(claim, tuple(vector(primals[name]) for name in claim.moving), tuple(map(vector, claim.results)))
 
 
 def products(

@@ -28,7 +28,9 @@ def rounding_unit(dtype: str) -> float:
     return float(jnp.finfo(dtype).eps) / 2
 
 
-def rounding_errors(got: np.ndarray, words: dict[str, Word], dtype: str, groups: int, growth: float = 1.0) -> dict[str, np.ndarray]:
+def rounding_errors(
+    got: np.ndarray, words: dict[str, Word], dtype: str, groups: int, growth: float = 1.0
+) -> dict[str, np.ndarray]:
     """How far each entry of a result is from each witness, in units of rounding.
 
     **Arguments:**

@@ -80,9 +80,7 @@ Said = dict[str, list[np.ndarray]]
 """By the name of the witness, values for each array of a result."""
 
 
-def reference(
-    claim: Claim, shape: Shape, batch: Batch, eps: float, seed: int, then: str | None = None
-) -> Reference:
+def reference(claim: Claim, shape: Shape, batch: Batch, eps: float, seed: int, then: str | None = None) -> Reference:
     """The witnesses' word on a batch of arguments, which are taken as exact float64 numbers.
 
     **Arguments:**
@@ -138,9 +136,7 @@ def _root_mean_square(copies: Sequence[np.ndarray], here: np.ndarray) -> np.ndar
         return np.where(largest > 0, largest * mean, largest)
 
 
-def _with_rounding_of_terms(
-    claim: Claim, shape: Shape, batch: Batch, eps: float, leaf: int, word: Word
-) -> Word:
+def _with_rounding_of_terms(claim: Claim, shape: Shape, batch: Batch, eps: float, leaf: int, word: Word) -> Word:
     """How much rounding the terms of a derivative leave that cancel to nothing, as of x/|x| in one dimension.
 
     They are about as large as f(x)/x, times the cotangent if there is one.

@@ -57,7 +57,9 @@ def integer_pow(x: Array, y: int) -> Array:
 
 
 def pad(x: Array, value: Array, padding_config: Sequence[tuple[int, int, int]]) -> Array:
-    sizes = [low + high + n + max(n - 1, 0) * inner for n, (low, high, inner) in zip(x.shape, padding_config, strict=True)]
+    sizes = [
+        low + high + n + max(n - 1, 0) * inner for n, (low, high, inner) in zip(x.shape, padding_config, strict=True)
+    ]
     padded = np.full(sizes, value, x.dtype)
     into, out_of = [], []
     for n, size, (low, _, inner) in zip(x.shape, sizes, padding_config, strict=True):
@@ -65,7 +67,9 @@ def pad(x: Array, value: Array, padding_config: Sequence[tuple[int, int, int]]) 
         first = max(0, -(low // step)) if low < 0 else 0
         last = min(n, max(0, -((low - size) // step)))
         out_of.append(slice(first, max(first, last)))
-        into.append(slice(low + first * step, low + first * step + max(0, last - first - 1) * step + (last > first), step))
+        into.append(
+            slice(low + first * step, low + first * step + max(0, last - first - 1) * step + (last > first), step)
+        )
     padded[tuple(into)] = x[tuple(out_of)]
     return padded
 
@@ -216,7 +220,9 @@ def _index_grid(indices: Array, numbers: Any, sizes: Sequence[int], shape: Seque
     return axes, inside
 
 
-def gather(x: Array, indices: Array, dimension_numbers: Any, slice_sizes: Sequence[int], mode: str, fill_value: Any) -> Array:
+def gather(
+    x: Array, indices: Array, dimension_numbers: Any, slice_sizes: Sequence[int], mode: str, fill_value: Any
+) -> Array:
     axes, inside = _index_grid(indices, dimension_numbers, slice_sizes, x.shape)
     batch = indices.ndim - 1
     found = x[tuple(axes)]
@@ -233,7 +239,13 @@ def gather(x: Array, indices: Array, dimension_numbers: Any, slice_sizes: Sequen
 def _fill(dtype: np.dtype) -> Any:
     if np.issubdtype(dtype, np.inexact):
         return np.nan
-    return np.iinfo(dtype).min if np.issubdtype(dtype, np.signedinteger) else np.iinfo(dtype).max if dtype != bool else True
+    return (
+        np.iinfo(dtype).min
+        if np.issubdtype(dtype, np.signedinteger)
+        else np.iinfo(dtype).max
+        if dtype != bool
+        else True
+    )
 
 
 class _Scattered:
@@ -283,7 +295,11 @@ def logistic(x: Array) -> Array:
 
 
 def convert(x: Array, new_dtype: Any) -> Array:
-    return np.asarray(x).real.astype(new_dtype) if np.iscomplexobj(x) and np.dtype(new_dtype).kind != "c" else x.astype(new_dtype)
+    return (
+        np.asarray(x).real.astype(new_dtype)
+        if np.iscomplexobj(x) and np.dtype(new_dtype).kind != "c"
+        else x.astype(new_dtype)
+    )
 
 
 _Row = tuple[Callable[..., Any], tuple[str, ...]]
@@ -297,7 +313,21 @@ TABLE: dict[str, _Row] = {
     **{
         name: _plain(getattr(np, name))
         for name in (
-            *("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "sqrt", "cbrt"),
+            *(
+                "exp",
+                "log",
+                "sin",
+                "cos",
+                "tan",
+                "sinh",
+                "cosh",
+                "tanh",
+                "arcsinh",
+                "arccosh",
+                "arctanh",
+                "sqrt",
+                "cbrt",
+            ),
             *("log1p", "expm1", "exp2", "floor", "ceil", "sign", "abs", "square", "real", "imag", "conj"),
             *("arctan2", "nextafter"),
         )
@@ -385,10 +415,7 @@ TABLE: dict[str, _Row] = {
     "eigh": (eigh, ("lower",)),
     "svd": (svd, ("full_matrices", "compute_uv")),
     "qr": (qr, ("full_matrices",)),
-    "triangular_solve": (
-        triangular_solve,
-        ("left_side", "lower", "transpose_a", "conjugate_a", "unit_diagonal"),
-    ),
+    "triangular_solve": (triangular_solve, ("left_side", "lower", "transpose_a", "conjugate_a", "unit_diagonal")),
 }
 """By the name of the primitive, what it does and which of its parameters that takes."""
 

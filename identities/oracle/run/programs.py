@@ -62,10 +62,7 @@ def _options(platform: str) -> dict[str, Any]:
 
 
 def compiled(
-    function: Callable[..., Any],
-    shapes: Sequence[Any],
-    device: Device,
-    made_of: tuple[Any, ...] | None = None,
+    function: Callable[..., Any], shapes: Sequence[Any], device: Device, made_of: tuple[Any, ...] | None = None
 ) -> Callable[..., Any]:
     """`vmap` of the function, compiled for one device and one pytree of arrays or shapes for each argument.
 

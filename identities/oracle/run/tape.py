@@ -181,7 +181,11 @@ def _parameters(equation: JaxprEqn) -> dict[str, Any]:
 
 
 def _scan(operands: Sequence[Any], body: Tape, length: int, reverse: bool, constants: int, carried: int) -> list[Any]:
-    fixed, carry, slices = operands[:constants], operands[constants : constants + carried], operands[constants + carried :]
+    fixed, carry, slices = (
+        operands[:constants],
+        operands[constants : constants + carried],
+        operands[constants + carried :],
+    )
     carry, stacked = list(carry), []
     for i in range(length)[::-1] if reverse else range(length):
         made = body(*fixed, *carry, *(xs[i] for xs in slices))

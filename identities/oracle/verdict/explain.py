@@ -39,10 +39,7 @@ def explain_mismatch(mismatch: "CandidateMismatch") -> str:
     lines = [
         f"{mismatch.identity} is wrong in {mismatch.dtype}: {which}it {diagnosis.sentence}",
         f"  asked     {mismatch.asked}" + f": {mismatch.statement}" * bool(mismatch.statement),
-        *(
-            f"  {'for' if i == 0 else '':<8}  {line}"
-            for i, line in enumerate(_given(mismatch.counterexample))
-        ),
+        *(f"  {'for' if i == 0 else '':<8}  {line}" for i, line in enumerate(_given(mismatch.counterexample))),
         f"  expected  {shown(mismatch.expected)}{result}",
         f"  got       {shown(mismatch.got)}",
         f"  mistake   {diagnosis.kind}" + (f", {diagnosis.factor}" if diagnosis.factor else ""),

@@ -3,7 +3,7 @@
 import functools
 import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,9 +20,9 @@ from identities.oracle.draw.values import Batch, draw_values, real_parts, regime
 from identities.oracle.reference.programs import equations
 from identities.oracle.reference.unit import TOLERANCE
 from identities.oracle.reference.witnesses import Reference, reference, smooth
+from identities.oracle.trial import Leaf, Trial
 from identities.oracle.verdict.plan import Plan
 from identities.oracle.verdict.shrink import shrunk, simplest
-from identities.oracle.trial import Leaf, Trial
 from identities.oracle.verdict.verification import CandidateMismatch, Counterexample, Verification
 
 ENDED = ("timeout", "crash")
@@ -186,7 +186,9 @@ def _laid_out(inquiry: Inquiry, small: Sequence[Trial]) -> tuple[list[Trial], li
         if faults:
             said.append(f"refuses {layout} arrays: it {faults[0].sentence}")
             continue
-        answers = answers._replace(leaves=tuple(_in_place(leaf, some, trial, i) for i, leaf in enumerate(answers.leaves)))
+        answers = answers._replace(
+            leaves=tuple(_in_place(leaf, some, trial, i) for i, leaf in enumerate(answers.leaves))
+        )
         again = replace(trial, answers=answers)
         if not again.passed:
             found.append(replace(again, layout=layout))
@@ -298,7 +300,9 @@ def diagnosed(inquiry: Inquiry, found: Finding) -> dict[str, Diagnosis]:
     for i in order:
         leaves = [trial.leaves[i] for trial in found.failed]
         if not all(leaf.right.all() for leaf in leaves):
-            diagnoses[names[i]] = diagnose(leaves, steady, layout=next((t.layout for t in found.failed if t.layout), ""))
+            diagnoses[names[i]] = diagnose(
+                leaves, steady, layout=next((t.layout for t in found.failed if t.layout), "")
+            )
     return diagnoses
 
 
