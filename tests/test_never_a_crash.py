@@ -154,6 +154,28 @@ def test_an_explanation_that_fails_leaves_the_verdict(monkeypatch):
     assert pickle.loads(pickle.dumps(caught.value)).diagnosis == diagnosis
 
 
+@pytest.mark.parametrize("kind", ["jacobian", "hessian"])
+def test_matrices_of_complex_derivatives_are_refused(kind):
+    given = {"signature": "(n)->()", "domains": {"z": domains.complex_numbers}}
+    with pytest.raises(ValueError, match="z consists of complex numbers: ask for products with it, by check_vjp"):
+        getattr(identities, f"check_{kind}")(lambda z: jnp.sum(jnp.abs(z) ** 2), lambda z: z, **given)
+
+
+def test_results_of_integers_and_booleans():
+    def signs(x):
+        return x * 2, x > 0, jnp.argmax(x)
+
+    asked = {"signature": "(n)->(n),(n),()", "shapes": 2, "instances": 8}
+    assert identities.check_value(signs, lambda x: (x * 2, x > 0, np.argmax(x)), **asked).passed
+    wrong = refused(identities.check_value, signs, lambda x: (x * 2, x < 0, np.argmin(x)), **asked)
+    assert list(wrong.diagnoses) == ["result.1", "result.2"]
+
+
+def test_a_function_without_arguments_is_refused():
+    with pytest.raises(ValueError, match="takes no arrays: there is nothing to try it with"):
+        identities.check_value(lambda: jnp.ones(2), lambda: jnp.ones(2), signature=((), "2"))
+
+
 # And whatever has not: random functions and candidates.
 
 

@@ -160,6 +160,8 @@ def claim(
     said = completed(function, described(function, signature, domains, static))
     name = _name(function)
     made = make(name, KINDS[kind], function, said, wrt)
+    if not made.arguments:
+        raise ValueError(f"{name} takes no arrays: there is nothing to try it with")
     _check_dense(made)
     by = "_".join(made.wrt)
     named = replace(made, name="_".join(part for part in (name, kind, by) if part))

@@ -205,7 +205,8 @@ def _said(
     claim: Claim, shape: Shape, batch: Batch, then: str | None, probes: Any, witnesses: Sequence[str] = WITNESSES
 ) -> Said:
     if not claim.kind.order:
-        return {"function": _of_part(claim, function_values(claim, shape, batch))}
+        values = [v.astype(float) if v.dtype == bool else v for v in function_values(claim, shape, batch)]
+        return {"function": _of_part(claim, values)}
     if probes is not None:
         said = products(claim, shape, batch, probes, witnesses)
         return {witness: _of_part(claim, arrays) for witness, arrays in said.items()}
