@@ -141,7 +141,9 @@ def call(function: Callable[..., Any], form: Form, values: Sequence[np.ndarray])
             result = function(**dict(zip(names, passed, strict=True)), **options)
         else:
             result = function(*passed, **options)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a stranger raises is the verdict
         return [Fault("raises", _complaint(error, function, names, options))] * len(form.expects), ""
     writes = _written_to(form, values, given)
     if writes and form.strict:

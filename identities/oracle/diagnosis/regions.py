@@ -38,15 +38,17 @@ def find_region(case: Case, wrong: Sequence[np.ndarray]) -> str | None:
     telling = [i for i, w in enumerate(by_instance) if w.any()]
     part = Case(case.claim, case.dtype, tuple(case.samples[i] for i in telling))
     entries, instances = [wrong[i] for i in telling], [by_instance[i] for i in telling]
-    # What holds of single entries says more than what holds of whole instances.
-    for where, within, conditions, w in (
-        ("in the entries where", part, _entry_conditions(part, entries), entries),
-        ("where", part, _instance_conditions(part, instances), instances),
-        ("where", case, _size_conditions(case), by_instance),
+    # Where every instance beyond some size is wrong, that is it. Else, what holds of single entries says more than what
+    # holds of whole instances, and that more than a size.
+    for where, within, conditions, w, least in (
+        ("where", case, _size_conditions(case), by_instance, 1.0),
+        ("in the entries where", part, _entry_conditions(part, entries), entries, _MOSTLY),
+        ("where", part, _instance_conditions(part, instances), instances, _MOSTLY),
+        ("where", case, _size_conditions(case), by_instance, _MOSTLY),
     ):
         rated = [(_tightness(within, w, condition), condition.words) for condition in conditions]
         best = max((tightness for tightness, _ in rated), default=0.0)
-        if best > _MOSTLY:
+        if best >= least:
             # Several conditions may hold in the same places, since the sizes do not tell all names apart.
             words = [words for tightness, words in rated if tightness == best]
             return f"{where} {' or '.join(words[:3])}"

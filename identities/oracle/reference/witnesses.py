@@ -185,6 +185,12 @@ def smooth(claim: Claim, shape: Shape, batch: Batch, seed: int) -> np.ndarray:
     return found
 
 
+def defined(right: Reference) -> np.ndarray:
+    """At which instances a function has a value; a jump or a kink in it is no reason not to judge that."""
+    found = [np.isnan(word.values) for words in right.words.values() for word in words]
+    return ~np.any([undefined.reshape(len(undefined), -1).any(axis=1) for undefined in found], axis=0)
+
+
 def is_dense(claim: Claim, shape: Shape, batch: Batch) -> bool:
     """Whether the whole derivative is computed, rather than products with it."""
     if not claim.kind.order:

@@ -19,7 +19,7 @@ from identities.oracle.draw.shapes import Shape, draw_shapes, larger_shapes
 from identities.oracle.draw.values import Batch, draw_values, real_parts, regimes
 from identities.oracle.reference.programs import equations
 from identities.oracle.reference.unit import TOLERANCE
-from identities.oracle.reference.witnesses import Reference, reference, smooth
+from identities.oracle.reference.witnesses import Reference, defined, reference, smooth
 from identities.oracle.trial import Leaf, Trial
 from identities.oracle.verdict.plan import Plan
 from identities.oracle.verdict.shrink import shrunk, simplest
@@ -71,7 +71,7 @@ class Inquiry:
         right = reference(claim, shape, batch, 0.0 if self.exact else float(jnp.finfo(dtype).eps), seed)
         if not self.plan.thorough:  # a closed form is held to what automatic differentiation says at kinks too
             return right, np.ones(len(next(iter(batch.values()), np.zeros(1))), bool)
-        judged = smooth(claim, shape, batch, seed)
+        judged = smooth(claim, shape, batch, seed) if claim.kind.order else defined(right)
         for words in right.words.values():
             for word in words:
                 word.movement[~judged] = 0  # which would be the unit of all others

@@ -1,0 +1,195 @@
+"""Programs evaluated by NumPy, beside the same programs compiled: every operation that NumPy is said to have."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from identities import catalog
+from identities.oracle.draw.shapes import draw_shapes
+from identities.oracle.draw.values import draw_values, wide
+from identities.oracle.run.primitives import TABLE
+from identities.oracle.run.programs import compiled, cpu, evaluated, full_precision
+from identities.oracle.run.tape import UnknownOperationError, tape_of
+
+RNG = np.random.default_rng(0)
+A = RNG.standard_normal((4, 3, 5))
+SQUARE = RNG.standard_normal((4, 3, 3)) + 3 * np.eye(3)
+IDS = RNG.integers(-4, 6, (4, 6))
+INTEGERS = RNG.integers(-9, 10, (4, 7))
+
+PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...]]] = {
+    "elementwise": (
+        lambda x: [
+            f(x) for f in (jnp.exp, jnp.sin, jnp.cos, jnp.tanh, jnp.sinh, jnp.cosh, jnp.arctan, jnp.expm1, jnp.square)
+        ],
+        (A,),
+    ),
+    "of positive numbers": (
+        lambda x: [f(jnp.abs(x) + 0.1) for f in (jnp.log, jnp.log1p, jnp.sqrt, lax.rsqrt, jnp.log2, jnp.cbrt)],
+        (A,),
+    ),
+    "special": (lambda x: [jax.scipy.special.erf(x), jax.scipy.special.erfc(x), jax.nn.sigmoid(9 * x)], (A,)),
+    "inverse functions": (
+        lambda x: [f(x / 4) for f in (jnp.arcsin, jnp.arccos, jnp.arcsinh, jnp.arctanh, jnp.tan, jnp.exp2)],
+        (A / 9,),
+    ),
+    "of two numbers": (lambda x: [jnp.arctan2(x, x[::-1]), lax.complex(x, x[::-1]), jnp.arccosh(1 + x * x)], (A,)),
+    "rounding": (lambda x: [jnp.floor(x), jnp.ceil(x), jnp.sign(x), jnp.abs(x), jnp.isfinite(x / 0)], (A,)),
+    "powers": (lambda x: [x**3, x**-2, jnp.abs(x) ** 1.7, lax.integer_pow(x, 5)], (A,)),
+    "integers": (
+        lambda n: [n // 3, n % 4, lax.div(n, jnp.full_like(n, 4)), lax.rem(n, jnp.full_like(n, 4))],
+        (INTEGERS,),
+    ),
+    "comparisons": (lambda n: [n > 2, n <= 2, n == 1, (n > 0) & ~(n == 3) | (n != 2), (n > 0) ^ (n < 4)], (INTEGERS,)),
+    "reductions": (
+        lambda x: [
+            x.sum(0),
+            x.prod(1),
+            x.max((0, 1)),
+            x.min(0),
+            (x > 0).any(0),
+            (x > 0).all(1),
+            x.argmax(1),
+            x.argmin(0),
+        ],
+        (A,),
+    ),
+    "running": (
+        lambda x: [
+            jnp.cumsum(x, 0),
+            jnp.cumprod(x, 1),
+            lax.cummax(x, 0),
+            lax.cummin(x, 0),
+            lax.cumlogsumexp(x, 0),
+            lax.cumsum(x, 1, reverse=True),
+        ],
+        (A,),
+    ),
+    "sorted": (lambda x: [jnp.sort(x, 0), jnp.argsort(x, 1), jnp.median(x)], (A,)),
+    "shapes": (
+        lambda x: [
+            x.T,
+            x.reshape(5, 3),
+            x[None],
+            jnp.flip(x, 1),
+            jnp.tile(x, (2, 1)),
+            jnp.stack([x, x], 1),
+            jnp.split(x, 3),
+        ],
+        (A,),
+    ),
+    "padded": (
+        lambda x: [
+            lax.pad(x, 7.0, p) for p in (((1, 2, 0), (0, 1, 2)), ((-1, 1, 0), (2, -3, 0)), ((-1, -1, 1), (0, 0, 0)))
+        ],
+        (A,),
+    ),
+    "parts": (
+        lambda x: [x[1:, ::2], lax.dynamic_slice(x, (1, 9), (2, 2)), lax.dynamic_update_slice(x, x[:2], (7, 0))],
+        (A,),
+    ),
+    "looked up": (
+        lambda x, i: [
+            x[:, i],
+            x[i],
+            jnp.take_along_axis(x, i[:3, None] % 5, 1),
+            x.at[:, i].get(mode="fill"),
+            x[i % 3, i % 5],
+        ],
+        (A, IDS),
+    ),
+    "added up": (lambda x, i: [x.at[:, i].add(1.5), x.at[i % 3, i % 5].add(x[i % 3, 0]), x.at[1].set(0.0)], (A, IDS)),
+    "products": (
+        lambda x: [x @ x.T, jnp.einsum("ij,kj,il->kl", x, x, x), jnp.outer(x[0], x[1]), jnp.tensordot(x, x, 2)],
+        (A,),
+    ),
+    "complex": (lambda x: [jnp.abs(z := x + 1j * x**2), z.real, z.imag, jnp.conj(z) * jnp.exp(z), z @ z.T], (A,)),
+    "linear algebra": (
+        lambda s: [jnp.linalg.inv(s), jnp.linalg.slogdet(s), jnp.linalg.solve(s, s.T), jnp.linalg.cholesky(s @ s.T)],
+        (SQUARE,),
+    ),
+    "spectra": (
+        lambda s: [jnp.linalg.eigvalsh(s + s.T), jnp.linalg.svd(s, compute_uv=False), jnp.abs(jnp.linalg.qr(s)[1])],
+        (SQUARE,),
+    ),
+    "not definite": (lambda s: [jnp.linalg.cholesky(s - 9 * jnp.eye(3))], (SQUARE,)),
+    "loops": (
+        lambda x: [
+            lax.scan(lambda c, r: (jnp.tanh(c + r), c * r), x[0], x),
+            lax.scan(lambda c, r: (c + r, c), x[0], x, reverse=True),
+        ],
+        (A,),
+    ),
+    "branches": (
+        lambda x: [
+            jnp.where(x > 0, x, -x),
+            lax.cond(True, jnp.sin, jnp.cos, x),
+            jnp.clip(x, -0.5, 0.5),
+            jax.nn.relu(x),
+        ],
+        (A,),
+    ),
+    "kept from differentiation": (lambda x: [lax.stop_gradient(x), jax.nn.logsumexp(x), jax.nn.softmax(x, -1)], (A,)),
+    "gradients": (
+        lambda x: [
+            jax.grad(lambda x: jnp.sum(jnp.sin(x) ** 2 / (1 + x[:, :1] ** 2)))(x),
+            jax.hessian(lambda r: jnp.prod(r))(x[0]),
+        ],
+        (A,),
+    ),
+}
+
+
+def close(got: Any, expected: Any) -> bool:
+    got, expected = np.asarray(got), np.asarray(expected)
+    same = got.shape == expected.shape and got.dtype == expected.dtype
+    return same and np.allclose(got, expected, rtol=1e-12, atol=1e-12, equal_nan=True)
+
+
+@pytest.mark.parametrize(("function", "arguments"), PROGRAMS.values(), ids=PROGRAMS)
+def test_numpy_gives_what_the_compiler_gives(function, arguments):
+    program = compiled(function, arguments, cpu())
+    with full_precision():
+        tape = tape_of(jax.jit(jax.vmap(function)).trace(*arguments).jaxpr)
+    with np.errstate(all="ignore"):
+        found = tape(*arguments)
+    expected = jax.tree.leaves(program(*arguments))
+    assert len(found) == len(expected)
+    for got, right in zip(found, expected, strict=True):
+        assert close(got, right)
+
+
+def test_every_operation_has_been_seen():
+    seen = set()
+    with full_precision():
+        for function, arguments in PROGRAMS.values():
+            traced = jax.jit(jax.vmap(function)).trace(*arguments)
+            seen |= {step.name for step in tape_of(traced.jaxpr).steps}
+    assert set(TABLE) - seen <= {"one_minus_square", "unstack", "empty2", "log2"}, "which not every version of JAX has"
+
+
+def test_witnesses_of_the_catalog_are_evaluated_by_numpy():
+    unknown = []
+    for identity in list(catalog.values())[::9]:
+        shape = draw_shapes(identity, 1, 0)[0]
+        batch = wide(draw_values(identity, shape, "float64", 1, 0))
+        primals = [batch[a.name] for a in identity.primals]
+        by = tuple(i for i, a in enumerate(identity.primals) if a.name in identity.moving)
+        with full_precision():
+            traced = jax.jit(jax.vmap(jax.jacrev(identity.flat(shape.static(identity)), by))).trace(*primals)
+        try:
+            tape_of(traced.jaxpr)
+        except UnknownOperationError as error:
+            unknown.append((identity.name, str(error)))
+    assert {operation for _, operation in unknown} <= {"eig", "bitcast_convert_type"}
+
+
+def test_what_numpy_has_not_is_compiled():
+    program = evaluated(jax.scipy.special.gammaln, (np.ones((4, 2)),))
+    assert np.allclose(program(np.full((4, 2), 5.0)), np.log(24.0))
+    assert evaluated(lambda: jnp.arange(3.0), (), batch=2)().shape == (2, 3)
