@@ -294,29 +294,10 @@ def _plain(function: Callable[..., Any]) -> _Row:
     return function, ()
 
 
+_NAMED_ALIKE = "exp log sin cos tan sinh cosh tanh sqrt cbrt log1p expm1 exp2 log2 floor ceil sign abs square real imag conj".split()
+
 TABLE: dict[str, _Row] = {
-    **{
-        name: _plain(getattr(np, name))
-        for name in (
-            *(
-                "exp",
-                "log",
-                "sin",
-                "cos",
-                "tan",
-                "sinh",
-                "cosh",
-                "tanh",
-                "arcsinh",
-                "arccosh",
-                "arctanh",
-                "sqrt",
-                "cbrt",
-            ),
-            *("log1p", "expm1", "exp2", "floor", "ceil", "sign", "abs", "square", "real", "imag", "conj"),
-            *("nextafter"),
-        )
-    },
+    **{name: _plain(getattr(np, name)) for name in _NAMED_ALIKE},
     "asin": _plain(np.arcsin),
     "acos": _plain(np.arccos),
     "atan": _plain(np.arctan),
@@ -335,7 +316,6 @@ TABLE: dict[str, _Row] = {
     "integer_pow": (integer_pow, ("y",)),
     "max": _plain(np.maximum),
     "min": _plain(np.minimum),
-    "log2": _plain(np.log2),
     "one_minus_square": _plain(lambda x: (1 - x) * (1 + x)),
     "rsqrt": _plain(lambda x: 1 / np.sqrt(x)),
     "logistic": _plain(logistic),
