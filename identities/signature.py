@@ -86,7 +86,7 @@ class Static:
 
 @dataclass(frozen=True)
 class Choice:
-    """Metadata of an option that is known while tracing: `Annotated[bool, Choice(False, True)]`. All values are drawn."""
+    """Metadata of an option that is known while tracing: `Annotated[bool, Choice(False, True)]`; all are drawn."""
 
     values: tuple[Any, ...]
 
@@ -99,7 +99,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Option:
-    """A static argument of a function and the values that are tried: every one of them, or as many as there are shapes."""
+    """A static argument of a function and the values that are tried: every one, or as many as there are shapes."""
 
     name: str
     values: tuple[Any, ...]
@@ -143,7 +143,7 @@ def _values_of(annotation: Any) -> Values:
 
 
 def read_annotation(name: str, annotation: Any, domain: Domain | None = None) -> Parameter:
-    """What an annotation says: a jaxtyping one of an array; or of a tuple, named tuple, dataclass or typed dict of them.
+    """What an annotation says: a jaxtyping one of an array, or a tuple, named tuple, dataclass or typed dict of them.
 
     **Raises:** `TypeError` for what says nothing of shapes, `ValueError` for dimensions that cannot be read.
     """
@@ -363,7 +363,7 @@ def _groups(signature: str, start: int, end: int) -> Iterator[_Group]:
         if close is None:
             raise complain(at, "this parenthesis is not closed")
         cuts = [at, *commas, close]
-        dims = [signature[a + 1 : b].strip() for a, b in zip(cuts, cuts[1:], strict=False)]
+        dims = [signature[a + 1 : b].strip() for a, b in itertools.pairwise(cuts)]
         if dims == [""]:
             dims = []
         elif dims[-1] == "":  # (n,) is how Python writes it

@@ -97,7 +97,8 @@ class Entry:
     dtype: str = "float64"
 
     def judge(self, **options: Any) -> Verification:
-        return check(self.candidate, self.against, **{"dtypes": (self.dtype,), **options})
+        asked: dict[str, Any] = {"dtypes": (self.dtype,), **options}
+        return check(self.candidate, self.against, **asked)
 
     def __str__(self) -> str:
         return f"{self.against}: {self.candidate.__name__}"

@@ -137,7 +137,8 @@ def _spelled(random: Random, takes: tuple[Any, ...], gives: Any) -> Any:
     if not plain or random.random() < 0.3:
         return (takes, gives)
     groups = ["(" + ",".join(dims.split()) + ")" for dims in takes]
-    results = ["(" + ",".join(dims.split()) + ")" for dims in (gives if isinstance(gives, tuple) else (gives,))]
+    several: tuple[Any, ...] = gives if isinstance(gives, tuple) else (gives,)
+    results = ["(" + ",".join(dims.split()) + ")" for dims in several]
     return f"{','.join(groups)}->{','.join(results)}"
 
 
@@ -262,8 +263,8 @@ def right(asked: Described) -> Callable[..., Any]:
         known = dict(zip(places, by_array, strict=True))
         numbers = itertools.count()
         trees = _mapped(lambda _: known.get(next(numbers)), asked.takes)
-        found = tuple(trees[i] for i in asked.wrt)
-        return found if len(found) > 1 else found[0]
+        found = [trees[i] for i in asked.wrt]
+        return tuple(found) if len(found) > 1 else found[0]
 
     def derivative(*given: Any, scale: Any = 1.0) -> Any:
         count = len(asked.takes)
@@ -445,7 +446,7 @@ def _part(array: np.ndarray) -> np.ndarray:
     return changed
 
 
-CHANGES: tuple[Callable[[np.ndarray], Any], ...] = (
+CHANGES: tuple[Callable[[Any], Any], ...] = (
     lambda x: -x,
     lambda x: 2 * x,
     lambda x: 1.37 * x,
@@ -530,7 +531,7 @@ def candidate(asked: Described, random: Random) -> Callable[..., Any]:
 
     def changed(*given: Any, scale: Any = 1.0) -> Any:
         found, form = jax.tree.flatten(correct(*given, scale=scale))
-        first = np.asarray(jax.tree.leaves(given)[0]).real.sum()
+        first = np.real(np.asarray(jax.tree.leaves(given)[0])).sum()
         arrays = [np.array(leaf) for leaf in found]
         if not (some and first > 0):
             wanted = range(len(arrays)) if only is None else [only % len(arrays)]

@@ -150,7 +150,7 @@ def test_an_explanation_that_fails_leaves_the_verdict(monkeypatch):
     diagnosis = caught.value.diagnosis
     assert diagnosis.kind == "unexplained"
     assert "the explanation itself failed with KeyError: 'a name of its own'" in diagnosis.sentence
-    assert "in failing" in diagnosis.failure
+    assert "in failing" in (diagnosis.failure or "")
     assert pickle.loads(pickle.dumps(caught.value)).diagnosis == diagnosis
 
 

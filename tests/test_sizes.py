@@ -2,6 +2,7 @@
 
 import ctypes
 import time
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import identities
 from identities import CandidateMismatch, check_jacobian, check_vjp, domains
 
-FEW = {"shapes": 2, "instances": 8}
+FEW: dict[str, Any] = {"shapes": 2, "instances": 8}
 
 
 def scale(x, w):

@@ -34,8 +34,8 @@ class Description(TypedDict, total=False):
 
     - `signature`: the shapes, as in `"(n,m),(m)->(n)"`, or a pair of trees of dimensions; by default the jaxtyping
       annotations of the function. docs/signatures.md has all of it.
-    - `domains`: what values arguments may take, by name, from `identities.domains`; any real ones if left out. Cotangents
-      and tangents have names too: `delta`, and `dx` for the tangent of `x`.
+    - `domains`: what values arguments may take, by name, from `identities.domains`; any real ones if left out.
+      Cotangents and tangents have names too: `delta`, and `dx` for the tangent of `x`.
     - `static`: options of the function by name, each a value or a list of values that are all tried. They are keyword
       arguments of the function, and of the candidate if it has a parameter of that name.
     """
@@ -54,7 +54,8 @@ def check(candidate: Callable[..., Any], against: Identity | Claim | str, **opti
 
     It is called with one set of arguments at a time, by position, in the order of the identity
     (`identities show NAME`), or by name if its parameters have the same names in another order. It may return
-    an array of NumPy, JAX or torch, or nested lists; where there are several gradients, a tuple of them or a dict by name.
+    an array of NumPy, JAX or torch, or nested lists; where there are several gradients, a tuple of them or a dict
+    by name.
 
     **Arguments:**
 
@@ -93,7 +94,7 @@ def check_jacobian(
     - `candidate`: its derivative. It takes the same arguments. By several, it returns a tuple or a dict by name; of
       several results it returns the same tree as the function, with such a derivative in every place.
     - `wrt`: the argument to differentiate by, or several; by default all floating-point ones.
-    - `asked`: the signature, domains and options of the function, see `Description`; and how much to try, see `Options`.
+    - `asked`: the signature, domains and options of the function, see `Description`; how much to try, see `Options`.
 
     **Raises:** as `check`; `TypeError` for a function without shapes, or that is not written in JAX.
     """

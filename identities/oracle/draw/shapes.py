@@ -222,7 +222,10 @@ def _if_admitted(claim: Claim, shape: Shape, otherwise: Shape) -> Shape:
 
 
 def around(*tiles: int) -> list[int]:
-    """The sizes at, just below and just above a tile and twice a tile, for `sizes`: `around(32)` is 31, 32, 33, 63, 64, 65."""
+    """The sizes at, just below and just above a tile and twice a tile, for `sizes`.
+
+    `around(32)` is 31, 32, 33, 63, 64, 65.
+    """
     if not tiles or not all(isinstance(tile, int) and tile > 1 for tile in tiles):
         raise ValueError(f"around takes sizes of tiles, whole numbers above one, got {tiles!r}")
     return sorted({times * tile + more for tile in tiles for times in (1, 2) for more in (-1, 0, 1)})

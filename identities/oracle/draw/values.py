@@ -152,7 +152,7 @@ def tiny_steps(a: Argument, values: np.ndarray, rng: np.random.Generator) -> np.
 
 def real_parts(values: np.ndarray) -> np.ndarray:
     """Complex numbers as pairs of real ones along a last axis; real ones as they are."""
-    return np.stack([values.real, values.imag], axis=-1) if values.dtype.kind == "c" else values
+    return np.stack([np.real(values), np.imag(values)], axis=-1) if values.dtype.kind == "c" else values
 
 
 def complex_parts(parts: np.ndarray, like: np.ndarray) -> np.ndarray:

@@ -22,8 +22,8 @@ _DTYPES = {"floating": np.float32, "complex": np.complex64, "integer": np.int32,
 def completed(function: Callable[..., Any], signature: Signature) -> Signature:
     """The signature, with the kind of numbers that each result consists of.
 
-    **Raises:** `TypeError` for a function that is not in JAX, that does not take the shapes of its signature or does not
-    return what it says; `ValueError` for a result of another shape.
+    **Raises:** `TypeError` for a function that is not in JAX, that does not take the shapes of its signature or does
+    not return what it says; `ValueError` for a result of another shape.
     """
     claim = make(_name(function), KINDS["value"], function, signature, None)
     (shape, *_) = draw_shapes(claim, 1, 0)
@@ -32,10 +32,8 @@ def completed(function: Callable[..., Any], signature: Signature) -> Signature:
     for leaf, array in zip(wanted, got, strict=True):
         if array.shape != shape.of(leaf):
             which = f" for {leaf.name}" * (len(wanted) > 1)
-            says = f"{describe(leaf.dims(shape.form))} = {shape.of(leaf)}"
-            raise ValueError(
-                f"{claim.name} returns shape {array.shape}{which} for {shape.described(claim)}, its signature says {says}"
-            )
+            says = f"its signature says {describe(leaf.dims(shape.form))} = {shape.of(leaf)}"
+            raise ValueError(f"{claim.name} returns shape {array.shape}{which} for {shape.described(claim)}, {says}")
     kinds = [replace(leaf, values=_values(array.dtype)) for leaf, array in zip(wanted, got, strict=True)]
     return replace(signature, returns=replace(signature.returns, leaves=tuple(kinds)))
 

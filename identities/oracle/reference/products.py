@@ -23,8 +23,8 @@ LAST = -1
 class Probes:
     """Random vectors for a batch: one for each argument to differentiate by, and one for each result.
 
-    A wrong result of error e has a product <e, v> with a standard normal v that is below a bound b with a probability of
-    at most 0.8 b/|e|.
+    A wrong result of error e has a product <e, v> with a standard normal v that is below a bound b with a probability
+    of at most 0.8 b/|e|.
     """
 
     claim: Claim
@@ -32,7 +32,7 @@ class Probes:
     outputs: tuple[np.ndarray, ...]
 
     def beside(self, witness: str, leaf: int) -> tuple[np.ndarray, int] | None:
-        """With what a leaf is contracted, from which axis on, to be held against a witness; None for the leaf itself."""
+        """With what a leaf is contracted, from which axis on, to be held against a witness; None for itself."""
         kind, leaf = self.claim.kind.name, self.claim.place or leaf
         forward = witness == "jacfwd"
         if kind == "vjp":

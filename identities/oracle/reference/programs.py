@@ -21,9 +21,9 @@ _SHORT = 64
 def growth(claim: Claim, shape: Shape, dtype: str) -> float:
     """By how much long sums raise the unit of rounding, in a dtype.
 
-    The rounding of a plain loop over n terms grows with the square root of n. The unit follows that from 64 terms on, as
-    sqrt(n)/4, and nothing else. Half types are summed in float32, so that theirs hardly grows: sums that are kept in
-    bfloat16 are a mistake.
+    The rounding of a plain loop over n terms grows with the square root of n. The unit follows that from 64 terms on,
+    as sqrt(n)/4, and nothing else. Half types are summed in float32, so that theirs hardly grows: sums that are kept
+    in bfloat16 are a mistake.
     """
     terms = longest_sum(claim, shape)
     if terms <= _SHORT:
@@ -78,7 +78,7 @@ def _is_program(part: Any) -> bool:
 def _terms(equation: JaxprEqn) -> int:
     """How many terms an operation adds up, for one entry of what it gives; the repetitions of a loop count as such."""
     name, parameters = equation.primitive.name, equation.params
-    shapes = [getattr(v.aval, "shape", ()) for v in equation.invars]
+    shapes: list[Any] = [getattr(v.aval, "shape", ()) for v in equation.invars]
     if name == "dot_general":
         (axes, _), _ = parameters["dimension_numbers"]
         return math.prod(shapes[0][axis] for axis in axes)

@@ -48,13 +48,14 @@ def rounding_errors(
     whole = next((word for word in words.values() if word.probe is None), None)
     errors = {}
     for witness, word in words.items():
+        probe = None if word.probe is None else np.abs(word.probe)
         if whole is None:  # every entry of a result has its own rounding, and all of them may add up
-            size = replace(word, probe=np.abs(word.probe)).of(np.abs(got))
+            size = replace(word, probe=probe).of(np.abs(got))
             unit = units_of(size, word.movement, dtype, groups)
         else:
             unit = units_of(whole.values, whole.movement, dtype, groups)
-            if word.probe is not None:  # what is off by a unit in every entry is off by that in the product, at most
-                unit = unit * np.abs(word.probe).reshape(len(unit), -1).sum(axis=1)
+            if probe is not None:  # what is off by a unit in every entry is off by that in the product, at most
+                unit = unit * probe.reshape(len(unit), -1).sum(axis=1)
         errors[witness] = _in_units(word.of(got), word.values, growth * unit)
     return errors
 

@@ -1,9 +1,9 @@
 """Witnesses: independent ways to the derivative that a claim is about.
 
-There are two, JAX's forward and its reverse mode, in float64 and on the CPU. While a derivative is small, each gives all
-of it, by `jax.jacfwd` and `jax.jacrev`; a vjp or jvp is that tensor contracted, so that one compilation serves all kinds
-of claims about a function, in all dtypes. Beyond that, a vjp is what `jax.vjp` says and a jvp what `jax.jvp` says, and the
-other mode is asked for a product with random vectors, as <delta, J v>, which a right result gives too.
+There are two, JAX's forward and its reverse mode, in float64 and on the CPU. While a derivative is small, each gives
+all of it, by `jax.jacfwd` and `jax.jacrev`; a vjp or jvp is that tensor contracted, so that one compilation serves all
+kinds of claims about a function, in all dtypes. Beyond that, a vjp is what `jax.vjp` says and a jvp what `jax.jvp`
+says, and the other mode is asked for a product with random vectors, as <delta, J v>, which a right result gives too.
 """
 
 import functools
@@ -67,7 +67,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Reference:
-    """What is held to be true for a batch of instances: by the name of the witness, a word on each array of a result."""
+    """What is held to be true for a batch of instances: by the name of the witness, a word on each array."""
 
     words: Mapping[str, tuple[Word, ...]]
 
@@ -239,7 +239,7 @@ def _of_part(claim: Claim, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
 def presented(
     claim: Claim, shape: Shape, batch: Batch, blocks: Sequence[Sequence[np.ndarray]], then: str | None = None
 ) -> list[np.ndarray]:
-    """Dense derivatives of every result by every argument as the claim has them, with the axes that its conventions leave.
+    """Dense derivatives of every result by every argument, with the axes that the claim's conventions leave.
 
     Of `claim.part(i)` that is one array.
     """
@@ -251,7 +251,7 @@ def presented(
 
 
 def function_values(claim: Claim, shape: Shape, batch: Batch) -> tuple[np.ndarray, ...]:
-    """What the function itself gives, in float64: every array of its result that has derivatives, or all for a value."""
+    """What the function itself gives, in float64: every array that has derivatives, or all for a value."""
     given = wide(batch)
     primals = [given[a.name] for a in claim.primals]
     count = len(next(iter(batch.values()), ()))

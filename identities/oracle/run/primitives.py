@@ -186,7 +186,7 @@ def qr(a: Array, full_matrices: bool) -> list[Array]:
 
 
 def _index_grid(indices: Array, numbers: Any, sizes: Sequence[int], shape: Sequence[int]) -> tuple[list[Array], Array]:
-    """For each axis of an operand the indices of all windows, on axes (batch of indices, window); and which are inside."""
+    """For each axis of an operand the indices of all windows, on axes (batch, window); and which are inside."""
     batch = indices.shape[:-1]
     axes, inside = [], np.ones(batch, bool)
     for axis, size in enumerate(sizes):
@@ -228,7 +228,7 @@ def _fill(dtype: np.dtype) -> Any:
         np.iinfo(dtype).min
         if np.issubdtype(dtype, np.signedinteger)
         else np.iinfo(dtype).max
-        if dtype != bool
+        if dtype.kind != "b"
         else True
     )
 
@@ -281,7 +281,7 @@ def logistic(x: Array) -> Array:
 
 def convert(x: Array, new_dtype: Any) -> Array:
     return (
-        np.asarray(x).real.astype(new_dtype)
+        np.real(np.asarray(x)).astype(new_dtype)
         if np.iscomplexobj(x) and np.dtype(new_dtype).kind != "c"
         else x.astype(new_dtype)
     )

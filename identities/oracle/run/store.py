@@ -116,7 +116,7 @@ def compiled(
 def taped(
     function: Callable[..., Any], shapes: tuple[Any, ...], device: Device, made_of: tuple[Any, ...] | None
 ) -> Callable[..., Any] | None:
-    """The function's program as a tape for NumPy, kept like compiled ones; None if it has operations that NumPy has not.
+    """The function's program as a tape for NumPy, kept like compiled ones; None if NumPy lacks its operations.
 
     It takes and returns pytrees of NumPy arrays.
     """

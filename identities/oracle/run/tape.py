@@ -32,7 +32,7 @@ class Step:
 class Tape:
     """A program: numbered values, constants among them, and the steps from arguments to results."""
 
-    constants: dict[int, np.ndarray]
+    constants: dict[int, np.ndarray | np.generic]
     arguments: tuple[int, ...]
     steps: tuple[Step, ...]
     results: tuple[int, ...]
@@ -68,7 +68,7 @@ class _Recorder:
 
     def __init__(self) -> None:
         self._numbers: dict[Any, int] = {}
-        self._constants: dict[int, np.ndarray] = {}
+        self._constants: dict[int, np.ndarray | np.generic] = {}
         self._count = 0
 
     def _new(self) -> int:

@@ -46,7 +46,7 @@ def shrunk(failed: Trial, try_at: TryAt) -> list[Trial]:
 def _largest_first(failed: Trial) -> list[str]:
     sizes = dict(failed.shape.sizes)
     names = shrinkable(failed.claim, failed.shape)
-    # What has a size of its own is shrunk first where it costs most; among small ones the order is that of the arguments.
+    # What has a size of its own is shrunk first where it costs most; small ones are in the order of the arguments.
     return sorted(names, key=lambda name: -(sizes[name] > 12) * sizes[name])
 
 
