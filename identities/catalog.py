@@ -19,7 +19,8 @@ from typing import Any, TypeAlias, TypeVar
 from jaxtyping import Array
 
 from identities.checking import checked
-from identities.claim import KINDS, Claim, make
+from identities.claim import Claim, make
+from identities.kinds import KINDS
 from identities.signature import Parameter, read_annotation, signature_of, statics
 
 ClosedForm: TypeAlias = Callable[..., Array]

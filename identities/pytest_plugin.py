@@ -16,7 +16,8 @@ from identities.oracle.candidates.calling import functions, load
 from identities.oracle.candidates.grading import matched
 from identities.oracle.candidates.local import Local, check_arrays
 from identities.oracle.check import plan_of
-from identities.oracle.verdict.judge import Inquiry, judge
+from identities.oracle.verdict.inquiry import Inquiry
+from identities.oracle.verdict.judge import judge
 from identities.oracle.verdict.plan import check_options
 from identities.oracle.verdict.verification import CandidateMismatch
 

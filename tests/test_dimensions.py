@@ -16,7 +16,8 @@ from identities.dimensions import expanded, names_in, shape_of, size_of
 from identities.oracle.check import claim
 from identities.oracle.draw.shapes import admitted, draw_shapes
 from identities.oracle.draw.values import draw_values
-from identities.signature import described, read_signature, signature_of
+from identities.signature import signature_of
+from identities.spelling import described, read_signature
 
 cheaply: dict[str, Any] = {"shapes": 4, "instances": 16, "dtypes": ("float64",)}
 

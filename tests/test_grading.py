@@ -22,7 +22,8 @@ from identities.oracle.candidates.sandbox import Limits, Sandbox
 from identities.oracle.check import claim, plan_of
 from identities.oracle.draw.shapes import Shape, draw_shapes
 from identities.oracle.draw.values import draw_values
-from identities.oracle.verdict.judge import Inquiry, judge
+from identities.oracle.verdict.inquiry import Inquiry
+from identities.oracle.verdict.judge import judge
 
 
 def grade(path: Path, source: str, *options: str) -> tuple[int, list[str]]:

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from identities.catalog import Identity, find
-from identities.claim import KINDS, Claim, make, with_vector_domains
+from identities.claim import Claim, make, with_vector_domains
+from identities.kinds import KINDS
 from identities.latex import plain
 from identities.oracle.candidates.calling import Fault
 from identities.oracle.candidates.local import Candidate, Local
@@ -21,10 +22,11 @@ from identities.oracle.reference.described import completed
 from identities.oracle.reference.witnesses import Reference, reference_of
 from identities.oracle.run.programs import cpu
 from identities.oracle.trial import Trial
-from identities.oracle.verdict.judge import Finding, Inquiry, diagnosed, evidence, inquire, judge, same_again
+from identities.oracle.verdict.inquiry import Finding, Inquiry, evidence, inquire
+from identities.oracle.verdict.judge import diagnosed, judge, same_again
 from identities.oracle.verdict.plan import INSTANCES, SHAPES, Options, Plan
 from identities.oracle.verdict.verification import DerivationMismatch, Verification
-from identities.signature import Spelled, described
+from identities.spelling import Spelled, described
 
 _UNSTEADY = Diagnosis("nondeterministic", NONDETERMINISTIC)
 

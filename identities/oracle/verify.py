@@ -18,7 +18,7 @@ from identities.oracle.reference.witnesses import reference
 from identities.oracle.run.processes import processes, share
 from identities.oracle.run.programs import find_device
 from identities.oracle.run.store import Device
-from identities.oracle.verdict.judge import Inquiry, inquire
+from identities.oracle.verdict.inquiry import Inquiry, inquire
 from identities.oracle.verdict.plan import Plan
 from identities.oracle.verdict.verification import Verification
 

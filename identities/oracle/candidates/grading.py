@@ -14,7 +14,8 @@ from identities.oracle.candidates.sandbox import CannotLoadError, Limits, Sandbo
 from identities.oracle.check import plan_of
 from identities.oracle.draw.shapes import draw_shapes
 from identities.oracle.draw.values import complex_of
-from identities.oracle.verdict.judge import Inquiry, judge
+from identities.oracle.verdict.inquiry import Inquiry
+from identities.oracle.verdict.judge import judge
 from identities.oracle.verdict.plan import Plan
 from identities.oracle.verdict.verification import CandidateMismatch, Verification
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 import jax.numpy as jnp
 import numpy as np
 
-from identities.claim import KINDS, Claim, make
+from identities.claim import Claim, make
 from identities.dimensions import describe
+from identities.kinds import KINDS
 from identities.oracle.diagnosis.case import Case, Guess, Sample, Truth
 from identities.oracle.draw.values import real_parts
 from identities.oracle.reference.witnesses import function_values, is_dense, reference

@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from identities.claim import KINDS, Claim, make
+from identities.claim import Claim, make
 from identities.dimensions import describe
 from identities.domains import Values
+from identities.kinds import KINDS
 from identities.oracle.draw.shapes import Shape, draw_shapes
 from identities.oracle.run.programs import full_precision
 from identities.signature import Signature

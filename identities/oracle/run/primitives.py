@@ -294,7 +294,11 @@ def _plain(function: Callable[..., Any]) -> _Row:
     return function, ()
 
 
-_NAMED_ALIKE = "exp log sin cos tan sinh cosh tanh sqrt cbrt log1p expm1 exp2 log2 floor ceil sign abs square real imag conj".split()
+_NAMED_ALIKE = (
+    *("exp", "exp2", "expm1", "log", "log2", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "sqrt", "cbrt"),
+    *("floor", "ceil", "sign", "abs", "square", "real", "imag", "conj"),
+)
+"""What NumPy calls as JAX does."""
 
 TABLE: dict[str, _Row] = {
     **{name: _plain(getattr(np, name)) for name in _NAMED_ALIKE},

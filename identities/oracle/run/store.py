@@ -27,7 +27,7 @@ from jax.experimental import serialize_executable
 from jax.experimental.compilation_cache import compilation_cache
 from jax.stages import Compiled
 
-from identities.oracle.run.tape import Tape, UnknownOperationError, tape_of
+from identities.oracle.run.tape import Tape, UnknownOperationError, tape_of, work
 
 if TYPE_CHECKING:
 
@@ -50,6 +50,9 @@ else:
 _PACKAGE = Path(__file__).parents[2]
 _SOURCES = hashlib.sha256(repr([(f.name, f.read_bytes()) for f in sorted(_PACKAGE.rglob("*.py"))]).encode()).hexdigest()
 """A digest of this package as it is imported, and not as it may be by the time that a program is compiled."""
+
+_MOST_BY_NUMPY = 2_000_000
+"""Numbers that a program computes in one go: beyond that, its runs take NumPy longer than a compilation takes."""
 
 _folder: Path | None = None
 
@@ -142,6 +145,8 @@ def taped(
 
 def _sound(traced: Any, shapes: tuple[Any, ...]) -> Tape | None:
     """The tape of a traced program, if it can be made and gives what the program says that it gives."""
+    if work(traced.jaxpr.jaxpr) > _MOST_BY_NUMPY:
+        return None
     try:
         tape = tape_of(traced.jaxpr)
         with np.errstate(all="ignore"):

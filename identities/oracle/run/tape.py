@@ -3,10 +3,12 @@
 A program of the oracle's runs a handful of times on small arrays, so that compiling it costs more than all of its runs.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
@@ -61,6 +63,28 @@ def tape_of(closed: ClosedJaxpr) -> Tape:
     **Raises:** `UnknownOperationError`.
     """
     return _Recorder().tape(closed.jaxpr, closed.consts)
+
+
+_FACTORISATIONS = ("svd", "eigh", "qr", "lu", "cholesky", "triangular_solve")
+_TIMES = 16  # what an entry of a small factorisation costs more than one of a sum
+
+
+def work(jaxpr: Jaxpr) -> int:
+    """How many numbers a program computes on its way, roughly, from which follows how long NumPy takes."""
+    total = 0
+    for equation in jaxpr.eqns:
+        name = equation.primitive.name
+        inner = [p for p in jax.tree.leaves(list(equation.params.values()), is_leaf=_is_program) if _is_program(p)]
+        if inner:
+            total += max(work(getattr(p, "jaxpr", p)) for p in inner) * equation.params.get("length", 1)
+            continue
+        entries = sum(math.prod(getattr(v.aval, "shape", ())) for v in equation.outvars)
+        total += entries * (_TIMES if name in _FACTORISATIONS else 1)
+    return total
+
+
+def _is_program(part: Any) -> bool:
+    return isinstance(part, (ClosedJaxpr, Jaxpr))
 
 
 class _Recorder:

@@ -1,0 +1,274 @@
+"""Putting any implementation to the test: whether it is right, and where it shows first that it is not."""
+
+import functools
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from identities.claim import Claim
+from identities.oracle.candidates.calling import LAYOUTS, Fault
+from identities.oracle.candidates.local import Candidate
+from identities.oracle.draw.shapes import Shape, draw_shapes, larger_shapes
+from identities.oracle.draw.values import Batch, draw_values, regimes
+from identities.oracle.reference.programs import equations
+from identities.oracle.reference.unit import TOLERANCE
+from identities.oracle.reference.witnesses import Reference, defined, reference, smooth
+from identities.oracle.trial import Leaf, Trial
+from identities.oracle.verdict.plan import Plan
+from identities.oracle.verdict.shrink import shrunk, simplest
+from identities.oracle.verdict.verification import Counterexample, Verification
+
+ENDED = ("timeout", "crash")
+"""Faults after which a candidate is not called again."""
+
+_SECONDS_AT_SIZE = 10.0
+"""How long a candidate may take for the larger shapes, as far as its time at the small ones tells."""
+
+Witness = Callable[[Claim, Shape, Batch, str, int], tuple[Reference, np.ndarray]]
+"""What is right for a batch of one dtype, with a seed; and which instances are judged."""
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """A claim, an implementation of it, and how they are put to the test.
+
+    **Fields:**
+
+    - `exact`: whether results are held to the last bit, on small integers.
+    - `witness`: what is held to be right; by default what automatic differentiation says.
+    """
+
+    claim: Claim
+    candidate: Candidate
+    plan: Plan
+    exact: bool = False
+    witness: Witness | None = None
+
+    def trials(self, shape: Shape, dtypes: Sequence[str] | None = None, each: int | None = None) -> list[Trial]:
+        """What comes of one shape, by dtype; `each` instances of each regime."""
+        each = each or self.plan.each(self.exact)
+        draw = functools.partial(draw_values, self.claim, shape, each=each, seed=self.plan.seed, exact=self.exact)
+        batches = {dtype: draw(dtype) for dtype in dtypes or self.plan.dtypes}
+        answers = self.candidate(self.claim, shape, batches)
+        return [self._trial(shape, dtype, batch, answers[dtype]) for dtype, batch in batches.items()]
+
+    def _trial(self, shape: Shape, dtype: str, batch: Batch, answers: Any) -> Trial:
+        right, judged = (self.witness or self._derivative)(self.claim, shape, batch, dtype, self.plan.seed)
+        traced = self.witness is None
+        return Trial(self.claim, shape, dtype, batch, answers, right, judged, self.exact, traced=traced)
+
+    def _derivative(
+        self, claim: Claim, shape: Shape, batch: Batch, dtype: str, seed: int
+    ) -> tuple[Reference, np.ndarray]:
+        # What is exact is held to the witnesses' very bits, and needs no unit.
+        right = reference(claim, shape, batch, 0.0 if self.exact else float(jnp.finfo(dtype).eps), seed)
+        if not self.plan.thorough:  # a closed form is held to what automatic differentiation says at kinks too
+            return right, np.ones(len(next(iter(batch.values()), np.zeros(1))), bool)
+        judged = smooth(claim, shape, batch, seed) if claim.kind.order else defined(right)
+        for words in right.words.values():
+            for word in words:
+                word.movement[~judged] = 0  # which would be the unit of all others
+        return right, judged
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What an inquiry has found.
+
+    **Fields:**
+
+    - `verdict`: as a user gets it, with the counterexample if there is one.
+    - `failed`: all trials of the first dtype that failed, those on the way to the smallest one included, or none.
+    - `shown`: the leaf of the counterexample, and its instance.
+    """
+
+    verdict: Verification
+    failed: tuple[Trial, ...] = ()
+    shown: tuple[Leaf, int] | None = None
+
+
+def inquire(inquiry: Inquiry) -> Finding:
+    """Put an implementation to the test: small shapes first, then larger ones, then arrays laid out otherwise.
+
+    **Raises:** `ValueError` for a function without a derivative at most of the arguments, and for a claim whose
+    arguments cannot be drawn.
+    """
+    claim, plan = inquiry.claim, inquiry.plan
+    trials: list[Trial] = []
+    warnings: list[str] = []
+    slowest = 0.0
+    for shape in draw_shapes(claim, plan.shapes, plan.seed, plan.sizes):
+        started = time.monotonic()
+        trials += inquiry.trials(shape, each=None if _is_small(claim, shape) else 1)
+        slowest = max(slowest, time.monotonic() - started)
+        if has_ended(trials):
+            break
+    check_judged(claim, trials)
+    small = list(trials)
+    if plan.thorough and all(trial.passed for trial in trials):
+        trials += itertools.chain.from_iterable(_larger(inquiry, small, slowest))
+        if all(trial.passed for trial in trials):
+            laid_out, said = _laid_out(inquiry, small)
+            trials += laid_out
+            warnings += said
+    warnings += _writings(trials)
+    errors = _worst(trials, plan)
+    shapes, instances = len({trial.shape for trial in trials}), sum(trial.count for trial in trials)
+    verdict = Verification(claim.name, True, shapes, instances, errors, None, None, plan, tuple(warnings))
+    wrong = next((trial for trial in trials if not trial.passed), None)
+    if wrong is None:
+        return Finding(verdict)
+    failed, shown = _smallest(inquiry, trials, wrong.dtype)
+    return Finding(replace(verdict, passed=False, counterexample=evidence(shown)), failed, shown)
+
+
+def _is_small(claim: Claim, shape: Shape) -> bool:
+    """Whether many instances of a shape are cheap."""
+    return all(np.prod(shape.of(a), dtype=float) <= 4096 for a in (*claim.arguments, *claim.leaves))
+
+
+def has_ended(trials: Sequence[Trial]) -> bool:
+    """Whether a candidate is not to be called again."""
+    return any(fault.kind in ENDED for trial in trials for leaf in trial.leaves for _, fault in leaf.faults)
+
+
+def check_judged(claim: Claim, trials: Sequence[Trial]) -> None:
+    """Complain of a function that has no derivative at most of the arguments."""
+    judged, of = sum(int(t.judged.sum()) for t in trials), sum(t.count for t in trials)
+    if 2 * judged < of or not of:
+        trial = next((t for t in trials if not t.judged.all()), trials[0])
+        at = {name: values[int(np.argmin(trial.judged))].tolist() for name, values in trial.batch.items()}
+        raise ValueError(
+            f"{function_name(claim)} has no finite and continuous derivative by {' and '.join(claim.wrt)} "
+            f"at {of - judged} of {of} drawn arguments, as at {at}; say with `domains` which values are meant"
+        )
+
+
+def function_name(claim: Claim) -> str:
+    """What the function of a claim is called."""
+    return getattr(claim.function, "__name__", type(claim.function).__name__)
+
+
+def _larger(inquiry: Inquiry, small: Sequence[Trial], slowest: float) -> Iterator[list[Trial]]:
+    """Few instances of larger shapes, as long as the candidate is likely to be done soon."""
+    if inquiry.plan.sizes or inquiry.witness:
+        return
+    shapes = list(dict.fromkeys(trial.shape for trial in small))
+    # Of the instances of a small shape, as many are called at a larger one as there are regimes.
+    share = len(regimes(inquiry.exact)) / max(trial.count for trial in small)
+    work = _SECONDS_AT_SIZE / max(slowest * share, 1e-4)
+    for shape in larger_shapes(inquiry.claim, shapes, work, functools.partial(equations, inquiry.claim)):
+        trials = inquiry.trials(shape, each=1)
+        yield trials
+        if has_ended(trials) or not all(trial.passed for trial in trials):
+            return
+
+
+def _laid_out(inquiry: Inquiry, small: Sequence[Trial]) -> tuple[list[Trial], list[str]]:
+    """What comes of the same arguments where their entries do not lie side by side.
+
+    A candidate that refuses them is right; one that returns something else has read memory instead of the array.
+    """
+    trial = max(small, key=lambda trial: trial.shape.total)
+    some = np.linspace(0, trial.count - 1, 4).astype(int)
+    batch = {name: values[some] for name, values in trial.batch.items()}
+    if not batch or trial.exact:
+        return [], []
+    found, said = [], []
+    for layout in LAYOUTS[1:]:
+        answers = inquiry.candidate(inquiry.claim, trial.shape, {trial.dtype: batch}, layout)[trial.dtype]
+        faults = [o for leaf in answers.leaves for o in leaf if isinstance(o, Fault)]
+        if faults:
+            said.append(f"refuses {layout} arrays: it {faults[0].sentence}")
+            continue
+        answers = answers._replace(
+            leaves=tuple(_in_place(leaf, some, trial, i) for i, leaf in enumerate(answers.leaves))
+        )
+        again = replace(trial, answers=answers)
+        if not again.passed:
+            found.append(replace(again, layout=layout))
+    return found, said
+
+
+def _in_place(outcomes: Sequence[Any], some: np.ndarray, trial: Trial, leaf: int) -> list[Any]:
+    """The outcomes of a few instances among those of the others."""
+    everything = list(trial.answers.leaves[leaf])
+    for i, outcome in zip(some, outcomes, strict=True):
+        everything[i] = outcome
+    return everything
+
+
+def _writings(trials: Sequence[Trial]) -> list[str]:
+    writes = next((trial.answers.writes for trial in trials if trial.answers.writes), "")
+    return [f"writes to its argument {writes}"] if writes else []
+
+
+def _worst(trials: Sequence[Trial], plan: Plan) -> dict[str, dict[str, float]]:
+    witnesses = dict.fromkeys(witness for trial in trials for witness in trial.reference.words)
+    errors = {witness: dict.fromkeys(plan.dtypes, 0.0) for witness in witnesses}
+    for trial in trials:
+        for witness in trial.reference.words:
+            errors[witness][trial.dtype] = max(errors[witness][trial.dtype], trial.worst(witness))
+    return errors
+
+
+def _smallest(inquiry: Inquiry, trials: Sequence[Trial], dtype: str) -> tuple[tuple[Trial, ...], tuple[Leaf, int]]:
+    """All trials of a dtype, with those on the way to the smallest that fails; and the instance that shows it best."""
+    of_dtype = [trial for trial in trials if trial.dtype == dtype]
+    failing = [trial for trial in of_dtype if not trial.passed]
+    if has_ended(failing):
+        ended = next(trial for trial in failing if has_ended([trial]))
+        leaf = next(leaf for leaf in ended.leaves if leaf.faults)
+        return tuple(of_dtype), (leaf, leaf.faults[-1][0])
+    known = {trial.shape: trial for trial in of_dtype if not trial.layout}
+    smallest = min(failing, key=lambda trial: trial.shape.total)
+    if smallest.layout:
+        return tuple(of_dtype), _shown(smallest)
+
+    def try_at(shape: Shape) -> Trial:
+        if shape in known:
+            return known[shape]
+        each = None if _is_small(inquiry.claim, shape) else 1
+        (trial,) = inquiry.trials(shape, (dtype,), each)
+        return trial
+
+    path = shrunk(smallest, try_at)
+    if inquiry.exact:  # an exact identity meets large integers; a person would rather see whether small ones do
+        (readable,) = replace(inquiry, exact=False).trials(path[-1].shape, (dtype,))
+        if not readable.passed:
+            path[-1] = readable
+    others = [trial for trial in path if trial.shape not in known]
+    return (*of_dtype, *others), _shown(path[-1])
+
+
+def _shown(trial: Trial) -> tuple[Leaf, int]:
+    leaf = next(leaf for leaf in trial.leaves if not leaf.right.all())
+    return leaf, simplest(leaf)
+
+
+def evidence(shown: tuple[Leaf, int]) -> Counterexample:
+    """The instance of a leaf as a counterexample."""
+    leaf, i = shown
+    outcome = leaf.outcomes[i]
+    claim = leaf.whole or leaf.claim
+    errors = {witness: float(found[i]) for witness, found in leaf.errors.items()}
+    witness = max(errors, key=lambda witness: (errors[witness] > TOLERANCE, errors[witness]))
+    return Counterexample(
+        leaf.dtype,
+        witness,
+        {name: values[i] for name, values in leaf.batch.items()},
+        _shown_as(leaf, leaf.expected[i]),
+        (outcome.got or outcome.sentence) if isinstance(outcome, Fault) else np.asarray(outcome),
+        errors[witness],
+        leaf.claim.leaves[0].name if len(claim.leaves) > 1 else "",
+        leaf.shape.static(claim),
+    )
+
+
+def _shown_as(leaf: Leaf, values: np.ndarray) -> np.ndarray:
+    return values[..., 0] + 1j * values[..., 1] if leaf.claim.leaves[0].values == "complex" else values
