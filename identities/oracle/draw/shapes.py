@@ -114,6 +114,8 @@ def draw_shapes(claim: Claim, count: int, seed: int, sizes: Sizes | None = None)
     found: dict[Shape, None] = {}
     for i, (drawn, form) in enumerate(_candidates(claim.dimensions, claim.forms, wanted, seed)):
         number = len(found)
+        if found and max(drawn.values(), default=1) > 2 * LARGEST:
+            break  # such sizes are for what has no smaller ones
         drawn |= {name: values[(number + i // 64) % len(values)] for name, values in listed.items()}
         chosen = _chosen(claim, combinations[number % len(combinations)])
         integers = {n: v for n, v in chosen.static(claim).items() if isinstance(v, int) and not isinstance(v, bool)}

@@ -28,7 +28,7 @@ WITNESSES = ("jacfwd", "jacrev")
 _VANISHING = 1e-10
 """A derivative that is nowhere larger than that is taken for nothing but rounding."""
 
-_DENSE, _DENSE_BATCH = 1 << 14, 1 << 23
+_DENSE, _DENSE_BATCH = 1 << 16, 1 << 25
 """The most entries of what is computed in full, for one instance and for a whole batch."""
 
 Mode = Callable[[Callable[..., Any], tuple[int, ...]], Callable[..., Any]]
