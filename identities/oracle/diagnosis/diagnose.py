@@ -18,6 +18,7 @@ from identities.oracle.diagnosis.precision import (
     lower_precision,
     right_to,
     stand_ins,
+    sums_kept,
     units,
 )
 from identities.oracle.diagnosis.reduction import averages
@@ -264,6 +265,8 @@ def _of_precision(case: Case) -> Diagnosis | None:
     for what, guess in stand_ins(case):
         if close_to(case, guess):
             return Diagnosis("precision", f"returns the derivative of {what}")
+    if sums_kept(case):
+        return Diagnosis("precision", f"is right but for the rounding of sums that are kept in {case.dtype}")
     if digits(case, worst=0.5) < 1.5:  # far off
         return None
     for what, guess in finite_differences(case):

@@ -12,7 +12,8 @@ import numpy as np
 from identities.oracle.diagnosis.case import Case, Guess, Sample, Truth
 from identities.oracle.diagnosis.relatives import witnessed
 from identities.oracle.draw.values import REGIMES, wide
-from identities.oracle.reference.unit import errors_beside, rounding_unit
+from identities.oracle.reference.programs import loop_growth
+from identities.oracle.reference.unit import TOLERANCE, errors_beside, rounding_unit
 from identities.oracle.reference.witnesses import function_values, presented
 
 STAND_INS: dict[str, tuple[tuple[str, Callable[..., Any]], ...]] = {
@@ -34,6 +35,22 @@ def stand_ins(case: Case) -> Iterator[tuple[str, Guess]]:
     for name, function in STAND_INS.get(getattr(case.claim.function, "__name__", ""), ()):
         other = replace(case.claim, function=function)
         yield name, lambda sample, other=other: witnessed(other, 0, sample)
+
+
+def sums_kept(case: Case) -> bool:
+    """Whether results in a half type are right but for the rounding of sums that are kept in that type."""
+    if case.dtype not in ("bfloat16", "float16"):
+        return False
+    longest = 1.0
+    for sample in case.samples:
+        lengthened = loop_growth(case.claim, sample.shape)
+        longest = max(longest, lengthened)
+        truth = sample.truth
+        units = errors_beside(sample.got, truth.values, truth.movement, case.dtype, len(REGIMES), lengthened)
+        if units[sample.kept].max(initial=0) > TOLERANCE:
+            return False
+    # Where rounding is as large as the result, it explains everything and nothing.
+    return 1 < longest < 0.25 / (TOLERANCE * rounding_unit(case.dtype))
 
 
 def lower_precision(case: Case) -> str | None:

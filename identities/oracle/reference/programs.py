@@ -25,12 +25,15 @@ def growth(claim: Claim, shape: Shape, dtype: str) -> float:
     as sqrt(n)/4, and nothing else. Half types are summed in float32, so that theirs hardly grows: sums that are kept
     in bfloat16 are a mistake.
     """
-    terms = longest_sum(claim, shape)
-    if terms <= _SHORT:
-        return 1.0
     own = float(jnp.finfo(dtype).eps)
     summed_in = min(own, float(jnp.finfo("float32").eps))
-    return 1.0 + (math.sqrt(terms) / 4 - 1.0) * summed_in / own
+    return 1.0 + (loop_growth(claim, shape) - 1.0) * summed_in / own
+
+
+def loop_growth(claim: Claim, shape: Shape) -> float:
+    """By how much the rounding of a plain loop over the longest sum exceeds the unit, in the dtype that it is kept in."""
+    terms = longest_sum(claim, shape)
+    return math.sqrt(terms) / 4 if terms > _SHORT else 1.0
 
 
 def longest_sum(claim: Claim, shape: Shape) -> int:
