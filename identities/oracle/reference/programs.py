@@ -31,7 +31,7 @@ def growth(claim: Claim, shape: Shape, dtype: str) -> float:
 
 
 def loop_growth(claim: Claim, shape: Shape) -> float:
-    """By how much the rounding of a plain loop over the longest sum exceeds the unit, in the dtype that it is kept in."""
+    """By how much a plain loop over the longest sum exceeds the unit of rounding of the dtype that it is kept in."""
     terms = longest_sum(claim, shape)
     return math.sqrt(terms) / 4 if terms > _SHORT else 1.0
 
