@@ -55,7 +55,7 @@ def relations(case: Case) -> Iterator[Relation]:
 
 def unreduced(case: Case) -> Iterator[tuple[str, Callable[[np.ndarray], np.ndarray]]]:
     """Axes too many in the result, which a sum or an average would remove."""
-    for axis in range(case.samples[0].got.ndim - 1):
+    for axis in range(min(sample.got.ndim for sample in case.samples) - 1):
         for name, reduce in (("sum", np.sum), ("average", np.mean)):
             yield (
                 f"does not {name} over axis {axis}",
