@@ -44,6 +44,7 @@ def checked(
                     raise ValueError(f"{function.__name__}: argument {name} {complaint}; got {given[name]!r}")
         return function(*args, **kwargs)  # which names missing and superfluous arguments itself
 
+    # It is called as the function is; what `wraps` returns has a type of its own.
     return call  # pyright: ignore[reportReturnType]
 
 

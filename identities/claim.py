@@ -166,6 +166,7 @@ def _flattened(function, takes, gives, static, kept, order):
         found = leaves_of(gives, result)
         return tuple(leaf for leaf, keep in zip(found, kept or [True] * len(found), strict=True) if keep)
 
+    # A function bears what it was made of, which the type checker has no way to say.
     flat.made_of = (function, takes, gives, static, kept)  # pyright: ignore[reportFunctionMemberAccess]
     return flat
 

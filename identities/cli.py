@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # nobody reads on, as in `identities list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except Exception:
+    except Exception:  # misuse has been told apart before; this is shown whole, with an exit code of its own
         traceback.print_exc()
         print("identities: internal error of the oracle, which gives no verdict", file=sys.stderr)
         return 3

@@ -24,7 +24,7 @@ from identities.oracle.run.programs import cpu
 from identities.oracle.trial import Trial
 from identities.oracle.verdict.inquiry import Finding, Inquiry, evidence, inquire
 from identities.oracle.verdict.judge import diagnosed, judge, same_again
-from identities.oracle.verdict.plan import INSTANCES, SHAPES, Options, Plan
+from identities.oracle.verdict.plan import INSTANCES, SHAPES, Options, Plan, check_options
 from identities.oracle.verdict.verification import DerivationMismatch, Verification
 from identities.spelling import Spelled, described
 
@@ -207,8 +207,8 @@ def plan_of(
 ) -> Plan:
     """The options for a candidate as a plan; `ValueError` for those that make no sense."""
     named = {name: [v] if isinstance(v, int) else list(v) for name, v in (sizes or {}).items()}
-    dtypes = dtypes if isinstance(dtypes, str) else tuple(dtypes)
-    return Plan(dtypes, shapes, instances, seed, cpu(), named, strict, thorough=True)  # pyright: ignore[reportArgumentType]
+    check_options(dtypes, shapes, instances)  # a single name is a sequence too, of letters
+    return Plan(tuple(dtypes), shapes, instances, seed, cpu(), named, strict, thorough=True)
 
 
 def _check_own(
