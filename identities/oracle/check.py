@@ -206,7 +206,7 @@ def plan_of(
     strict: bool = False,
 ) -> Plan:
     """The options for a candidate as a plan; `ValueError` for those that make no sense."""
-    named = {name: [v] if isinstance(v, int) else list(v) for name, v in (sizes or {}).items()}
+    named = {name: (v,) if isinstance(v, int) else tuple(v) for name, v in (sizes or {}).items()}
     check_options(dtypes, shapes, instances)  # a single name is a sequence too, of letters
     return Plan(tuple(dtypes), shapes, instances, seed, cpu(), named, strict, thorough=True)
 
