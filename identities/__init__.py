@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from identities.oracle.diagnosis import Diagnosis
     from identities.oracle.draw.shapes import around
+    from identities.oracle.verdict.disagreement import WitnessMismatch
     from identities.oracle.verdict.verification import (
         CandidateMismatch,
         Counterexample,
@@ -38,6 +39,7 @@ __all__ = [
     "Identity",
     "Source",
     "Verification",
+    "WitnessMismatch",
     "__version__",
     "around",
     "catalog",
@@ -63,6 +65,7 @@ _ORACLE = {
     "check": "check check_derivation check_hessian check_jacobian check_jvp check_value check_vjp",
     "diagnosis": "Diagnosis",
     "draw.shapes": "around",
+    "verdict.disagreement": "WitnessMismatch",
     "verdict.verification": "CandidateMismatch Counterexample DerivationMismatch Verification",
     "verify": "verify",
 }

@@ -669,7 +669,7 @@ def softmax_vjp_by_the_matrix(delta, x):
     return delta @ (np.diag(z) - np.outer(z, z))
 
 
-@right("softmax_vjp")
+@wrong("softmax_vjp", "non-finite")
 def softmax_vjp_without_shift(delta, x):
     z = np.exp(x) / np.exp(x).sum()
     return z * (delta - delta @ z)
@@ -686,7 +686,7 @@ def softmax_by_logarithms(x):
     return np.exp(x - special.logsumexp(x))
 
 
-@right("logsumexp_hessian")
+@wrong("logsumexp_hessian", "non-finite")
 def hessian_without_shift(x):
     e = np.exp(x)
     s = e.sum()
@@ -698,7 +698,7 @@ def cross_entropy_for_any_target(theta, y):
     return y.sum() * softmax(theta) - y
 
 
-@right("softmax_cross_entropy_jacobian_y")
+@wrong("softmax_cross_entropy_jacobian_y", "non-finite")
 def log_of_softmax(theta, y):
     return -np.log(special.softmax(theta))
 
@@ -755,7 +755,7 @@ def sigmoid_of_scipy(x):
     return np.diag(special.expit(x) * special.expit(-x))
 
 
-@right("softplus_vjp")
+@wrong("softplus_vjp", "non-finite")
 def softplus_by_a_quotient(delta, x):
     return delta * np.exp(x) / (1 + np.exp(x))
 

@@ -25,11 +25,11 @@ def mismatch(candidate, against="squared_norm_jacobian", **options) -> Candidate
 
 
 def test_success_returns_the_verification():
-    verdict = check(lambda x: 2 * x, "squared_norm_jacobian", dtypes=("float64", "float32"), shapes=3, instances=40)
+    verdict = check(lambda x: 2 * x, "squared_norm_jacobian", dtypes=("float64", "float32"), shapes=3, instances=48)
     assert verdict.passed
     assert verdict.identity == "squared_norm_jacobian"
     # Three small shapes, and a larger one with a single instance of each regime.
-    assert (verdict.shapes, verdict.instances) == (3 + 1, 2 * (3 * 40 + 4))
+    assert (verdict.shapes, verdict.instances) == (3 + 1, 2 * (3 * 48 + 6))
     assert set(verdict.errors["jacfwd"]) == {"float64", "float32"}
     assert verdict.warnings == ()
 

@@ -68,7 +68,7 @@ def test_the_verdict_counts_what_was_tried():
     assert verdict.passed
     assert verdict.counterexample is None
     assert (verdict.shapes, verdict.instances) == (3, 3 * 2 * 40)
-    assert set(verdict.errors) == {"jacfwd", "jacrev"}
+    assert set(verdict.errors) == {"jacfwd", "jacrev", "differences"}
     assert 0 < verdict.errors["jacfwd"]["float32"] < 8
     assert verdict.bound_log10 is None
 

@@ -19,7 +19,9 @@ from identities.oracle.diagnosis import NONDETERMINISTIC, Diagnosis
 from identities.oracle.draw.shapes import Shape, draw_shapes
 from identities.oracle.draw.values import Batch, perturbed
 from identities.oracle.reference.described import completed
-from identities.oracle.reference.witnesses import Reference, reference_of
+from identities.oracle.reference.points import Points, everywhere
+from identities.oracle.reference.witnesses import reference_of
+from identities.oracle.reference.words import Reference
 from identities.oracle.run.programs import cpu
 from identities.oracle.trial import Trial
 from identities.oracle.verdict.inquiry import Finding, Inquiry, evidence, inquire
@@ -309,19 +311,19 @@ def _wrong_line(step: Inquiry, found: Finding, unsteady: Trial | None, number: i
 
 def _line_before(
     before: Candidate, claim: Claim, shape: Shape, batch: Batch, dtype: str, seed: int
-) -> tuple[Reference, np.ndarray]:
+) -> tuple[Reference, Points]:
     """A line of a derivation is held to be what the one before gives."""
     eps = float(jnp.finfo(dtype).eps)
     copies = [batch, *perturbed(claim, shape, batch, eps, seed)]
     answers = [before(claim, shape, {dtype: copy})[dtype].leaves for copy in copies]
     everything = [outcome for leaves in answers for leaf in leaves for outcome in leaf]
-    judged = np.ones(len(everything) // (len(copies) * len(claim.leaves)), bool)
+    points = everywhere(len(everything) // (len(copies) * len(claim.leaves)))
     if any(isinstance(o, Fault) for o in everything) or not all(_even(leaves) for leaves in zip(*answers, strict=True)):
         # Of the first line, which is about to be complained of.
-        said = [[np.zeros((len(judged), *shape.of(a))) for a in claim.leaves] for _ in copies]
+        said = [[np.zeros((len(points.judged), *shape.of(a))) for a in claim.leaves] for _ in copies]
     else:
         said = [[np.array(leaf, float) for leaf in leaves] for leaves in answers]
-    return Reference(reference_of({"line before": said})), judged
+    return Reference(reference_of({"line before": said})), points
 
 
 def _even(leaves: Sequence[Sequence[np.ndarray]]) -> bool:

@@ -11,6 +11,7 @@ from identities.oracle.candidates.calling import Answers
 from identities.oracle.candidates.closed_form import closed_form_of
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import draw_values
+from identities.oracle.reference.points import everywhere
 from identities.oracle.reference.witnesses import reference
 from identities.oracle.run.programs import evaluated, full_precision
 from identities.oracle.trial import Trial
@@ -34,7 +35,8 @@ def differentiated(identity: Identity, shape: Shape, plan: Plan, by: str) -> Tri
     """The derivative of the closed form by one array of the function's, beside the witnesses', in float64."""
     position = [a.name for a in identity.arguments].index(by)
     each = replace(plan, instances=_INSTANCES).each(identity.exact)
-    batch = draw_values(identity, shape, "float64", each, plan.seed, identity.exact)
+    regimes = plan.regimes(identity.exact)
+    batch = draw_values(identity, shape, "float64", each, plan.seed, regimes)
     closed_form = closed_form_of(identity, shape)
     made_of = ("derivative of a closed form", position, *closed_form.made_of)  # pyright: ignore[reportFunctionMemberAccess]
     # Not compiled where NumPy will do: XLA can hang over several triangular solves in one program.
@@ -42,8 +44,16 @@ def differentiated(identity: Identity, shape: Shape, plan: Plan, by: str) -> Tri
     eps = 0.0 if identity.exact else float(jnp.finfo("float64").eps)
     right = reference(identity, shape, batch, eps, plan.seed, then=by)
     claim = _by_one_more(identity, identity.arguments[position])
-    everywhere = np.ones(len(batch[by]), bool)
-    return Trial(claim, shape, "float64", batch, Answers(program(*batch.values())), right, everywhere, identity.exact)
+    return Trial(
+        claim,
+        shape,
+        "float64",
+        batch,
+        Answers(program(*batch.values())),
+        right,
+        everywhere(len(batch[by])),
+        identity.exact,
+    )
 
 
 def _by_one_more(identity: Identity, by: Argument) -> Identity:

@@ -11,10 +11,11 @@ import numpy as np
 from identities.claim import Claim
 from identities.oracle.candidates.calling import Answers, Fault
 from identities.oracle.draw.shapes import Shape
-from identities.oracle.draw.values import Batch, real_parts, regimes
+from identities.oracle.draw.values import REGIMES, Batch, real_parts
+from identities.oracle.reference.points import Points
 from identities.oracle.reference.programs import growth
 from identities.oracle.reference.unit import TOLERANCE, exact_errors, rounding_errors
-from identities.oracle.reference.witnesses import Reference, Word
+from identities.oracle.reference.words import Reference, Word
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,25 +31,36 @@ class Leaf:
     batch: Batch
     outcomes: Any  # an array of all results, or a list of arrays and faults
     words: dict[str, Word]
-    judged: np.ndarray
+    points: Points
+    groups: int  # regimes, one after the other
     exact: bool = False
     whole: Claim | None = None
     traced: bool = True
+    rounding: np.ndarray | float = 0.0  # of each instance, where it has been measured
 
     @functools.cached_property
     def expected(self) -> np.ndarray:
         """What is right, as real numbers; of a derivative too large to be written down, its product with a probe."""
-        return next((w for w in self.words.values() if w.probe is None), next(iter(self.words.values()))).values
+        return self._whole.values
 
     @functools.cached_property
     def movement(self) -> np.ndarray:
         """How far that moves when the inputs move by their rounding."""
-        return next((w for w in self.words.values() if w.probe is None), next(iter(self.words.values()))).movement
+        return self._whole.movement
+
+    @property
+    def _whole(self) -> Word:
+        return next((word for word in self.words.values() if word.in_full), next(iter(self.words.values())))
 
     @property
     def in_full(self) -> bool:
         """Whether `expected` is the array itself."""
-        return any(word.probe is None for word in self.words.values())
+        return self._whole.in_full
+
+    @property
+    def judged(self) -> np.ndarray:
+        """Which instances count."""
+        return self.points.judged
 
     @functools.cached_property
     def shapes(self) -> set[tuple[int, ...]]:
@@ -105,14 +117,28 @@ class Leaf:
             return exact_errors(got, self.words)
         with np.errstate(over="ignore"):  # beyond the range of the dtype, infinity is right
             got = got.astype(jnp.dtype(self.dtype)) if self._is_rounded else got
-        groups = len(regimes(self.exact))
-        errors = rounding_errors(got, self.words, self.dtype, groups)
-        if all(error[self.judged].max(initial=0) <= TOLERANCE for error in errors.values()):
+        errors = rounding_errors(got, self.words, self.dtype, self.groups, rounding=self.floor)
+        if all(error[self.judged & ~self.points.free].max(initial=0) <= TOLERANCE for error in errors.values()):
             return errors
         # Only what looks wrong is worth a look at the program.
         if self.growth > 1:
-            errors = rounding_errors(got, self.words, self.dtype, groups, self.growth)
+            errors = rounding_errors(got, self.words, self.dtype, self.groups, self.growth, self.floor)
         return errors
+
+    @functools.cached_property
+    def floor(self) -> np.ndarray:
+        """What the unit of each instance is at least.
+
+        Rounding where it has been measured; and half of the digits for huge arguments, at which a formula has to be
+        finite, and need not be the best.
+        """
+        count = len(self.judged)
+        huge = np.arange(count) >= count // self.groups * (self.groups - 1)
+        if self.groups <= len(REGIMES) or self.expected.size == 0:
+            huge = np.zeros(count, bool)
+        size = np.abs(np.where(np.isfinite(self.expected), self.expected, 0)).reshape(count, -1).max(axis=1, initial=0)
+        half = float(jnp.finfo(self.dtype).eps) ** 0.5 / TOLERANCE
+        return np.maximum(self.rounding, np.where(huge, half * size, 0.0))
 
     @functools.cached_property
     def growth(self) -> float:
@@ -127,9 +153,12 @@ class Leaf:
     def errors(self) -> dict[str, np.ndarray]:
         """By witness, the worst error of each instance."""
         count = len(self.judged)
+        worst = {w: errors.reshape(count, -1).max(axis=1, initial=0) for w, errors in self.entry_errors.items()}
+        spoken = {w: np.where(self.words[w].spoken, errors, np.inf) for w, errors in worst.items()}
+        best = np.min(list(spoken.values()), axis=0)
         return {
-            witness: np.where(self.judged, errors.reshape(count, -1).max(axis=1, initial=0), 0.0)
-            for witness, errors in self.entry_errors.items()
+            witness: np.where(self.judged, np.where(self.points.free, best, errors), 0.0)
+            for witness, errors in worst.items()
         }
 
     @functools.cached_property
@@ -164,10 +193,12 @@ class Trial:
     batch: Batch
     answers: Answers
     reference: Reference
-    judged: np.ndarray
+    points: Points
+    groups: int  # regimes, one after the other
     exact: bool = False
     layout: str = ""  # of its arrays in memory, if that is what failed
     traced: bool = True  # whether the function is in JAX
+    rounding: tuple[np.ndarray, ...] | None = None  # of each array of the results, where it has been measured
 
     @functools.cached_property
     def leaves(self) -> tuple[Leaf, ...]:
@@ -180,10 +211,12 @@ class Trial:
                 self.batch,
                 outcomes,
                 self.reference.of(i),
-                self.judged,
+                self.points,
+                self.groups,
                 self.exact,
                 self.claim,
                 self.traced,
+                self.rounding[i] if self.rounding else 0.0,
             )
             for i, outcomes in enumerate(self.answers.leaves)
         )
@@ -191,7 +224,12 @@ class Trial:
     @property
     def count(self) -> int:
         """How many instances there are."""
-        return len(self.judged)
+        return len(self.points.judged)
+
+    @property
+    def judged(self) -> np.ndarray:
+        """Which instances count."""
+        return self.points.judged
 
     @property
     def passed(self) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from identities.catalog import Identity, find
 from identities.oracle.candidates.closed_form import ClosedForm
 from identities.oracle.draw.shapes import Shape, draw_shapes
-from identities.oracle.draw.values import draw_values, exact_half_width
+from identities.oracle.draw.values import EXACT, draw_values, exact_half_width
 from identities.oracle.reference.witnesses import reference
 from identities.oracle.run.processes import processes, share
 from identities.oracle.run.programs import find_device
@@ -95,7 +95,7 @@ def _degree(inquiry: Inquiry, shape: Shape) -> int:
     """The degree of a polynomial identity: the power of t with which P(tv) grows, measured."""
     claim, plan = inquiry.claim, inquiry.plan
     widest = max(plan.dtypes, key=lambda dtype: jnp.finfo(dtype).nmant)
-    batch = draw_values(claim, shape, widest, plan.each(True), plan.seed, exact=True)
+    batch = draw_values(claim, shape, widest, plan.each(True), plan.seed, EXACT)
 
     def magnitudes(t: float) -> np.ndarray:
         scaled = {name: (values * t).astype(values.dtype) for name, values in batch.items()}

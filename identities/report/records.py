@@ -34,6 +34,8 @@ def verification_record(verification: Verification) -> dict[str, Any]:
         "passed": verification.passed,
         "shapes": verification.shapes,
         "instances": verification.instances,
+        "judged": verification.judged,
+        "not_judged": dict(verification.not_judged),
         "errors": _errors(verification),
         "bound_log10": verification.bound_log10,
         "counterexample": failure
@@ -57,6 +59,8 @@ def grade_record(grade: Grade) -> dict[str, Any]:
     return record | {
         "passed": True,
         "instances": verdict.instances,
+        "judged": verdict.judged,
+        "not_judged": dict(verdict.not_judged),
         "errors": _errors(verdict),
         "warnings": list(verdict.warnings),
         "seed": verdict.plan.seed,

@@ -6,7 +6,7 @@ from identities.catalog import Identity, find
 from identities.dimensions import describe
 from identities.latex import plain
 from identities.oracle.candidates.grading import Grade
-from identities.oracle.reference.witnesses import WITNESSES
+from identities.oracle.reference.dense import WITNESSES
 from identities.oracle.verdict.verification import CandidateMismatch, Verification
 from identities.signature import Argument, Option
 
@@ -39,8 +39,9 @@ def grade_cells(grade: Grade) -> tuple[str, str]:
     if isinstance(verdict, CandidateMismatch):
         return "WRONG", _mistakes(verdict)
     if isinstance(verdict, Verification):
-        error = f"{verdict.worst:.2g} units of rounding at most, in {verdict.instances} calls"
-        return "right", "; ".join((error, *verdict.warnings))
+        error = f"{verdict.worst:.2g} units of rounding at most, in {verdict.judged} calls"
+        left_out = [f"not judged at {count}: {why}" for why, count in verdict.not_judged.items()]
+        return "right", "; ".join((error, *left_out, *verdict.warnings))
     return "not judged", str(verdict)
 
 

@@ -150,25 +150,31 @@ def _of_values(case: Case) -> Diagnosis:
     if all(f.all() for f in finite):
         return _of_finite_values(case)
     missing = [sample.kept & ~f for sample, f in zip(case.samples, finite, strict=True)]
-    entries = [~np.isfinite(s.got) & np.isfinite(s.truth.values) for s in case.samples]
+    entries = [~np.isfinite(s.got) & _is_known(s.truth.values) for s in case.samples]
     region = find_region(case, entries)
     count, of = sum(int(m.sum()) for m in missing), sum(len(m) for m in missing)
     what = "NaN" if any(np.isnan(s.got[m]).any() for s, m in zip(case.samples, missing, strict=True)) else "infinity"
-    sentence = f"gives {what} {region or f'in {count} of {of} instances'}"
+    large = region and ("above" in region or "larger in magnitude" in region)
+    sentence = f"{'overflows' if large else f'gives {what}'} {region or f'in {count} of {of} instances'}"
     rest = case.counting(finite)
     if rest.samples and not all(sample.right.all() for sample in rest.samples):
         elsewhere = _of_finite_values(rest)
         if elsewhere.kind != "unexplained":
-            sentence += f"; elsewhere it {elsewhere.sentence}"
+            return replace(elsewhere, sentence=f"{elsewhere.sentence}; besides, it {sentence}")
     elif rest.samples:
         sentence += ", and is right elsewhere"
     return Diagnosis("non-finite", sentence)
 
 
 def _finite(sample: Sample) -> np.ndarray:
-    lost = ~np.isfinite(sample.got) & np.isfinite(sample.truth.values)
+    lost = ~np.isfinite(sample.got) & _is_known(sample.truth.values)
     lost &= sample.kept.reshape(-1, *[1] * (lost.ndim - 1))
     return np.logical_not(np.any(lost.reshape(len(lost), -1), axis=1, keepdims=True)).ravel()
+
+
+def _is_known(right: np.ndarray) -> np.ndarray:
+    """What is finite: differences say so where an instance counts at which automatic differentiation gives NaN."""
+    return ~np.isinf(right)
 
 
 def _of_finite_values(case: Case) -> Diagnosis:

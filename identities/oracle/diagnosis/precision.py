@@ -11,10 +11,11 @@ import numpy as np
 
 from identities.oracle.diagnosis.case import Case, Guess, Sample, Truth
 from identities.oracle.diagnosis.relatives import witnessed
-from identities.oracle.draw.values import REGIMES, wide
+from identities.oracle.draw.values import wide
+from identities.oracle.reference.dense import presented
+from identities.oracle.reference.function import function_values
 from identities.oracle.reference.programs import loop_growth
 from identities.oracle.reference.unit import TOLERANCE, errors_beside, rounding_unit
-from identities.oracle.reference.witnesses import function_values, presented
 
 STAND_INS: dict[str, tuple[tuple[str, Callable[..., Any]], ...]] = {
     "gelu": (
@@ -46,7 +47,7 @@ def sums_kept(case: Case) -> bool:
         lengthened = loop_growth(case.claim, sample.shape)
         longest = max(longest, lengthened)
         truth = sample.truth
-        units = errors_beside(sample.got, truth.values, truth.movement, case.dtype, len(REGIMES), lengthened)
+        units = errors_beside(sample.got, truth.values, truth.movement, case.dtype, sample.groups, lengthened)
         if units[sample.kept].max(initial=0) > TOLERANCE:
             return False
     # Where rounding is as large as the result, it explains everything and nothing.
@@ -80,7 +81,7 @@ def _share_right(case: Case) -> float:
 def units(case: Case) -> float:
     """The worst error in units of rounding."""
     worst = [
-        errors_beside(s.got, s.truth.values, s.truth.movement, s.dtype, len(REGIMES), s.growth)[s.kept]
+        errors_beside(s.got, s.truth.values, s.truth.movement, s.dtype, s.groups, s.growth, s.rounding)[s.kept]
         for s in case.samples
     ]
     return max((float(w.max()) for w in worst if w.size), default=0.0)

@@ -13,7 +13,8 @@ from identities.dimensions import describe
 from identities.kinds import KINDS
 from identities.oracle.diagnosis.case import Case, Guess, Sample, Truth
 from identities.oracle.draw.values import real_parts
-from identities.oracle.reference.witnesses import function_values, is_dense, reference
+from identities.oracle.reference.function import function_values
+from identities.oracle.reference.witnesses import is_dense, reference
 
 Change = Callable[[np.ndarray], np.ndarray]
 

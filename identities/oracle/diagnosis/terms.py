@@ -17,7 +17,7 @@ import numpy as np
 from identities.claim import Claim
 from identities.oracle.diagnosis.case import Case, Guess, Sample, Truth
 from identities.oracle.diagnosis.factors import Factor, find_factor
-from identities.oracle.reference.witnesses import function_values
+from identities.oracle.reference.function import function_values
 from identities.signature import Argument
 
 _MOST = 6000  # terms, tried on one sample; simplest first

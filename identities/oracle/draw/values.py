@@ -16,15 +16,18 @@ Batch = dict[str, np.ndarray]
 REGIMES = ("small", "ordinary", "simple", "large")
 """The characters that values come in, by their size; every regime is judged with scales of its own."""
 
+HARD = ("special", "huge")
+"""What else a candidate meets: signed zeros, equal entries, powers of two, subnormal numbers; and very large ones."""
+
+EXACT = ("integers",)
+"""Exact identities meet integers only, since those are what they are exact on."""
+
 _COMPLEX = {"float64": "complex128", "float32": "complex64"}
 
 
-def regimes(exact: bool) -> tuple[str, ...]:
-    """Exact identities meet integers only, since those are what they are exact on."""
-    return ("integers",) if exact else REGIMES
-
-
-def draw_values(claim: Claim, shape: Shape, dtype: str, each: int, seed: int, exact: bool = False) -> Batch:
+def draw_values(
+    claim: Claim, shape: Shape, dtype: str, each: int, seed: int, regimes: Sequence[str] = REGIMES
+) -> Batch:
     """So many random instances of each regime, one regime after the other, in one dtype.
 
     The same claim, shape, dtype and seed give the same values.
@@ -35,15 +38,23 @@ def draw_values(claim: Claim, shape: Shape, dtype: str, each: int, seed: int, ex
     rng = np.random.default_rng([seed, zlib.crc32(f"{claim.name} {shape} {dtype}".encode())])
     sizes = dict(shape.sizes)
 
-    def noise(a: Argument) -> np.ndarray:
-        found = [_noise(rng, (each, *shape.of(a)), regime, dtype) for regime in regimes(exact)]
-        return np.concatenate(found)
+    vectors = {a.name for a in claim.vectors}
+
+    def members(a: Argument, regime: str) -> np.ndarray:
+        domain = a.domain.at(sizes)
+        size = (each, *shape.of(a))
+        # A product is no harder for a large vector.
+        regime = "large" if regime == "huge" and a.name in vectors else regime
+        noise = _noise(rng, size, regime, dtype, bool(domain.requires))
+        if a.values == "complex":
+            noise = noise + 1j * _noise(rng, size, regime, dtype, bool(domain.requires))
+        return domain.project(domain.drawn.project(noise))
 
     def draw(a: Argument) -> np.ndarray:
         domain = a.domain.at(sizes)
+        drawn = np.concatenate([members(a, regime) for regime in regimes])
         if a.values == "complex":
-            return domain.project(domain.drawn.project(noise(a) + 1j * noise(a))).astype(complex_of(a.name, dtype))
-        drawn = domain.project(domain.drawn.project(noise(a)))
+            return drawn.astype(complex_of(a.name, dtype))
         if a.values == "floating":
             return drawn.astype(jnp.dtype(dtype))
         if a.values == "integer" and domain.values is None and not domain.requires:
@@ -68,15 +79,33 @@ def complex_of(name: str, dtype: str) -> np.dtype:
     return np.dtype(_COMPLEX[dtype])
 
 
-def _noise(rng: np.random.Generator, shape: tuple[int, ...], regime: str, dtype: str) -> np.ndarray:
+def _noise(rng: np.random.Generator, shape: tuple[int, ...], regime: str, dtype: str, restricted: bool) -> np.ndarray:
     if regime == "integers":
         width = exact_half_width(dtype)
         return rng.integers(-width, width + 1, shape).astype(float)
     if regime == "simple":  # zeros, ties, and numbers that a person can check by head
         return rng.integers(-2, 3, shape).astype(float)
+    if regime == "special":
+        return _special(rng, shape, dtype)
     # float16 ends at 65504, which exp reaches at 11.
     large = 1.5 if dtype == "float16" else 3.0
-    return rng.standard_normal(shape) * {"small": 0.125, "ordinary": 1.0, "large": large}[regime]
+    # Members of a domain may be powers of two, and are as large then.
+    huge = _HUGE[dtype] if not restricted else np.log2(_HUGE[dtype])
+    return rng.standard_normal(shape) * {"small": 0.125, "ordinary": 1.0, "large": large, "huge": huge}[regime]
+
+
+_HUGE = {"float64": 1e3, "float32": 1e3, "bfloat16": 1e2, "float16": 1e2}
+
+
+def _special(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """Zeros of both signs, ones, powers of two and subnormal numbers; in every other instance, all entries equal."""
+    tiny = float(jnp.finfo(dtype).tiny)
+    of = [0.0, -0.0, 1.0, -1.0, 0.5, -0.25, 2.0, -4.0, 8.0]
+    # The witnesses have float64, in which squares of its own subnormal numbers are nothing.
+    drawn = rng.choice(of if dtype == "float64" else [*of, tiny / 4, -tiny / 4], shape)
+    if len(shape) > 1:
+        drawn[::2] = drawn[::2].reshape(len(drawn[::2]), -1)[:, 0].reshape(-1, *[1] * (len(shape) - 1))
+    return drawn
 
 
 def exact_half_width(dtype: str) -> int:

@@ -13,10 +13,8 @@ import numpy as np
 from identities.claim import Claim
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import Batch, real_parts
+from identities.oracle.reference.words import LAST
 from identities.oracle.run.programs import evaluated
-
-LAST = -1
-"""In place of the axis from which a probe is contracted: over the last axes."""
 
 
 @dataclass(frozen=True)
@@ -77,18 +75,37 @@ def in_full(claim: Claim) -> tuple[str, ...]:
 
 
 def _said(claim: Claim, shape: Shape, batch: Batch, probes: Probes, witness: str) -> list[np.ndarray]:
+    given = operands(claim, batch, probes)
+    of = tuple(tuple((v.shape, v.dtype.name) for v in part) for part in given)
+    program = _program(claim.flat(shape.static(claim)), claim.kind.name, witness, _moving(claim), of)
+    return list(program(*given))
+
+
+def operands(claim: Claim, batch: Batch, probes: Probes) -> tuple[list[np.ndarray], ...]:
+    """What `product` takes."""
     primals = [batch[a.name] for a in claim.primals]
     vectors = [batch[a.name] for a in claim.vectors]
+    return primals, vectors, list(probes.inputs), list(probes.outputs)
+
+
+def product(claim: Claim, shape: Shape, witness: str) -> Callable[..., Any]:
+    """What a witness says of one instance, as a function of `operands`."""
+    return _product(claim.flat(shape.static(claim)), claim.kind.name, witness, _moving(claim))
+
+
+def _moving(claim: Claim) -> tuple[int, ...]:
     names = [a.name for a in claim.primals]
-    moving = tuple(names.index(name) for name in claim.moving)
-    given = (primals, vectors, list(probes.inputs), list(probes.outputs))
-    of = tuple(tuple((v.shape, v.dtype.name) for v in part) for part in given)
-    program = _program(claim.flat(shape.static(claim)), claim.kind.name, witness, moving, of)
-    return list(program(*given))
+    return tuple(names.index(name) for name in claim.moving)
 
 
 @functools.cache
 def _program(function: Any, kind: str, witness: str, moving: tuple[int, ...], of: Any) -> Callable[..., Any]:
+    structures = [[jax.ShapeDtypeStruct(shape, np.dtype(dtype)) for shape, dtype in part] for part in of]
+    made_of = ("products", kind, witness, moving, *function.made_of)
+    return evaluated(_product(function, kind, witness, moving), structures, made_of)
+
+
+def _product(function: Any, kind: str, witness: str, moving: tuple[int, ...]) -> Callable[..., Any]:
     def program(primals, vectors, inputs, outputs):
         def at(*moved):
             everything = list(primals)
@@ -99,8 +116,7 @@ def _program(function: Any, kind: str, witness: str, moving: tuple[int, ...], of
         here = tuple(primals[i] for i in moving)
         return _SAYS[kind, witness](at, here, vectors, inputs, outputs)
 
-    structures = [[jax.ShapeDtypeStruct(shape, np.dtype(dtype)) for shape, dtype in part] for part in of]
-    return evaluated(program, structures, ("products", kind, witness, moving, *function.made_of))
+    return program
 
 
 def _pair(a: Any, b: Any) -> Any:

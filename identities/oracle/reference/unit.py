@@ -11,7 +11,7 @@ from dataclasses import replace
 import jax.numpy as jnp
 import numpy as np
 
-from identities.oracle.reference.witnesses import Word
+from identities.oracle.reference.words import Word
 
 TOLERANCE = 8
 """The most units of rounding by which a right result may differ from a witness.
@@ -29,7 +29,12 @@ def rounding_unit(dtype: str) -> float:
 
 
 def rounding_errors(
-    got: np.ndarray, words: dict[str, Word], dtype: str, groups: int, growth: float = 1.0
+    got: np.ndarray,
+    words: dict[str, Word],
+    dtype: str,
+    groups: int,
+    growth: float = 1.0,
+    rounding: np.ndarray | float = 0.0,
 ) -> dict[str, np.ndarray]:
     """How far each entry of a result is from each witness, in units of rounding.
 
@@ -39,43 +44,61 @@ def rounding_errors(
     - `dtype`: the dtype of the computation, which sets the unit.
     - `groups`: how many groups of equal size the batch consists of, in the order of their arguments' size.
     - `growth`: what long sums make of the unit.
+    - `rounding`: of each instance, what the rounding on its way makes of an entry, where that has been measured.
 
     **Returns:**
 
     By the name of the witness, an array of the shape of its word; infinite where `got` is not finite and the
     witness is within the range of the dtype.
     """
-    whole = next((word for word in words.values() if word.probe is None), None)
+    whole = next((word for word in words.values() if word.in_full), None)
+    moved = _largest(next(word.movement for word in words.values() if word.error is None))
     errors = {}
     for witness, word in words.items():
         probe = None if word.probe is None else np.abs(word.probe)
         if whole is None:  # every entry of a result has its own rounding, and all of them may add up
             size = replace(word, probe=probe).of(np.abs(got))
-            unit = units_of(size, word.movement, dtype, groups)
+            movement = word.movement if word.error is None else _beside(moved, word.values)
+            unit = np.maximum(units_of(size, movement, dtype, groups), rounding)
         else:
-            unit = units_of(whole.values, whole.movement, dtype, groups)
+            unit = np.maximum(units_of(whole.values, whole.movement, dtype, groups), rounding)
             if probe is not None:  # what is off by a unit in every entry is off by that in the product, at most
                 unit = unit * probe.reshape(len(unit), -1).sum(axis=1)
-        errors[witness] = _in_units(word.of(got), word.values, growth * unit)
+        errors[witness] = _in_units(word, word.of(got), _beside(growth * unit, word.values))
     return errors
 
 
 def exact_errors(got: np.ndarray, words: dict[str, Word]) -> dict[str, np.ndarray]:
-    """Zero for each entry that equals the witness to the last bit, infinite for the others."""
-    return {witness: np.where(word.of(got) == word.values, 0.0, np.inf) for witness, word in words.items()}
+    """Zero for each entry that equals the witness to the last bit, infinite for the others.
+
+    Differences know nothing to the last bit, and are asked whether it is right as far as they can tell.
+    """
+    errors = {}
+    for witness, word in words.items():
+        said = word.of(got)
+        equal = said == word.values if word.error is None else _in_units(word, said, np.zeros(1)) <= TOLERANCE
+        errors[witness] = np.where(equal, 0.0, np.inf)
+    return errors
 
 
 def errors_beside(
-    got: np.ndarray, expected: np.ndarray, movement: np.ndarray, dtype: str, groups: int, growth: float = 1.0
+    got: np.ndarray,
+    expected: np.ndarray,
+    movement: np.ndarray,
+    dtype: str,
+    groups: int,
+    growth: float = 1.0,
+    rounding: np.ndarray | float = 0.0,
 ) -> np.ndarray:
     """The same, beside any one array of expected results that moves as told."""
-    return _in_units(got, expected, growth * units_of(expected, movement, dtype, groups))
+    unit = growth * np.maximum(units_of(expected, movement, dtype, groups), rounding)
+    return _in_units(Word(expected, movement), got, _beside(unit, expected))
 
 
 def units_of(expected: np.ndarray, movement: np.ndarray, dtype: str, groups: int) -> np.ndarray:
     """The unit of each instance, of results of that size that move as told."""
     rounding = rounding_unit(dtype) * np.abs(expected) + movement
-    own = rounding.reshape(len(rounding), -1).max(axis=1, initial=0)
+    own = _largest(rounding)
     own = np.where(np.isfinite(own), own, 0.0)
     by_group = own.reshape(groups, -1)
     usual = np.quantile(by_group, 0.9, axis=1)
@@ -84,9 +107,21 @@ def units_of(expected: np.ndarray, movement: np.ndarray, dtype: str, groups: int
     return np.maximum(own, np.repeat(of_group, len(own) // groups))
 
 
-def _in_units(got: np.ndarray, expected: np.ndarray, unit: np.ndarray) -> np.ndarray:
+def _largest(values: np.ndarray) -> np.ndarray:
+    return values.reshape(len(values), -1).max(axis=1, initial=0)
+
+
+def _beside(unit: np.ndarray, values: np.ndarray) -> np.ndarray:
+    return unit.reshape(-1, *[1] * (values.ndim - 1))
+
+
+def _in_units(word: Word, said: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    """How far what a result says is from a witness, in units, to which comes how far off that may be itself."""
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        units = np.abs(got.astype(np.float64) - expected) / unit.reshape(-1, *[1] * (expected.ndim - 1))
+        off = np.abs(said.astype(np.float64) - word.values)
+        if word.within is not None:
+            off = np.maximum(off - word.within, 0)
+        units = off / (unit if word.error is None else unit + word.error)
         # Equal zeros have no scale, and equal infinities, beyond the dtype's range, no difference.
-        units[got == expected.astype(got.dtype)] = 0
+        units[said == word.values.astype(said.dtype)] = 0
     return np.where(np.isnan(units), np.inf, units)

@@ -1,83 +1,35 @@
 """Witnesses: independent ways to the derivative that a claim is about.
 
-There are two, JAX's forward and its reverse mode, in float64 and on the CPU. While a derivative is small, each gives
-all of it, by `jax.jacfwd` and `jax.jacrev`; a vjp or jvp is that tensor contracted, so that one compilation serves all
-kinds of claims about a function, in all dtypes. Beyond that, a vjp is what `jax.vjp` says and a jvp what `jax.jvp`
-says, and the other mode is asked for a product with random vectors, as <delta, J v>, which a right result gives too.
+Two of them are here, JAX's forward and its reverse mode, in float64 and on the CPU; the third, `differences`, knows no
+rule of theirs. While a derivative is small, each gives all of it, by `jax.jacfwd` and `jax.jacrev`; a vjp or jvp is
+that tensor contracted, so that one compilation serves all kinds of claims about a function, in all dtypes. Beyond that,
+a vjp is what `jax.vjp` says and a jvp what `jax.jvp` says, and the other mode is asked for a product with random
+vectors, as <delta, J v>, which a right result gives too.
 """
 
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-import jax
 import numpy as np
 
 from identities.claim import Claim
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import Batch, perturbed, real_parts, tiny_steps, wide
 from identities.oracle.draw.values import moved as moved_within
-from identities.oracle.reference.linear_map import Tensors
-from identities.oracle.reference.products import LAST, in_full, products, random_vectors
+from identities.oracle.reference.dense import WITNESSES, Said, arranged, both_modes, of_part, steps_of
+from identities.oracle.reference.function import function_values, structure, structures
+from identities.oracle.reference.products import in_full, products, random_vectors
+from identities.oracle.reference.words import Reference, Word
 from identities.oracle.run.programs import evaluated
-
-WITNESSES = ("jacfwd", "jacrev")
 
 _VANISHING = 1e-10
 """A derivative that is nowhere larger than that is taken for nothing but rounding."""
 
 _DENSE, _DENSE_BATCH = 1 << 16, 1 << 25
 """The most entries of what is computed in full, for one instance and for a whole batch."""
-
-Mode = Callable[[Callable[..., Any], tuple[int, ...]], Callable[..., Any]]
-
-
-@dataclass(frozen=True)
-class Word:
-    """What a witness says of one array of a result, for a batch of instances.
-
-    **Fields:**
-
-    - `values`: the array itself; or, with a probe, its product with that.
-    - `movement`: how far each entry moves, in root mean square, when every input moves up or down by
-      the spacing of the dtype under test; measured.
-    - `probe`: random vectors, one an instance, with which an array is contracted over its axes from `axis` on, or over
-      its last ones.
-    """
-
-    values: np.ndarray
-    movement: np.ndarray
-    probe: np.ndarray | None = None
-    axis: int = 1
-
-    def of(self, got: np.ndarray) -> np.ndarray:
-        """What a result has to say where the witness gives its values."""
-        if self.probe is None:
-            return got
-        start = got.ndim - self.probe.ndim + 1 if self.axis == LAST else self.axis
-        batch, before = len(got), got.shape[1:start]
-        after = got.shape[start + self.probe.ndim - 1 :]
-        parts = got.reshape(batch, math.prod(before), self.probe[0].size, math.prod(after))
-        with np.errstate(invalid="ignore", over="ignore"):
-            shown = np.einsum("bpva,bv->bpa", parts, self.probe.reshape(batch, -1))
-        return shown.reshape(batch, *before, *after)
-
-
-@dataclass(frozen=True)
-class Reference:
-    """What is held to be true for a batch of instances: by the name of the witness, a word on each array."""
-
-    words: Mapping[str, tuple[Word, ...]]
-
-    def of(self, leaf: int) -> dict[str, Word]:
-        """What all witnesses say of one array."""
-        return {witness: words[leaf] for witness, words in self.words.items()}
-
-
-Said = dict[str, list[np.ndarray]]
-"""By the name of the witness, values for each array of a result."""
 
 
 def reference(claim: Claim, shape: Shape, batch: Batch, eps: float, seed: int, then: str | None = None) -> Reference:
@@ -136,6 +88,7 @@ def _root_mean_square(copies: Sequence[np.ndarray], here: np.ndarray) -> np.ndar
         return np.where(largest > 0, largest * mean, largest)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _with_rounding_of_terms(claim: Claim, shape: Shape, batch: Batch, eps: float, leaf: int, word: Word) -> Word:
     """How much rounding the terms of a derivative leave that cancel to nothing, as of x/|x| in one dimension.
 
@@ -152,7 +105,7 @@ def _with_rounding_of_terms(claim: Claim, shape: Shape, batch: Batch, eps: float
     by = batch[name if name in claim.moving else claim.moving[0]]
     x = np.abs(by).astype(float).reshape(len(by), -1)
     values = np.max([largest(part) for part in function_values(claim, shape, batch)], axis=0)
-    terms = values / np.where(x > 0, x, 1).min(axis=1, initial=1)
+    terms = values / np.where(x > 0, x, 1).min(axis=1, initial=1)  # infinite for a subnormal x, as it should be
     if claim.kind.name == "vjp":
         terms *= np.max([largest(batch[a.name]) for a in claim.vectors], axis=0)
     left = (eps * terms).reshape(-1, *[1] * (word.movement.ndim - 1))
@@ -185,12 +138,6 @@ def smooth(claim: Claim, shape: Shape, batch: Batch, seed: int) -> np.ndarray:
     return found
 
 
-def defined(right: Reference) -> np.ndarray:
-    """At which instances a function has a value; a jump or a kink in it is no reason not to judge that."""
-    found = [np.isnan(word.values) for words in right.words.values() for word in words]
-    return ~np.any([undefined.reshape(len(undefined), -1).any(axis=1) for undefined in found], axis=0)
-
-
 def is_dense(claim: Claim, shape: Shape, batch: Batch) -> bool:
     """Whether the whole derivative is computed, rather than products with it."""
     if not claim.kind.order:
@@ -212,84 +159,15 @@ def _said(
 ) -> Said:
     if not claim.kind.order:
         values = [v.astype(float) if v.dtype == bool else v for v in function_values(claim, shape, batch)]
-        return {"function": _of_part(claim, values)}
+        return {"function": of_part(claim, values)}
     if probes is not None:
         said = products(claim, shape, batch, probes, witnesses)
-        return {witness: _of_part(claim, arrays) for witness, arrays in said.items()}
-    steps = [tuple(i for i, a in enumerate(claim.primals) if a.name in claim.moving)] * claim.kind.order
-    order = [[a.name for a in claim.primals].index(name) for name in claim.moving]
-    steps += [tuple(i for i, a in enumerate(claim.primals) if a.name == then)] if then else []
-    tensors = _dense(claim, shape, batch, tuple(steps))
-    by = sorted(order)
-    place = [by.index(i) for i in order]  # of the arguments as they are asked for, among them as they are declared
-    presentations = {}
-    for witness, blocks in tensors.items():
-        rows = [blocks[i : i + len(by)] for i in range(0, len(blocks), len(by))]
-        if claim.kind.order == 2:
-            rows = [rows[r + i] for r in range(0, len(rows), len(by)) for i in place]
-        ordered = [[row[i] for i in place] for row in rows]
-        presentations[witness] = presented(claim, shape, batch, ordered, then)
-    return presentations
-
-
-def _of_part(claim: Claim, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-    return list(arrays) if claim.place is None else [arrays[claim.place]]
-
-
-def presented(
-    claim: Claim, shape: Shape, batch: Batch, blocks: Sequence[Sequence[np.ndarray]], then: str | None = None
-) -> list[np.ndarray]:
-    """Dense derivatives of every result by every argument, with the axes that the claim's conventions leave.
-
-    Of `claim.part(i)` that is one array.
-    """
-    derivative = Tensors(blocks, [len(shape.of(a)) for a in claim.results])
-    found = claim.kind.present(derivative, [batch[a.name] for a in claim.vectors])
-    more = next((shape.of(a) for a in claim.primals if a.name == then), ())
-    found = _of_part(claim, found)
-    return [np.reshape(v, (len(v), *shape.of(a), *more)) for v, a in zip(found, claim.leaves, strict=True)]
-
-
-def function_values(claim: Claim, shape: Shape, batch: Batch) -> tuple[np.ndarray, ...]:
-    """What the function itself gives, in float64: every array that has derivatives, or all for a value."""
-    given = wide(batch)
-    primals = [given[a.name] for a in claim.primals]
-    count = len(next(iter(batch.values()), ()))
-    program = _function_program(claim.flat(shape.static(claim)), tuple(map(_structure, primals)), count)
-    return program(*primals)
-
-
-def _structure(values: np.ndarray) -> tuple[tuple[int, ...], str]:
-    return values.shape, values.dtype.name
-
-
-def _structures(of: Sequence[tuple[tuple[int, ...], str]]) -> list[jax.ShapeDtypeStruct]:
-    return [jax.ShapeDtypeStruct(shape, np.dtype(dtype)) for shape, dtype in of]
-
-
-@functools.cache
-def _function_program(function: Any, of: tuple[Any, ...], count: int) -> Callable[..., tuple[np.ndarray, ...]]:
-    return evaluated(function, _structures(of), ("function", *function.made_of), count)
-
-
-def _dense(claim: Claim, shape: Shape, batch: Batch, steps: tuple[tuple[int, ...], ...]) -> dict[str, list[np.ndarray]]:
-    """All derivatives by one set of arguments after the other, of shape (batch, output, input, ...)."""
+        return {witness: of_part(claim, arrays) for witness, arrays in said.items()}
     primals = [batch[a.name] for a in claim.primals]
-    program = _program(claim.flat(shape.static(claim)), steps, tuple(map(_structure, primals)))
-    return {witness: jax.tree.leaves(found) for witness, found in program(*primals).items()}
+    program = _program(claim.flat(shape.static(claim)), steps_of(claim, then), tuple(map(structure, primals)))
+    return arranged(claim, shape, batch, program(*primals), then)
 
 
 @functools.cache
 def _program(function: Any, steps: tuple[tuple[int, ...], ...], of: tuple[Any, ...]) -> Callable[..., dict[str, Any]]:
-    def derivative(outer: Mode, inner: Mode) -> Callable[..., Any]:
-        # A higher derivative takes its last step in its own mode and the others in the other one.
-        modes = [inner] * (len(steps) - 1) + [outer]
-        return functools.reduce(lambda f, step: step[0](f, step[1]), zip(modes, steps, strict=True), function)
-
-    forward = derivative(jax.jacfwd, jax.jacrev)
-    backward = derivative(jax.jacrev, jax.jacfwd)
-
-    def both(*primals):
-        return dict(zip(WITNESSES, (forward(*primals), backward(*primals)), strict=True))
-
-    return evaluated(both, _structures(of), ("witnesses", steps, *function.made_of))
+    return evaluated(both_modes(function, steps), structures(of), ("witnesses", steps, *function.made_of))

@@ -384,6 +384,22 @@ TABLE: dict[str, _Row] = {
 """By the name of the primitive, what it does and which of its parameters that takes."""
 
 
+EXACT = frozenset(
+    (
+        *("floor", "ceil", "sign", "abs", "real", "imag", "conj", "complex", "neg", "max", "min", "is_finite", "clamp"),
+        *("select_n", "stop_gradient", "copy", "broadcast_in_dim", "reshape", "transpose", "squeeze", "rev", "stack"),
+        *("concatenate", "tile", "split", "slice", "pad", "empty2", "iota", "gather", "scatter", "sort", "unstack"),
+        *("cummax", "cummin", "reduce_max", "reduce_min", "reduce_precision", "dynamic_slice", "dynamic_update_slice"),
+    )
+)
+"""Operations that round nothing, since they only choose, move or compare."""
+
+SUMS = frozenset(("reduce_sum", "cumsum", "dot_general", "scatter-add", "conv_general_dilated", "reduce_window_sum"))
+"""Operations that add up many terms, each of which has its own rounding."""
+
+CLOSE = SUMS | {"add", "add_any", "sub", "mul", "div", "sqrt", "square", "integer_pow", "rem", "convert_element_type"}
+"""Operations that every machine rounds to the nearest number, or nearly so."""
+
 _NOT_WITH: dict[str, Callable[[Any], bool]] = {
     "qr": lambda parameters: parameters.get("pivoting", False),
     "eigh": lambda parameters: parameters.get("subset_by_index") is not None,

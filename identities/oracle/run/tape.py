@@ -4,8 +4,9 @@ A program of the oracle's runs a handful of times on small arrays, so that compi
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -28,6 +29,7 @@ class Step:
     takes: tuple[int, ...]
     makes: tuple[int, ...]
     done: tuple[int, ...]
+    compiled: Callable[..., Any] | None = None  # by JAX, if that may be asked where NumPy has it not
 
 
 @dataclass(frozen=True)
@@ -40,29 +42,54 @@ class Tape:
     results: tuple[int, ...]
 
     def __call__(self, *arguments: Any) -> list[Any]:
+        return self.run(arguments, run_step)
+
+    def run(self, arguments: Sequence[Any], execute: "Execute") -> list[Any]:
+        """The results, of a program whose operations somebody else executes."""
         values: dict[int, Any] = dict(self.constants)
         values.update(zip(self.arguments, arguments, strict=True))
         for step in self.steps:
-            operands = [values[number] for number in step.takes]
-            made = _CONTROL[step.name](operands, **step.parameters) if step.name in _CONTROL else _run(step, operands)
+            made = self.executed(step, [values[number] for number in step.takes], execute)
             values.update(zip(step.makes, made, strict=True))
             for number in step.done:
                 del values[number]
         return [values[number] for number in self.results]
 
+    @staticmethod
+    def executed(step: Step, operands: Sequence[Any], execute: "Execute") -> Sequence[Any]:
+        """The results of one step: of a loop or a branch by its operations, each of them executed so."""
+        if step.name in _CONTROL:
+            return _CONTROL[step.name](operands, execute, **step.parameters)
+        return execute(step, operands)
 
-def _run(step: Step, operands: Sequence[Any]) -> Sequence[Any]:
-    function, _ = TABLE[step.name]
-    made = function(*operands, **step.parameters)
+
+Execute = Callable[[Step, Sequence[Any]], Sequence[Any]]
+"""What gives the results of one operation."""
+
+
+def run_step(step: Step, operands: Sequence[Any]) -> Sequence[Any]:
+    """The results of one operation, by NumPy where it has it."""
+    try:
+        function, _ = TABLE[step.name]
+        made = function(*operands, **step.parameters)
+    except Exception:  # NumPy may not have it at all, or not of these dtypes; JAX does
+        if step.compiled is None:
+            raise
+        found = step.compiled(*operands)
+        made = list(map(np.asarray, found)) if isinstance(found, (list, tuple)) else found
     return made if isinstance(made, list) else [np.asarray(made)]
 
 
-def tape_of(closed: ClosedJaxpr) -> Tape:
+def tape_of(closed: ClosedJaxpr, complete: bool = False) -> Tape:
     """A traced program as a tape.
 
-    **Raises:** `UnknownOperationError`.
+    **Arguments:**
+
+    - `complete`: whether operations that NumPy has not are left to JAX, each compiled by itself.
+
+    **Raises:** `UnknownOperationError`, if they are not.
     """
-    return _Recorder().tape(closed.jaxpr, closed.consts)
+    return _Recorder(complete).tape(closed.jaxpr, closed.consts)
 
 
 _FACTORISATIONS = ("svd", "eigh", "qr", "lu", "cholesky", "triangular_solve")
@@ -90,7 +117,8 @@ def _is_program(part: Any) -> bool:
 class _Recorder:
     """Gives every variable a number."""
 
-    def __init__(self) -> None:
+    def __init__(self, complete: bool) -> None:
+        self._complete = complete
         self._numbers: dict[Any, int] = {}
         self._constants: dict[int, np.ndarray | np.generic] = {}
         self._count = 0
@@ -128,7 +156,14 @@ class _Recorder:
                 continue
             takes = tuple(self._number(variable) for variable in equation.invars)
             makes = tuple(self._number(variable) for variable in equation.outvars)
-            steps.append(Step(name, _parameters(equation), takes, makes, ()))
+            compiled = partial(equation.primitive.bind, **equation.params) if self._complete else None
+            try:
+                parameters = _parameters(equation, self._complete)
+            except UnknownOperationError:
+                if not self._complete:
+                    raise
+                parameters = {}
+            steps.append(Step(name, parameters, takes, makes, (), compiled))
 
     def _inline(self, equation: JaxprEqn, inner: ClosedJaxpr, operands: Sequence[Any], steps: list[Step]) -> None:
         """A call of another program, written out in its place."""
@@ -156,7 +191,7 @@ def _forgetting(steps: Sequence[Step], kept: set[int]) -> tuple[Step, ...]:
     for step in reversed(steps):
         done = tuple({*step.takes, *step.makes} - needed)
         needed.update(step.takes)
-        found.append(Step(step.name, step.parameters, step.takes, step.makes, done))
+        found.append(replace(step, done=done))
     return tuple(reversed(found))
 
 
@@ -192,10 +227,10 @@ def _here(platforms: Sequence[Any]) -> int:
     return next(i for i, names in enumerate(platforms) if names is None or "cpu" in names)
 
 
-def _parameters(equation: JaxprEqn) -> dict[str, Any]:
+def _parameters(equation: JaxprEqn, complete: bool) -> dict[str, Any]:
     name, parameters = equation.primitive.name, equation.params
     if name in _CONTROL:
-        return _CONTROLLED[name](equation)
+        return _CONTROLLED[name](equation, complete)
     if not known(name, parameters):
         raise UnknownOperationError(name)
     kept = {key: parameters[key] for key in TABLE[name][1] if key in parameters}
@@ -204,7 +239,9 @@ def _parameters(equation: JaxprEqn) -> dict[str, Any]:
     return kept
 
 
-def _scan(operands: Sequence[Any], body: Tape, length: int, reverse: bool, constants: int, carried: int) -> list[Any]:
+def _scan(
+    operands: Sequence[Any], execute: Execute, body: Tape, length: int, reverse: bool, constants: int, carried: int
+) -> list[Any]:
     fixed, carry, slices = (
         operands[:constants],
         operands[constants : constants + carried],
@@ -212,7 +249,7 @@ def _scan(operands: Sequence[Any], body: Tape, length: int, reverse: bool, const
     )
     carry, stacked = list(carry), []
     for i in range(length)[::-1] if reverse else range(length):
-        made = body(*fixed, *carry, *(xs[i] for xs in slices))
+        made = body.run([*fixed, *carry, *(xs[i] for xs in slices)], execute)
         carry = made[:carried]
         stacked.append(made[carried:])
     if reverse:
@@ -220,7 +257,7 @@ def _scan(operands: Sequence[Any], body: Tape, length: int, reverse: bool, const
     return [*carry, *(np.stack(parts) for parts in zip(*stacked, strict=True))]
 
 
-def _scan_of(equation: JaxprEqn) -> dict[str, Any]:
+def _scan_of(equation: JaxprEqn, complete: bool) -> dict[str, Any]:
     # How many operands are constants, carried and sliced is told differently by every version of JAX, but by their
     # shapes: what is sliced or stacked has an axis more outside than inside.
     parameters = equation.params
@@ -230,7 +267,7 @@ def _scan_of(equation: JaxprEqn) -> dict[str, Any]:
     if not parameters["length"]:
         raise UnknownOperationError("scan over nothing")
     return {
-        "body": tape_of(parameters["jaxpr"]),
+        "body": tape_of(parameters["jaxpr"], complete),
         "length": parameters["length"],
         "reverse": parameters["reverse"],
         "constants": len(equation.invars) - carried - sliced,
@@ -238,10 +275,14 @@ def _scan_of(equation: JaxprEqn) -> dict[str, Any]:
     }
 
 
-def _cond(operands: Sequence[Any], branches: Sequence[Tape]) -> list[Any]:
+def _cond(operands: Sequence[Any], execute: Execute, branches: Sequence[Tape]) -> list[Any]:
     which = int(np.clip(operands[0], 0, len(branches) - 1))
-    return branches[which](*operands[1:])
+    return branches[which].run(operands[1:], execute)
+
+
+def _cond_of(equation: JaxprEqn, complete: bool) -> dict[str, Any]:
+    return {"branches": [tape_of(branch, complete) for branch in equation.params["branches"]]}
 
 
 _CONTROL = {"scan": _scan, "cond": _cond}
-_CONTROLLED = {"scan": _scan_of, "cond": lambda e: {"branches": [tape_of(b) for b in e.params["branches"]]}}
+_CONTROLLED = {"scan": _scan_of, "cond": _cond_of}

@@ -1,8 +1,8 @@
 """Verdicts as text that a person reads."""
 
 import math
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,7 +21,7 @@ def explain(verification: "Verification", statement: str = "") -> str:
     lines = [
         f"{verification.identity} is not what {failure.witness} says{which}{f': {statement}' * bool(statement)}",
         f"  {failure.dtype}, {by}, for",
-        *(f"    {line}" for line in _given(failure)),
+        *(f"    {line}" for line in given_lines(failure.arguments, failure.static)),
         f"  expected {shown(failure.expected)}",
         f"  got      {shown(failure.got)}",
         f"  repeat with: {command(verification)}",
@@ -36,10 +36,11 @@ def explain_mismatch(mismatch: "CandidateMismatch") -> str:
     others = [f"{leaf}: {found}" for leaf, found in mismatch.diagnoses.items() if str(found) != str(diagnosis)]
     alike = [leaf for leaf, found in mismatch.diagnoses.items() if str(found) == str(diagnosis)]
     which = f"{', '.join(alike)}: " * bool(mismatch.leaf)
+    given = given_lines(mismatch.arguments, mismatch.static)
     lines = [
         f"{mismatch.identity} is wrong in {mismatch.dtype}: {which}it {diagnosis.sentence}",
         f"  asked     {mismatch.asked}" + f": {mismatch.statement}" * bool(mismatch.statement),
-        *(f"  {'for' if i == 0 else '':<8}  {line}" for i, line in enumerate(_given(mismatch.counterexample))),
+        *(f"  {'for' if i == 0 else '':<8}  {line}" for i, line in enumerate(given)),
         f"  expected  {shown(mismatch.expected)}{result}",
         f"  got       {shown(mismatch.got)}",
         f"  mistake   {diagnosis.kind}" + (f", {diagnosis.factor}" if diagnosis.factor else ""),
@@ -50,10 +51,11 @@ def explain_mismatch(mismatch: "CandidateMismatch") -> str:
     return "\n".join(lines)
 
 
-def _given(failure: "Counterexample") -> Iterator[str]:
-    for name, value in failure.arguments.items():
+def given_lines(arguments: Mapping[str, np.ndarray], static: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each argument and each option of an instance."""
+    for name, value in arguments.items():
         yield f"{name} = {shown(value)}"
-    for name, value in failure.static.items():
+    for name, value in static.items():
         yield f"{name} = {value!r}"
 
 

@@ -3,8 +3,9 @@
 import functools
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax.numpy as jnp
@@ -13,12 +14,17 @@ import numpy as np
 from identities.claim import Claim
 from identities.oracle.candidates.calling import LAYOUTS, Fault
 from identities.oracle.candidates.local import Candidate
+from identities.oracle.diagnosis import Diagnosis
 from identities.oracle.draw.shapes import Shape, draw_shapes, larger_shapes
-from identities.oracle.draw.values import Batch, draw_values, regimes
+from identities.oracle.draw.values import Batch, draw_values
+from identities.oracle.reference.points import Points, examined
 from identities.oracle.reference.programs import equations
 from identities.oracle.reference.unit import TOLERANCE
-from identities.oracle.reference.witnesses import Reference, defined, reference, smooth
+from identities.oracle.reference.witnesses import reference
+from identities.oracle.reference.words import Reference
 from identities.oracle.trial import Leaf, Trial
+from identities.oracle.verdict.bias import Bias, bias_of
+from identities.oracle.verdict.doubt import in_doubt
 from identities.oracle.verdict.plan import Plan
 from identities.oracle.verdict.shrink import shrunk, simplest
 from identities.oracle.verdict.verification import Counterexample, Verification
@@ -29,7 +35,7 @@ ENDED = ("timeout", "crash")
 _SECONDS_AT_SIZE = 10.0
 """How long a candidate may take for the larger shapes, as far as its time at the small ones tells."""
 
-Witness = Callable[[Claim, Shape, Batch, str, int], tuple[Reference, np.ndarray]]
+Witness = Callable[[Claim, Shape, Batch, str, int], tuple[Reference, Points]]
 """What is right for a batch of one dtype, with a seed; and which instances are judged."""
 
 
@@ -52,28 +58,25 @@ class Inquiry:
     def trials(self, shape: Shape, dtypes: Sequence[str] | None = None, each: int | None = None) -> list[Trial]:
         """What comes of one shape, by dtype; `each` instances of each regime."""
         each = each or self.plan.each(self.exact)
-        draw = functools.partial(draw_values, self.claim, shape, each=each, seed=self.plan.seed, exact=self.exact)
+        regimes = self.plan.regimes(self.exact, _is_small(self.claim, shape))
+        draw = functools.partial(draw_values, self.claim, shape, each=each, seed=self.plan.seed, regimes=regimes)
         batches = {dtype: draw(dtype) for dtype in dtypes or self.plan.dtypes}
         answers = self.candidate(self.claim, shape, batches)
-        return [self._trial(shape, dtype, batch, answers[dtype]) for dtype, batch in batches.items()]
+        groups = len(regimes)
+        return [self._trial(shape, dtype, batch, answers[dtype], groups) for dtype, batch in batches.items()]
 
-    def _trial(self, shape: Shape, dtype: str, batch: Batch, answers: Any) -> Trial:
-        right, judged = (self.witness or self._derivative)(self.claim, shape, batch, dtype, self.plan.seed)
+    def _trial(self, shape: Shape, dtype: str, batch: Batch, answers: Any, groups: int) -> Trial:
+        right, points = (self.witness or self._derivative)(self.claim, shape, batch, dtype, self.plan.seed)
         traced = self.witness is None
-        return Trial(self.claim, shape, dtype, batch, answers, right, judged, self.exact, traced=traced)
+        given = self.claim, shape, dtype, batch, answers, right, points, groups
+        trial = Trial(*given, exact=self.exact, traced=traced)
+        return trial if trial.passed or self.exact or not traced else in_doubt(trial, self.plan.seed)
 
-    def _derivative(
-        self, claim: Claim, shape: Shape, batch: Batch, dtype: str, seed: int
-    ) -> tuple[Reference, np.ndarray]:
+    def _derivative(self, claim: Claim, shape: Shape, batch: Batch, dtype: str, seed: int) -> tuple[Reference, Points]:
         # What is exact is held to the witnesses' very bits, and needs no unit.
         right = reference(claim, shape, batch, 0.0 if self.exact else float(jnp.finfo(dtype).eps), seed)
-        if not self.plan.thorough:  # a closed form is held to what automatic differentiation says at kinks too
-            return right, np.ones(len(next(iter(batch.values()), np.zeros(1))), bool)
-        judged = smooth(claim, shape, batch, seed) if claim.kind.order else defined(right)
-        for words in right.words.values():
-            for word in words:
-                word.movement[~judged] = 0  # which would be the unit of all others
-        return right, judged
+        # A closed form is held to what automatic differentiation says at kinks too.
+        return examined(claim, shape, batch, right, seed, thorough=self.plan.thorough)
 
 
 @dataclass(frozen=True)
@@ -85,11 +88,13 @@ class Finding:
     - `verdict`: as a user gets it, with the counterexample if there is one.
     - `failed`: all trials of the first dtype that failed, those on the way to the smallest one included, or none.
     - `shown`: the leaf of the counterexample, and its instance.
+    - `known`: the mistake in a result by its name, if it is known already.
     """
 
     verdict: Verification
     failed: tuple[Trial, ...] = ()
     shown: tuple[Leaf, int] | None = None
+    known: Mapping[str, Diagnosis] = field(default_factory=dict)
 
 
 def inquire(inquiry: Inquiry) -> Finding:
@@ -119,12 +124,21 @@ def inquire(inquiry: Inquiry) -> Finding:
     warnings += _writings(trials)
     errors = _worst(trials, plan)
     shapes, instances = len({trial.shape for trial in trials}), sum(trial.count for trial in trials)
-    verdict = Verification(claim.name, True, shapes, instances, errors, None, None, plan, tuple(warnings))
+    left_out = sum((Counter(trial.points.reasons) for trial in trials), Counter())
+    said = tuple(warnings), dict(left_out)
+    verdict = Verification(claim.name, True, shapes, instances, errors, None, None, plan, *said)
     wrong = next((trial for trial in trials if not trial.passed), None)
     if wrong is None:
-        return Finding(verdict)
+        bias = bias_of(trials, plan.seed) if plan.thorough else None
+        return _of_bias(verdict, trials, bias) if bias else Finding(verdict)
     failed, shown = _smallest(inquiry, trials, wrong.dtype)
     return Finding(replace(verdict, passed=False, counterexample=evidence(shown)), failed, shown)
+
+
+def _of_bias(verdict: Verification, trials: Sequence[Trial], bias: Bias) -> Finding:
+    shown = bias.leaf, bias.instance
+    known = {bias.leaf.claim.leaves[0].name: bias.diagnosis}
+    return Finding(replace(verdict, passed=False, counterexample=evidence(shown)), tuple(trials), shown, known)
 
 
 def _is_small(claim: Claim, shape: Shape) -> bool:
@@ -138,9 +152,9 @@ def has_ended(trials: Sequence[Trial]) -> bool:
 
 
 def check_judged(claim: Claim, trials: Sequence[Trial]) -> None:
-    """Complain of a function that has no derivative at most of the arguments."""
+    """Complain of a function that has no derivative at nearly all of the arguments, a quarter of which are easy."""
     judged, of = sum(int(t.judged.sum()) for t in trials), sum(t.count for t in trials)
-    if 2 * judged < of or not of:
+    if 4 * judged < of or not of:
         trial = next((t for t in trials if not t.judged.all()), trials[0])
         at = {name: values[int(np.argmin(trial.judged))].tolist() for name, values in trial.batch.items()}
         raise ValueError(
@@ -160,7 +174,7 @@ def _larger(inquiry: Inquiry, small: Sequence[Trial], slowest: float) -> Iterato
         return
     shapes = list(dict.fromkeys(trial.shape for trial in small))
     # Of the instances of a small shape, as many are called at a larger one as there are regimes.
-    share = len(regimes(inquiry.exact)) / max(trial.count for trial in small)
+    share = len(inquiry.plan.regimes(inquiry.exact, small=False)) / max(trial.count for trial in small)
     work = _SECONDS_AT_SIZE / max(slowest * share, 1e-4)
     for shape in larger_shapes(inquiry.claim, shapes, work, functools.partial(equations, inquiry.claim)):
         trials = inquiry.trials(shape, each=1)

@@ -35,6 +35,8 @@ def judge(inquiry: Inquiry, repeat: str, statement: str = "") -> Verification:
 def diagnosed(inquiry: Inquiry, found: Finding) -> dict[str, Diagnosis]:
     """The mistake in each wrong array of the results, by its name; that of the counterexample first."""
     assert found.shown is not None
+    if found.known:
+        return dict(found.known)
     shown, _ = found.shown
     names = [leaf.claim.leaves[0].name for leaf in found.failed[0].leaves]
     order = sorted(range(len(names)), key=lambda i: names[i] != shown.claim.leaves[0].name)
@@ -61,7 +63,7 @@ def same_again(candidate: Candidate, leaf: Leaf, which: Sequence[int]) -> bool:
     batch = {name: values[list(which)] for name, values in leaf.batch.items()}
     answers = candidate(claim, leaf.shape, {leaf.dtype: batch})[leaf.dtype]
     place = [a.name for a in claim.leaves].index(leaf.claim.leaves[0].name)
-    size = np.abs(leaf.expected[leaf.judged]).max(initial=0)
+    size = np.nanmax(np.abs(leaf.expected[leaf.judged & ~leaf.points.free]), initial=0)
     scale = size * float(jnp.finfo(leaf.dtype).eps) * TOLERANCE
     for i, second in zip(which, answers.leaves[place], strict=True):
         first = leaf.outcomes[i]

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 import jax
 
 from identities.oracle.draw.shapes import Sizes
-from identities.oracle.draw.values import regimes
+from identities.oracle.draw.values import EXACT, HARD, REGIMES
 from identities.oracle.run.store import Device
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
@@ -74,7 +74,13 @@ class Plan:
 
     def each(self, exact: bool) -> int:
         """How many instances there are of each regime."""
-        return math.ceil(self.instances / len(regimes(exact)))
+        return math.ceil(self.instances / len(self.regimes(exact)))
+
+    def regimes(self, exact: bool, small: bool = True) -> tuple[str, ...]:
+        """The characters that values come in; hard ones are tried where many instances are cheap."""
+        if exact:
+            return EXACT
+        return (*REGIMES, *HARD) if self.thorough and small else REGIMES
 
 
 def _plan(head: tuple[Any, Any, Any, Any], platform: str, number: int, rest: tuple[Any, Any, Any]) -> Plan:

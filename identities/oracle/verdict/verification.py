@@ -51,6 +51,8 @@ class Verification:
       most, that a wrong polynomial would have passed (Schwartz-Zippel); None for the others.
     - `counterexample`: the smallest one, if it did not pass.
     - `plan`: the options that it came of.
+    - `not_judged`: why instances do not count, and how many there are of each reason: at a pole, or where the
+      derivative is beyond the range of the dtype on the way.
     - `warnings`: what is worth knowing of a candidate that is right, as that it writes to its arguments.
     """
 
@@ -63,6 +65,12 @@ class Verification:
     counterexample: Counterexample | None
     plan: Plan
     warnings: tuple[str, ...] = ()
+    not_judged: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def judged(self) -> int:
+        """How many of the instances count."""
+        return self.instances - sum(self.not_judged.values())
 
     @property
     def worst(self) -> float:

@@ -1,0 +1,186 @@
+"""The third witness: differences of the function itself, which know no rule of JAX's.
+
+Every result is compared along random lines. Where a function has a kink, it says between which values a derivative may
+lie: the one-sided derivatives along the line.
+"""
+
+import math
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from identities.claim import Claim
+from identities.oracle.draw.shapes import Shape
+from identities.oracle.draw.values import Batch, complex_parts, real_parts, wide
+from identities.oracle.reference import extrapolation
+from identities.oracle.reference.extrapolation import POINTS, Estimate
+from identities.oracle.reference.function import function_values
+from identities.oracle.reference.words import LAST, Word
+
+DIFFERENCES = "differences"
+
+_MANY = 1 << 16
+"""Entries of all arguments, beyond which one array of a result is looked at."""
+
+_CERTAIN = 64
+"""How many times its own error the difference of one-sided derivatives must be, to be a kink."""
+
+Steps = Mapping[str, np.ndarray]
+"""By the name of an argument, the direction in which it moves."""
+
+
+def differences(claim: Claim, shape: Shape, batch: Batch, which: np.ndarray, seed: int) -> tuple[Word, ...]:
+    """A word on every array of a result, about those instances; the others get none."""
+    some = {name: values[which] for name, values in wide(batch).items()}
+    rng = np.random.default_rng([seed, zlib.crc32(f"{claim.name} {shape} differences".encode())])
+    lines = _Lines(claim, shape, some, rng)
+    entries = sum(math.prod(shape.of(a)) for a in claim.primals)
+    by, results = len(claim.moving), len(claim.results)
+    number = {"vjp": by, "jvp": results}.get(claim.kind.name, results * by**claim.kind.order)
+    asked = range(number) if entries <= _MANY else [int(rng.integers(number))]
+    count = len(next(iter(batch.values())))
+    words = [_spread(_LEAVES[claim.kind.name](lines, leaf, leaf in asked), which, count) for leaf in range(number)]
+    return tuple(words) if claim.place is None else (words[claim.place],)
+
+
+class _Lines:
+    """The function along lines through some instances."""
+
+    def __init__(self, claim: Claim, shape: Shape, batch: Batch, rng: np.random.Generator):
+        self.claim, self.batch = claim, batch
+        self._shape, self._rng = shape, rng
+
+    def direction(self, name: str) -> np.ndarray:
+        """A random direction for an argument; every other one moves a single entry, which a kink is clearer by."""
+        values = self.batch[name]
+        parts = real_parts(values)
+        random = extrapolation.directions(parts, self._rng)
+        flat = random.reshape(len(parts), -1)
+        chosen = self._rng.integers(flat.shape[1], size=len(flat))
+        alone = np.arange(len(flat)) % 2 == 1
+        flat[alone] *= np.arange(flat.shape[1]) == chosen[alone, None]
+        return complex_parts(random, values)
+
+    def shape_of(self, result: int) -> tuple[int, ...]:
+        """The shape of one of the results."""
+        return self._shape.of(self.claim.results[result])
+
+    def along(self, steps: Steps) -> list[np.ndarray]:
+        """The results at all `POINTS` of a line, on two leading axes: point and instance."""
+        stacked = {}
+        for name, values in self.batch.items():
+            points = POINTS.reshape(-1, *[1] * values.ndim)
+            there = (
+                values + points * steps[name]
+                if name in steps
+                else np.broadcast_to(values, (len(POINTS), *values.shape))
+            )
+            stacked[name] = there.reshape(-1, *values.shape[1:])
+        with np.errstate(all="ignore"):
+            results = function_values(self.claim, self._shape, stacked)
+        return [real_parts(v).reshape(len(POINTS), -1, *real_parts(v).shape[1:]) for v in results]
+
+
+def _conjugate(vectors: np.ndarray) -> np.ndarray:
+    """For Re(sum of g v), with everything as pairs of real numbers."""
+    return real_parts(np.conj(vectors))
+
+
+def _nothing(shape: tuple[int, ...], probe: np.ndarray, axis: int) -> Word:
+    return Word(np.zeros(shape), np.zeros(shape), probe, axis, np.full(shape, np.inf))
+
+
+def _spread(word: Word, which: np.ndarray, count: int) -> Word:
+    """What is known of some instances, among all of them."""
+
+    def placed(values: np.ndarray | None, elsewhere: float) -> np.ndarray | None:
+        if values is None:
+            return None
+        everything = np.full((count, *values.shape[1:]), elsewhere)
+        everything[which] = values
+        return everything
+
+    error = np.asarray(word.error)
+    # One entry of which nothing can be said speaks for its instance, so that nobody counts it as looked at.
+    known = np.isfinite(error)
+    values = np.where(known, word.values, 0.0)
+    spread = {"values": (values, 0.0), "movement": (word.movement, 0.0), "probe": (word.probe, 0.0)}
+    spread |= {"error": (np.where(known, error, np.inf), np.inf), "within": (word.within, 0.0)}
+    return replace(word, **{name: placed(*given) for name, given in spread.items()})
+
+
+@np.errstate(all="ignore")
+def _first(values: np.ndarray, probe: np.ndarray | None, axis: int) -> Word:
+    """A first derivative along lines; at a kink, what is between the one-sided ones."""
+    found, error = extrapolation.first(values)
+    (left, off_left), (right, off_right) = extrapolation.one_sided(values)
+    jump, off = np.abs(right - left), off_left + off_right
+    kink = np.isfinite(off) & (jump > _CERTAIN * off) & (jump > _CERTAIN * error)
+    middle = np.where(kink, (left + right) / 2, found)
+    error = np.where(np.isfinite(values[0]), np.where(kink, off, error), np.inf)
+    return Word(middle, np.zeros_like(middle), probe, axis, error, np.where(kink, jump / 2, 0.0))
+
+
+@np.errstate(all="ignore")
+def _of_vjp(lines: _Lines, leaf: int, asked: bool) -> Word:
+    claim = lines.claim
+    name = claim.moving[leaf]
+    step = lines.direction(name)
+    count = len(step)
+    if not asked:
+        return _nothing((count,), _conjugate(step), 1)
+    paired, bent = np.zeros((len(POINTS), count)), np.zeros(count, bool)
+    for cotangent, values in zip(claim.vectors, lines.along({name: step}), strict=True):
+        weights = _conjugate(lines.batch[cotangent.name])
+        paired = paired + (weights * values).reshape(len(POINTS), count, -1).sum(axis=-1)
+        kinks = np.asarray(_first(values, None, 1).within) > 0
+        bent |= kinks.reshape(count, -1).any(axis=1)
+    found = _first(paired, _conjugate(step), 1)
+    # A kink that the cotangent does not see is one all the same.
+    return replace(found, within=np.where(bent, np.maximum(found.within, np.finfo(float).tiny), found.within))
+
+
+def _of_jvp(lines: _Lines, leaf: int, asked: bool) -> Word:
+    claim = lines.claim
+    steps = {name: lines.batch[tangent.name] for name, tangent in zip(claim.moving, claim.vectors, strict=True)}
+    return _first(lines.along(steps)[leaf], None, 1)
+
+
+def _of_jacobian(lines: _Lines, leaf: int, asked: bool) -> Word:
+    claim = lines.claim
+    result, by = divmod(leaf, len(claim.moving))
+    step = lines.direction(claim.moving[by])
+    if not asked:
+        return _nothing((len(step), *lines.shape_of(result)), step, LAST)
+    return _first(lines.along({claim.moving[by]: step})[result], step, LAST)
+
+
+def _of_hessian(lines: _Lines, leaf: int, asked: bool) -> Word:
+    """From u'Hv = ((u + v)'H(u + v) - (u - v)'H(u - v))/4."""
+    claim = lines.claim
+    by = len(claim.moving)
+    result, first, second = leaf // by**2, leaf // by % by, leaf % by
+    names = claim.moving[first], claim.moving[second]
+    u, v = (lines.direction(name) for name in names)
+    probe = np.einsum("bi,bj->bij", u.reshape(len(u), -1), v.reshape(len(v), -1))
+    probe = probe.reshape(len(u), *u.shape[1:], *v.shape[1:])
+    if not asked:
+        return _nothing((len(u), *lines.shape_of(result)), probe, LAST)
+    estimates: list[Estimate] = []
+    for sign in (1, -1):
+        steps = {names[0]: u + sign * v} if first == second else {names[0]: u, names[1]: sign * v}
+        with np.errstate(all="ignore"):
+            estimates.append(extrapolation.second(lines.along(steps)[result]))
+    (plus, off_plus), (minus, off_minus) = estimates
+    found = (plus - minus) / 4
+    return Word(found, np.zeros_like(found), probe, LAST, (off_plus + off_minus) / 4)
+
+
+_LEAVES: Mapping[str, Callable[[_Lines, int, bool], Word]] = {
+    "vjp": _of_vjp,
+    "jvp": _of_jvp,
+    "jacobian": _of_jacobian,
+    "hessian": _of_hessian,
+}

@@ -1,0 +1,108 @@
+"""Derivatives along a line by differences of values, with no rule of differentiation, and how far off they may be.
+
+A function is evaluated on a line, at steps to both sides whose sizes fall by a constant factor. Difference quotients of
+those are extrapolated to a step of nothing (Richardson), which also tells how far off that may be (Ridders, 1982): by
+how much the last extrapolations differ. What the rounding of the function's own values leaves is added to that.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+_FACTOR = 4.0
+_LARGEST = 0.25
+_COUNT = 12
+
+STEPS: np.ndarray = _LARGEST * _FACTOR ** -np.arange(_COUNT)
+"""The sizes of steps, the largest first."""
+
+POINTS: np.ndarray = np.concatenate([[0.0], STEPS, -STEPS])
+"""Where on the line the function is to be evaluated, in units of the direction."""
+
+_STRAIGHT = 5
+"""At how many of the smallest steps a function is a straight line."""
+
+_COLUMNS = 5
+"""How often differences are extrapolated, at most; each time takes one more term off the error."""
+
+
+_LEAST = 1e-30
+
+
+def directions(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Random directions, one for each array of a batch, along which steps are small beside the entries, and exact."""
+    size = np.abs(values)
+    # What is next to nothing is taken for zero: its square is nothing.
+    random = rng.standard_normal(values.shape) * np.where((size > _LEAST) & (size < 1), size, 1.0)
+    # A number and its smallest step are to have a sum of 53 bits.
+    grain = np.ldexp(np.finfo(float).eps / STEPS[-1], np.frexp(size)[1])
+    return np.where(size > _LEAST, np.rint(random / np.where(size > _LEAST, grain, 1)) * grain, random)
+
+
+Estimate = tuple[np.ndarray, np.ndarray]
+"""Values, and for each of them how far off it may be; infinite where nothing can be told."""
+
+
+def first(values: np.ndarray) -> Estimate:
+    """The first derivative along a line, of values at all `POINTS` along the first axis."""
+    _, after, before = _parts(values)
+    return _extrapolated((after - before) / (2 * _along(values)), _noise(values, 1), range(2, 2 * _COLUMNS, 2))
+
+
+def second(values: np.ndarray) -> Estimate:
+    """The second derivative along a line."""
+    here, after, before = _parts(values)
+    quotients = ((after - here) - (here - before)) / _along(values) ** 2
+    return _extrapolated(quotients, 2 * _noise(values, 2), range(2, 2 * _COLUMNS, 2))
+
+
+def one_sided(values: np.ndarray) -> tuple[Estimate, Estimate]:
+    """The derivatives to the left and to the right of where the line starts."""
+    here, after, before = _parts(values)
+    h, noise = _along(values), 2 * _noise(values, 1)
+    powers = range(1, _COLUMNS)
+    return _extrapolated((here - before) / h, noise, powers), _extrapolated((after - here) / h, noise, powers)
+
+
+def _parts(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return values[0], values[1 : 1 + _COUNT], values[1 + _COUNT :]
+
+
+def _along(values: np.ndarray) -> np.ndarray:
+    return STEPS.reshape(-1, *[1] * (values.ndim - 1))
+
+
+def _noise(values: np.ndarray, order: int) -> np.ndarray:
+    """What the rounding of the values makes of a quotient, at each step.
+
+    At the smallest steps the function is a straight line, and what is left beside that is rounding. A kink has no part
+    in it, since what grows with the step to one side only is even.
+    """
+    _, after, before = _parts(values)
+    odd = (after - before)[-_STRAIGHT:]
+    left = np.abs(odd[1:] - odd[:-1] / _FACTOR).max(axis=0)
+    size = np.maximum(np.abs(after), np.abs(before))
+    return (np.finfo(float).eps * size + np.finfo(float).tiny + 2 * left) / _along(values) ** order
+
+
+def _extrapolated(quotients: np.ndarray, noise: np.ndarray, powers: Sequence[int]) -> Estimate:
+    """The limit of quotients whose errors consist of those powers of the step."""
+    best, off = quotients[-1], np.full(quotients.shape[1:], np.inf)
+    at_nearest = noise[-2:]
+    column = quotients
+    for power in powers:
+        finer = column[1:] + (column[1:] - column[:-1]) / (_FACTOR**power - 1)
+        noise = noise[1:]
+        change = np.maximum(np.abs(finer - column[1:]), np.abs(finer - column[:-1])) + noise
+        # Two neighbours agree by chance now and then; three hardly ever.
+        change[1:] = np.maximum(change[1:], np.abs(finer[1:] - finer[:-1]))
+        change = np.where(np.isfinite(change), change, np.inf)
+        which = change.argmin(axis=0)[None]
+        least = np.take_along_axis(change, which, 0)[0]
+        better = least < off
+        best = np.where(better, np.take_along_axis(finer, which, 0)[0], best)
+        off = np.where(better, least, off)
+        column = finer
+    # What agrees with itself at large steps is no derivative if the function is another one at the smallest.
+    nearest = np.abs(best - quotients[-2:]) - 4 * at_nearest
+    return best, np.where(np.isnan(nearest).any(axis=0), np.inf, np.maximum(off, nearest.max(axis=0)))

@@ -1,0 +1,81 @@
+"""What the rounding of every operation makes of a derivative: measured, and only where something looks wrong.
+
+The unit of rounding follows from how far a result moves when its inputs do. That knows nothing of terms that cancel on
+the way. Before a result is rejected, the derivative's own program is evaluated in float64 a few times, with every
+number on its way moved at random by the rounding of the dtype under test; how far that moves the result is nobody's
+mistake.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from identities.claim import Claim
+from identities.oracle.draw.shapes import Shape
+from identities.oracle.draw.values import Batch, real_parts, wide
+from identities.oracle.reference.dense import arranged, both_modes, of_part, steps_of
+from identities.oracle.reference.products import in_full, operands, product, random_vectors
+from identities.oracle.reference.witnesses import is_dense
+from identities.oracle.run.rounded import recorded
+
+_COPIES = 8
+
+Arrays = list[np.ndarray]
+
+
+def rounding(claim: Claim, shape: Shape, batch: Batch, dtype: str, seed: int) -> list[np.ndarray]:
+    """For each array of a result and each instance, how far rounding moves its entries, at most, in root mean square.
+
+    Infinite where a number on the way is beyond the range of the dtype.
+    """
+    found = [np.zeros(len(next(iter(batch.values())))) for _ in claim.leaves]
+    for exact, copies in _evaluated(claim, shape, batch, dtype, seed):
+        for i, here in enumerate(exact):
+            there = np.stack([copy[i] for copy in copies])
+            with np.errstate(all="ignore"):
+                off = np.abs(there.astype(float) - here)
+                off = np.where(np.isfinite(here), np.where(np.isnan(off), np.inf, off), 0.0)
+                movement = np.sqrt(np.mean(np.square(off), axis=0))
+            found[i] = np.maximum(found[i], movement.reshape(len(here), -1).max(axis=1, initial=0))
+    return found
+
+
+def moved(claim: Claim, shape: Shape, batch: Batch, dtype: str, seed: int) -> tuple[Arrays, list[Arrays]]:
+    """The right results, an array for each leaf, and copies of them with every operation rounded."""
+    return next(_evaluated(claim, shape, batch, dtype, seed))
+
+
+def _evaluated(
+    claim: Claim, shape: Shape, batch: Batch, dtype: str, seed: int
+) -> Iterator[tuple[Arrays, list[Arrays]]]:
+    """The same of every program that a result comes about by."""
+    rng = np.random.default_rng(seed)
+    for arguments, program, arrange in _programs(claim, shape, wide(batch), seed):
+        recording = recorded(program, arguments)
+        exact = arrange(recording.exactly(arguments))
+        copies = [arrange(copy) for copy in recording.moved(arguments, dtype, _COPIES, rng)]
+        for witness, leaves in exact.items():
+            yield _parts(leaves), [_parts(copy[witness]) for copy in copies]
+
+
+def _parts(leaves: Arrays) -> Arrays:
+    return [real_parts(np.asarray(leaf)).astype(float) for leaf in leaves]
+
+
+Arrange = Callable[[Any], dict[str, Arrays]]
+
+
+def _programs(claim: Claim, shape: Shape, batch: Batch, seed: int) -> list[tuple[Any, Callable[..., Any], Arrange]]:
+    """The programs by which a claim's result comes about: what they take, themselves, and what their results mean."""
+    primals = [batch[a.name] for a in claim.primals]
+    flat = claim.flat(shape.static(claim))
+    if not claim.kind.order:
+        return [(primals, flat, lambda found: {"function": of_part(claim, found)})]
+    if claim.kind.name in ("jacobian", "hessian") and is_dense(claim, shape, batch):
+        return [(primals, both_modes(flat, steps_of(claim)), lambda found: arranged(claim, shape, batch, found))]
+    given = operands(claim, batch, random_vectors(claim, shape, batch, seed))
+    return [
+        (given, product(claim, shape, witness), lambda found, witness=witness: {witness: of_part(claim, found)})
+        for witness in in_full(claim)
+    ]

@@ -1,0 +1,149 @@
+"""Programs evaluated with the result of every operation moved at random by its rounding (Monte Carlo arithmetic).
+
+What comes out moves by what the rounding of a dtype makes of it: where terms cancel, where a function saturates, near a
+pole. See Parker, Monte Carlo Arithmetic, 1997.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from identities.oracle.run.primitives import CLOSE, EXACT, SUMS
+from identities.oracle.run.programs import full_precision
+from identities.oracle.run.tape import Step, Tape, run_step, tape_of
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A program over a batch, whatever its operations are, that can be evaluated with rounding."""
+
+    tape: Tape
+    results: Any  # the form of the tree that it returns
+
+    def exactly(self, arguments: Any) -> Any:
+        """The results in float64."""
+        with full_precision(), np.errstate(all="ignore"):
+            return self._tree(self.tape(*jax.tree.leaves(arguments)))
+
+    def moved(self, arguments: Any, dtype: str, copies: int, rng: np.random.Generator) -> list[Any]:
+        """The results of some copies, with every number on the way as far off as the dtype may leave it.
+
+        An operation takes each of its operands from another copy, as if that had been computed for it alone: terms that
+        cancel because they are rounded alike do not have to, in somebody else's program. Infinite beyond the range of
+        the dtype.
+        """
+        rounding = _Rounding(dtype, rng)
+        given = jax.tree.leaves(arguments)
+        with full_precision(), np.errstate(all="ignore"):
+            values: dict[int, list[Any]] = {
+                number: [rounding.argument(value) for _ in range(copies)]
+                for number, value in zip(self.tape.arguments, given, strict=True)
+            }
+            for number, value in self.tape.constants.items():
+                values[number] = [rounding.constant(value) for _ in range(copies)]
+            for step in self.tape.steps:
+                operands = list(zip(*(_exchanged(values[n], rng, rounding) for n in step.takes), strict=True))
+                made = [self.tape.executed(step, given, rounding.execute) for given in operands or [()] * copies]
+                for number, of_copies in zip(step.makes, zip(*made, strict=True), strict=True):
+                    values[number] = list(of_copies)
+                for number in step.done:
+                    del values[number]
+        return [self._tree([values[number][copy] for number in self.tape.results]) for copy in range(copies)]
+
+    def _tree(self, found: Sequence[Any]) -> Any:
+        return jax.tree.unflatten(self.results, found)
+
+
+def recorded(function: Callable[..., Any], arguments: Sequence[Any]) -> Recording:
+    """The program of a function over a batch, for arrays like those given."""
+    with full_precision():
+        traced, shapes = jax.make_jaxpr(jax.vmap(function), return_shape=True)(*arguments)
+    return Recording(tape_of(traced, complete=True), jax.tree.structure(shapes))
+
+
+def _exchanged(copies: list[Any], rng: np.random.Generator, rounding: "_Rounding") -> list[Any]:
+    """The copies of an operand in another order, as far as they are alike."""
+    first = copies[0]
+    if not _is_inexact(first) or all(copy is first for copy in copies):
+        return copies
+    alike = rounding.alike(copies)
+    order = rng.permutation(len(copies))
+    return [np.where(alike, copies[other], copy) for other, copy in zip(order, copies, strict=True)]
+
+
+class _Rounding:
+    """What a dtype does to numbers, at random."""
+
+    def __init__(self, dtype: str, rng: np.random.Generator):
+        info = jnp.finfo(dtype)
+        self._dtype, self._rng = jnp.dtype(dtype), rng
+        self._unit, self._largest = float(info.eps) / 2, float(info.max)
+        # Numbers below the normal ones are flushed to zero or kept, as the machine pleases; float16 cannot do without.
+        self._smallest = float(info.smallest_subnormal if dtype == "float16" else info.tiny)
+        # Half types are computed with in float32, and stored where something has been summed up.
+        self._narrow = self._unit if self._unit < _SINGLE else _SINGLE
+
+    def execute(self, step: Step, operands: Sequence[Any]) -> Sequence[Any]:
+        if step.name in SUMS:
+            operands = [self._off(o, self._narrow) for o in operands]
+        if step.name == "integer_pow" and step.parameters["y"] < 0:  # by way of the power, which may be out of range
+            power = replace(step, parameters={"y": -step.parameters["y"]})
+            return [self._rounded(1 / values, self._narrow) for values in self.execute(power, operands)]
+        made = run_step(step, operands)
+        if step.name in EXACT:
+            return made
+        unit = self._unit if step.name in SUMS else self._narrow
+        return [self._rounded(values, unit if step.name in CLOSE else _ROUGH * unit) for values in made]
+
+    def alike(self, copies: Sequence[Any]) -> Any:
+        """Which entries of copies differ by rounding, rather than by another branch, order or sign.
+
+        By half of the digits: terms that cancel may have lost as many.
+        """
+        first = copies[0]
+        apart = np.max([np.abs(copy - first) for copy in copies[1:]], axis=0)
+        return apart <= np.sqrt(self._unit) * np.abs(first)
+
+    def argument(self, values: Any) -> Any:
+        """An argument, which is as it is given; but a subnormal number may be taken for zero."""
+        if not _is_inexact(values):
+            return values
+        small = (values != 0) & (np.abs(values) < self._smallest)
+        if not np.any(small):
+            return values
+        return np.where(small, self._smallest * self._rng.uniform(-1, 1, np.shape(values)), values)
+
+    def constant(self, value: Any) -> Any:
+        """A constant of the program, which is the same for all instances, as the dtype has it."""
+        if not _is_inexact(value):
+            return value
+        parts = np.stack([np.real(value), np.imag(value)])
+        if np.array_equal(parts.astype(self._dtype), parts, equal_nan=True):
+            return value
+        return self._off(value, self._unit)
+
+    def _off(self, values: Any, unit: float) -> Any:
+        if not _is_inexact(values):
+            return values
+        return values * (1 + unit * self._rng.uniform(-1, 1, np.shape(values)))
+
+    def _rounded(self, values: Any, unit: float) -> Any:
+        if not _is_inexact(values):
+            return values
+        flushed = np.where(values == 0, 0, self._smallest * self._rng.uniform(-1, 1, np.shape(values)))
+        found = self._off(values, unit) + flushed
+        return np.where(np.abs(found) > self._largest, np.copysign(np.inf, np.real(found)), found)
+
+
+_SINGLE = float(jnp.finfo("float32").eps) / 2
+
+_ROUGH = 4
+"""Units of rounding by which a library's exponential, tanh or factorisation may be off."""
+
+
+def _is_inexact(values: Any) -> bool:
+    return np.asarray(values).dtype.kind in "fc"
