@@ -17,6 +17,9 @@ from identities.oracle.reference.programs import growth
 from identities.oracle.reference.unit import TOLERANCE, exact_errors, rounding_errors
 from identities.oracle.reference.words import Reference, Word
 
+_MANY = 24
+"""Results that would all have the last three bits zero by chance once in 10^21."""
+
 
 @dataclass(frozen=True, eq=False)
 class Leaf:
@@ -96,12 +99,20 @@ class Leaf:
     @functools.cached_property
     def narrower(self) -> str | None:
         """The dtype of a result that holds fewer digits than the arguments do, if there is one."""
-        if isinstance(self.outcomes, np.ndarray):
-            return None
-        for outcome in self.outcomes:
-            if isinstance(outcome, np.ndarray) and _digits(outcome.dtype) < _digits(jnp.dtype(self.dtype)):
-                return outcome.dtype.name
-        return None
+        if not isinstance(self.outcomes, np.ndarray):
+            for outcome in self.outcomes:
+                if isinstance(outcome, np.ndarray) and _digits(outcome.dtype) < _digits(jnp.dtype(self.dtype)):
+                    return outcome.dtype.name
+        return "bfloat16" if self.dtype == "float16" and self._has_digits_of("bfloat16") else None
+
+    def _has_digits_of(self, dtype: str) -> bool:
+        """Whether all results are numbers of a narrower dtype, where many of the right ones are not."""
+        if not self.in_full or self.got.shape != self.expected.shape:
+            return False
+        right = self.expected.astype(self.dtype).astype(float)[self.judged]
+        telling = np.isfinite(right) & (right != right.astype(dtype).astype(float))
+        got = self.got[self.judged][telling]
+        return len(got) >= _MANY and bool((got == got.astype(dtype).astype(float)).all())
 
     @functools.cached_property
     def entry_errors(self) -> dict[str, np.ndarray]:

@@ -86,12 +86,9 @@ def _explained(leaves: Sequence[Leaf], deterministic: bool, layout: str) -> Diag
     if any(sample.got.shape != sample.truth.values.shape for sample in case.samples):
         return _of_shape(case)
     if narrower := next((leaf.narrower for leaf in leaves if leaf.narrower), None):
-        if all(leaf.within.all() for leaf in leaves):
-            return Diagnosis("precision", f"returns {narrower} where the arguments are {case.dtype}")
-        diagnosis = _of_values(case)
-        if diagnosis.kind in ("precision", "unexplained"):
-            return Diagnosis("precision", f"returns {narrower} where the arguments are {case.dtype}")
-        return diagnosis
+        diagnosis = Diagnosis("precision", f"returns {narrower} where the arguments are {case.dtype}")
+        besides = diagnosis if all(leaf.within.all() for leaf in leaves) else _of_values(case)
+        return diagnosis if besides.kind in ("precision", "unexplained") else besides
     return _of_values(case)
 
 

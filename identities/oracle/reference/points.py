@@ -8,14 +8,17 @@ import numpy as np
 
 from identities.claim import Claim
 from identities.oracle.draw.shapes import Shape
-from identities.oracle.draw.values import Batch, real_parts
+from identities.oracle.draw.values import Batch, real_parts, wide
 from identities.oracle.reference.differences import DIFFERENCES, differences
 from identities.oracle.reference.function import function_values
 from identities.oracle.reference.witnesses import smooth
 from identities.oracle.reference.words import Reference, Word
+from identities.oracle.run.rounded import recorded
 
 _LOOKED_AT, _DOUBTFUL = 16, 128
 """Of how many instances differences are asked: of those that everybody agrees on, and of those that are in doubt."""
+
+_NO_DERIVATIVE = "no derivative, or none that can be told"
 
 _WEAK = 1e-4
 """A derivative by differences that may be off by that much decides nothing by itself."""
@@ -61,6 +64,7 @@ def examined(
     words = differences(claim, shape, batch, _looked_at(agreed), seed)
     told = np.all([_is_telling(word, right.of(leaf)) for leaf, word in enumerate(words)], axis=0)
     judged = agreed | told | _steep(claim, shape, batch, right)
+    judged &= ~_overflowing(claim, shape, batch, judged & ~agreed)
     points = Points(judged, ~agreed, _reasons(claim, shape, batch, ~judged))
     _still(right, ~agreed)
     return Reference({**right.words, DIFFERENCES: words}), points
@@ -112,6 +116,19 @@ def _steep(claim: Claim, shape: Shape, batch: Batch, right: Reference) -> np.nda
     return found & _finite(claim, shape, batch) if found.any() else found
 
 
+def _overflowing(claim: Claim, shape: Shape, batch: Batch, which: np.ndarray) -> np.ndarray:
+    """At which of those instances the function itself goes by way of infinity, as exp(x)/(1 + exp(x)) does at 800."""
+    found = np.zeros(len(which), bool)
+    if not which.any():
+        return found
+    given = wide(batch)
+    primals = [given[a.name] for a in claim.primals]
+    recording = recorded(claim.flat(shape.static(claim)), [values[:1] for values in primals])
+    for i in np.flatnonzero(which):
+        found[i] = recording.overflows([values[i : i + 1] for values in primals])
+    return found
+
+
 def _finite(claim: Claim, shape: Shape, batch: Batch) -> np.ndarray:
     finite = np.ones(len(next(iter(batch.values()), np.zeros(1))), bool)
     for values in function_values(claim, shape, batch):
@@ -123,7 +140,7 @@ def _reasons(claim: Claim, shape: Shape, batch: Batch, left_out: np.ndarray) -> 
     if not left_out.any():
         return {}
     finite = _finite(claim, shape, batch)
-    said = ["no derivative" if finite[i] else "the function is not finite" for i in np.flatnonzero(left_out)]
+    said = [_NO_DERIVATIVE if finite[i] else "the function is not finite" for i in np.flatnonzero(left_out)]
     return dict(Counter(said))
 
 

@@ -52,10 +52,36 @@ class Recording:
                     values[number] = list(of_copies)
                 for number in step.done:
                     del values[number]
-        return [self._tree([values[number][copy] for number in self.tape.results]) for copy in range(copies)]
+            flushed = self._flushed(given, dtype, rng)
+        return [flushed, *(self._tree([values[n][copy] for n in self.tape.results]) for copy in range(copies))]
+
+    def _flushed(self, given: Sequence[Any], dtype: str, rng: np.random.Generator) -> Any:
+        """The results without rounding, and with all subnormal numbers taken for zero: 1e-5 in float16, say."""
+        rounding = _Rounding(dtype, rng)
+        tape = replace(self.tape, constants={n: rounding.flushed(value) for n, value in self.tape.constants.items()})
+        return self._tree(tape(*map(rounding.flushed, given)))
+
+    def overflows(self, arguments: Any) -> bool:
+        """Whether any number on the way is infinite, although all arguments are finite."""
+        found = False
+
+        def execute(step: Step, operands: Sequence[Any]) -> Sequence[Any]:
+            nonlocal found
+            made = run_step(step, operands)
+            finite = all(np.isfinite(o).all() for o in operands if _is_inexact(o))
+            # Dividing by zero gives infinity, and is no overflow.
+            found |= finite and step.name not in _POLES and any(np.isinf(m).any() for m in made if _is_inexact(m))
+            return made
+
+        with full_precision(), np.errstate(all="ignore"):
+            self.tape.run(jax.tree.leaves(arguments), execute)
+        return found
 
     def _tree(self, found: Sequence[Any]) -> Any:
         return jax.tree.unflatten(self.results, found)
+
+
+_POLES = ("div", "integer_pow", "pow", "log", "rsqrt", "atanh", "reduce_max", "reduce_min", "lgamma", "digamma")
 
 
 def recorded(function: Callable[..., Any], arguments: Sequence[Any]) -> Recording:
@@ -81,22 +107,25 @@ class _Rounding:
     def __init__(self, dtype: str, rng: np.random.Generator):
         info = jnp.finfo(dtype)
         self._dtype, self._rng = jnp.dtype(dtype), rng
+        self._tiny = float(info.tiny)
         self._unit, self._largest = float(info.eps) / 2, float(info.max)
         # Numbers below the normal ones are flushed to zero or kept, as the machine pleases; float16 cannot do without.
         self._smallest = float(info.smallest_subnormal if dtype == "float16" else info.tiny)
-        # Half types are computed with in float32, and stored where something has been summed up.
-        self._narrow = self._unit if self._unit < _SINGLE else _SINGLE
+        # Sums of half types are kept in float32. bfloat16 is a format to store numbers in, and arithmetic with it is that
+        # of float32; float16 has its own.
+        self._in_sums = min(self._unit, _SINGLE)
+        self._on_the_way = self._in_sums if dtype == "bfloat16" else self._unit
 
     def execute(self, step: Step, operands: Sequence[Any]) -> Sequence[Any]:
         if step.name in SUMS:
-            operands = [self._off(o, self._narrow) for o in operands]
+            operands = [self._off(o, self._in_sums) for o in operands]
         if step.name == "integer_pow" and step.parameters["y"] < 0:  # by way of the power, which may be out of range
             power = replace(step, parameters={"y": -step.parameters["y"]})
-            return [self._rounded(1 / values, self._narrow) for values in self.execute(power, operands)]
+            return [self._rounded(1 / values, self._on_the_way) for values in self.execute(power, operands)]
         made = run_step(step, operands)
         if step.name in EXACT:
             return made
-        unit = self._unit if step.name in SUMS else self._narrow
+        unit = self._unit if step.name in SUMS else self._on_the_way
         return [self._rounded(values, unit if step.name in CLOSE else _ROUGH * unit) for values in made]
 
     def alike(self, copies: Sequence[Any]) -> Any:
@@ -125,6 +154,10 @@ class _Rounding:
         if np.array_equal(parts.astype(self._dtype), parts, equal_nan=True):
             return value
         return self._off(value, self._unit)
+
+    def flushed(self, values: Any) -> Any:
+        """Without subnormal numbers."""
+        return np.where(np.abs(values) < self._tiny, 0.0, values) if _is_inexact(values) else values
 
     def _off(self, values: Any, unit: float) -> Any:
         if not _is_inexact(values):

@@ -12,7 +12,7 @@ import numpy as np
 from identities.oracle.diagnosis import Diagnosis
 from identities.oracle.draw.values import REGIMES
 from identities.oracle.reference.rounding import moved
-from identities.oracle.reference.unit import units_of
+from identities.oracle.reference.unit import rounding_unit, units_of
 from identities.oracle.trial import Leaf, Trial
 
 STANDARD_ERRORS = 8
@@ -60,15 +60,16 @@ def _bias(trials: Sequence[Trial], number: int, seed: int) -> Bias | None:
     leaves = [trial.leaves[number] for trial in trials]
     slopes = [_slope(leaf, leaf.got) for leaf in leaves]
     total = _together(slopes)
-    if total.in_errors <= STANDARD_ERRORS:
+    # What is less than a unit of rounding is nothing that a number of this dtype can show.
+    if total.in_errors <= STANDARD_ERRORS or abs(total.off) <= rounding_unit(leaves[0].dtype):
         return None
     # What the rounding of constants does is the same for all instances, and nobody's mistake: it is measured.
-    spreads = [_spread(trial, leaf, number, seed) for trial, leaf in zip(trials, leaves, strict=True)]
-    slopes = [Slope(s.off, float(np.hypot(s.error, spread))) for s, spread in zip(slopes, spreads, strict=True)]
-    systematic = max(spreads, default=0.0)
+    copies = [_copies(trial, leaf, number, seed) for trial, leaf in zip(trials, leaves, strict=True)]
+    by_copy = [[Slope(of, s.error) for of, s in zip(ofs, slopes, strict=True)] for ofs in zip(*copies, strict=True)]
+    systematic = float(np.sqrt(np.mean([_together(of_copy).off ** 2 for of_copy in by_copy])))
     if abs(total.off) <= STANDARD_ERRORS * np.hypot(total.error, systematic):
         return None
-    alike = all(abs(s.off - total.off) <= _ALIKE * s.error for s in slopes if s.error)
+    alike = all(abs(s.off - total.off) <= _ALIKE * np.hypot(s.error, systematic) for s in slopes if s.error)
     count = sum(int(_counted(leaf).sum()) for leaf in leaves)
     by = f"{total.in_errors:.0f} standard errors over {count} instances, where no single one tells"
     factor = f"{1 + total.off:.9g}"
@@ -92,8 +93,8 @@ def _counted(leaf: Leaf) -> np.ndarray:
 def _slope(leaf: Leaf, got: np.ndarray) -> Slope:
     """The slope of one array of results.
 
-    Its error is what units imply if all entries are off by themselves, or what instances show, whose entries may be off
-    together: whichever is more.
+    Instances are weighted by their units. The error is what they show themselves, whose entries may be off together;
+    and no less than rounding the results alone leaves.
     """
     which = _counted(leaf)
     if not leaf.in_full or not which.any() or got.shape != leaf.expected.shape:
@@ -111,7 +112,9 @@ def _slope(leaf: Leaf, got: np.ndarray) -> Slope:
         return Slope(0.0, 0.0)
     slope = float((scaled * moved_by).sum()) / total
     by_instance = (scaled * (moved_by - slope * scaled)).sum(axis=1)
-    return Slope(slope, max(total**-0.5, float(np.sqrt(np.square(by_instance).sum())) / total))
+    rounded = rounding_unit(leaf.dtype) * np.square(scaled)
+    least = float(np.sqrt(np.square(rounded).sum()))
+    return Slope(slope, max(least, float(np.sqrt(np.square(by_instance).sum()))) / total)
 
 
 def _together(slopes: Sequence[Slope]) -> Slope:
@@ -123,8 +126,7 @@ def _together(slopes: Sequence[Slope]) -> Slope:
     return Slope(float(weights @ [s.off for s in known] / weights.sum()), float(weights.sum() ** -0.5))
 
 
-def _spread(trial: Trial, leaf: Leaf, number: int, seed: int) -> float:
-    """How much the slope varies, with every constant and operation rounded at random."""
+def _copies(trial: Trial, leaf: Leaf, number: int, seed: int) -> list[float]:
+    """How far off the slope is with every constant and operation rounded at random, a few times."""
     exact, copies = moved(trial.claim, trial.shape, trial.batch, trial.dtype, seed)
-    slopes = [_slope(leaf, np.asarray(leaf.expected + (copy[number] - exact[number]))).off for copy in copies]
-    return float(np.sqrt(np.mean(np.square(slopes))))
+    return [_slope(leaf, np.asarray(leaf.expected + (copy[number] - exact[number]))).off for copy in copies]
