@@ -22,6 +22,8 @@ from identities.latex import plain
 from identities.oracle.candidates.grading import Exam, Grade, InternalError, Task, check_dtypes, grade, listed
 from identities.oracle.candidates.local import Local
 from identities.oracle.candidates.sandbox import Limits
+from identities.oracle.reference.dense import WITNESSES
+from identities.oracle.reference.differences import DIFFERENCES
 from identities.oracle.reference.unit import TOLERANCE
 from identities.oracle.run.processes import prepare
 from identities.oracle.run.programs import describe_device, find_device
@@ -273,7 +275,7 @@ def _table(found: Sequence[Identity], verdicts: dict[str, Verification], dtypes:
     left, right, centre = (
         ("source", "identity", "statement"),
         ("shapes", "instances", *dtypes),
-        ("jacfwd", "jacrev", "verdict"),
+        (*WITNESSES, DIFFERENCES, "verdict"),
     )
     titles = [*left, *right, *centre]
     shown = [i for i, title in enumerate(titles) if wide or title in ("identity", *dtypes, "verdict")]

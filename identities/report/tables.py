@@ -7,6 +7,7 @@ from identities.dimensions import describe
 from identities.latex import plain
 from identities.oracle.candidates.grading import Grade
 from identities.oracle.reference.dense import WITNESSES
+from identities.oracle.reference.differences import DIFFERENCES
 from identities.oracle.verdict.verification import CandidateMismatch, Verification
 from identities.signature import Argument, Option
 
@@ -21,6 +22,8 @@ def cells(identity: Identity, verification: Verification, dtypes: Sequence[str])
     def agrees(witness: str) -> str:
         return "yes" if verification.agrees(witness) else "NO"
 
+    witnesses = (*WITNESSES, DIFFERENCES)
+
     return [
         ", ".join(map(str, identity.sources)),
         identity.name,
@@ -28,7 +31,7 @@ def cells(identity: Identity, verification: Verification, dtypes: Sequence[str])
         str(verification.shapes),
         f"{verification.instances:,}",
         *map(worst, dtypes),
-        *map(agrees, WITNESSES),
+        *map(agrees, witnesses),
         "passed" if verification.passed else "FAILED",
     ]
 

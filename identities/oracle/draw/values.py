@@ -189,7 +189,8 @@ def complex_parts(parts: np.ndarray, like: np.ndarray) -> np.ndarray:
     return parts[..., 0] + 1j * parts[..., 1] if like.dtype.kind == "c" else parts
 
 
-def of_simple_values(values: Sequence[np.ndarray]) -> tuple[int, float]:
+def of_simple_values(values: Sequence[np.ndarray]) -> tuple[int, int, float]:
     """A key to sort instances by, whole numbers before fractions and small ones before large ones."""
     entries = np.concatenate([real_parts(np.asarray(v)).astype(float).ravel() for v in values] or [np.zeros(0)])
-    return int((entries != np.round(entries)).sum()), float(np.abs(entries).sum())
+    fractions, negative_zeros = (entries != np.round(entries)).sum(), ((entries == 0) & np.signbit(entries)).sum()
+    return int(fractions), int(negative_zeros), float(np.abs(entries).sum())

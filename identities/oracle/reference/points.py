@@ -8,12 +8,12 @@ import numpy as np
 
 from identities.claim import Claim
 from identities.oracle.draw.shapes import Shape
-from identities.oracle.draw.values import Batch, real_parts, wide
+from identities.oracle.draw.values import Batch, real_parts
 from identities.oracle.reference.differences import DIFFERENCES, differences
 from identities.oracle.reference.function import function_values
+from identities.oracle.reference.rounding import beyond_range
 from identities.oracle.reference.witnesses import smooth
 from identities.oracle.reference.words import Reference, Word
-from identities.oracle.run.rounded import recorded
 
 _LOOKED_AT, _DOUBTFUL = 16, 128
 """Of how many instances differences are asked: of those that everybody agrees on, and of those that are in doubt."""
@@ -64,7 +64,8 @@ def examined(
     words = differences(claim, shape, batch, _looked_at(agreed), seed)
     told = np.all([_is_telling(word, right.of(leaf)) for leaf, word in enumerate(words)], axis=0)
     judged = agreed | told | _steep(claim, shape, batch, right)
-    judged &= ~_overflowing(claim, shape, batch, judged & ~agreed)
+    doubtful = np.flatnonzero(judged & ~agreed)
+    judged[doubtful[beyond_range(claim, shape, batch, doubtful, seed)]] = False
     points = Points(judged, ~agreed, _reasons(claim, shape, batch, ~judged))
     _still(right, ~agreed)
     return Reference({**right.words, DIFFERENCES: words}), points
@@ -114,19 +115,6 @@ def _steep(claim: Claim, shape: Shape, batch: Batch, right: Reference) -> np.nda
     infinite = [np.isinf(w.values).reshape(len(found), -1).any(axis=1) for ws in right.words.values() for w in ws]
     found &= np.any(infinite, axis=0)
     return found & _finite(claim, shape, batch) if found.any() else found
-
-
-def _overflowing(claim: Claim, shape: Shape, batch: Batch, which: np.ndarray) -> np.ndarray:
-    """At which of those instances the function itself goes by way of infinity, as exp(x)/(1 + exp(x)) does at 800."""
-    found = np.zeros(len(which), bool)
-    if not which.any():
-        return found
-    given = wide(batch)
-    primals = [given[a.name] for a in claim.primals]
-    recording = recorded(claim.flat(shape.static(claim)), [values[:1] for values in primals])
-    for i in np.flatnonzero(which):
-        found[i] = recording.overflows([values[i : i + 1] for values in primals])
-    return found
 
 
 def _finite(claim: Claim, shape: Shape, batch: Batch) -> np.ndarray:

@@ -46,6 +46,11 @@ def equations(claim: Claim, shape: Shape) -> int:
     return sum(1 for _ in _equations(_traced(claim, shape, gradient=False)))
 
 
+def holds_constants(claim: Claim, shape: Shape) -> bool:
+    """Whether the function holds something constant that is not, by `jax.lax.stop_gradient`."""
+    return any(e.primitive.name == "stop_gradient" for e in _equations(_traced(claim, shape, gradient=False)))
+
+
 def _traced(claim: Claim, shape: Shape, gradient: bool) -> Jaxpr:
     dtypes = {"floating": np.float64, "integer": np.int64, "boolean": np.bool_, "complex": complex_of("", "float64")}
     structures = [jax.ShapeDtypeStruct(shape.of(a), dtypes[a.values]) for a in claim.primals]

@@ -41,6 +41,20 @@ def rounding(claim: Claim, shape: Shape, batch: Batch, dtype: str, seed: int) ->
     return found
 
 
+def beyond_range(claim: Claim, shape: Shape, batch: Batch, which: np.ndarray, seed: int) -> np.ndarray:
+    """Of those instances, which lead beyond the range of float64 on the way, as exp(x)/(1 + exp(x)) does at 800."""
+    found = np.zeros(len(which), bool)
+    if not which.size:
+        return found
+    one_by_one = [{name: values[i : i + 1] for name, values in wide(batch).items()} for i in which]
+    programs = [_programs(claim, shape, instance, seed) for instance in one_by_one]
+    recordings = [recorded(program, arguments) for arguments, program, _ in programs[0]]
+    for number, of_instance in enumerate(programs):
+        pairs = zip(recordings, of_instance, strict=True)
+        found[number] = any(recording.leaves_range(arguments) for recording, (arguments, _, _) in pairs)
+    return found
+
+
 def moved(claim: Claim, shape: Shape, batch: Batch, dtype: str, seed: int) -> tuple[Arrays, list[Arrays]]:
     """The right results, an array for each leaf, and copies of them with every operation rounded."""
     return next(_evaluated(claim, shape, batch, dtype, seed))

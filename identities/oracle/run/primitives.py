@@ -400,6 +400,9 @@ SUMS = frozenset(("reduce_sum", "cumsum", "dot_general", "scatter-add", "conv_ge
 CLOSE = SUMS | {"add", "add_any", "sub", "mul", "div", "sqrt", "square", "integer_pow", "rem", "convert_element_type"}
 """Operations that every machine rounds to the nearest number, or nearly so."""
 
+GROWING = frozenset(("exp", "exp2", "expm1", "sinh", "cosh", "mul", "div", "square", "integer_pow", "pow"))
+"""Operations that may lead beyond the range of numbers."""
+
 _NOT_WITH: dict[str, Callable[[Any], bool]] = {
     "qr": lambda parameters: parameters.get("pivoting", False),
     "eigh": lambda parameters: parameters.get("subset_by_index") is not None,

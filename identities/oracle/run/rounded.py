@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from identities.oracle.run.primitives import CLOSE, EXACT, SUMS
+from identities.oracle.run.primitives import CLOSE, EXACT, GROWING, SUMS
 from identities.oracle.run.programs import full_precision
 from identities.oracle.run.tape import Step, Tape, run_step, tape_of
 
@@ -59,29 +59,28 @@ class Recording:
         """The results without rounding, and with all subnormal numbers taken for zero: 1e-5 in float16, say."""
         rounding = _Rounding(dtype, rng)
         tape = replace(self.tape, constants={n: rounding.flushed(value) for n, value in self.tape.constants.items()})
-        return self._tree(tape(*map(rounding.flushed, given)))
+        return self._tree(tape.run([rounding.flushed(value) for value in given], rounding.execute_flushed))
 
-    def overflows(self, arguments: Any) -> bool:
-        """Whether any number on the way is infinite, although all arguments are finite."""
+    def leaves_range(self, arguments: Any) -> bool:
+        """Whether a number on the way is infinite or nothing for no other reason than its size."""
         found = False
 
         def execute(step: Step, operands: Sequence[Any]) -> Sequence[Any]:
             nonlocal found
             made = run_step(step, operands)
-            finite = all(np.isfinite(o).all() for o in operands if _is_inexact(o))
-            # Dividing by zero gives infinity, and is no overflow.
-            found |= finite and step.name not in _POLES and any(np.isinf(m).any() for m in made if _is_inexact(m))
+            if step.name in GROWING:
+                usual = np.all([np.isfinite(o) & (o != 0) for o in np.broadcast_arrays(*operands)], axis=0)
+                found |= bool((usual & (np.isinf(made[0]) | (np.abs(made[0]) < self._tiny))).any())
             return made
 
         with full_precision(), np.errstate(all="ignore"):
             self.tape.run(jax.tree.leaves(arguments), execute)
         return found
 
+    _tiny = float(np.finfo(float).tiny)
+
     def _tree(self, found: Sequence[Any]) -> Any:
         return jax.tree.unflatten(self.results, found)
-
-
-_POLES = ("div", "integer_pow", "pow", "log", "rsqrt", "atanh", "reduce_max", "reduce_min", "lgamma", "digamma")
 
 
 def recorded(function: Callable[..., Any], arguments: Sequence[Any]) -> Recording:
@@ -111,8 +110,8 @@ class _Rounding:
         self._unit, self._largest = float(info.eps) / 2, float(info.max)
         # Numbers below the normal ones are flushed to zero or kept, as the machine pleases; float16 cannot do without.
         self._smallest = float(info.smallest_subnormal if dtype == "float16" else info.tiny)
-        # Sums of half types are kept in float32. bfloat16 is a format to store numbers in, and arithmetic with it is that
-        # of float32; float16 has its own.
+        # Sums of half types are kept in float32. bfloat16 is a format to store numbers in, and arithmetic with it is in
+        # float32; float16 has its own.
         self._in_sums = min(self._unit, _SINGLE)
         self._on_the_way = self._in_sums if dtype == "bfloat16" else self._unit
 
@@ -155,9 +154,18 @@ class _Rounding:
             return value
         return self._off(value, self._unit)
 
+    def execute_flushed(self, step: Step, operands: Sequence[Any]) -> Sequence[Any]:
+        if step.name == "integer_pow" and step.parameters["y"] < 0:
+            power = replace(step, parameters={"y": -step.parameters["y"]})
+            return [self.flushed(1 / values) for values in self.execute_flushed(power, operands)]
+        return [self.flushed(values) for values in run_step(step, operands)]
+
     def flushed(self, values: Any) -> Any:
-        """Without subnormal numbers."""
-        return np.where(np.abs(values) < self._tiny, 0.0, values) if _is_inexact(values) else values
+        """Within the range of the dtype: what is too large is infinite, and subnormal numbers are nothing."""
+        if not _is_inexact(values):
+            return values
+        found = np.where(np.abs(values) < self._tiny, 0.0, values)
+        return np.where(np.abs(found) > self._largest, np.copysign(np.inf, np.real(found)), found)
 
     def _off(self, values: Any, unit: float) -> Any:
         if not _is_inexact(values):

@@ -93,8 +93,8 @@ def _counted(leaf: Leaf) -> np.ndarray:
 def _slope(leaf: Leaf, got: np.ndarray) -> Slope:
     """The slope of one array of results.
 
-    Instances are weighted by their units. The error is what they show themselves, whose entries may be off together;
-    and no less than rounding the results alone leaves.
+    Its error is what units imply if all entries are off by themselves, or what instances show, whose entries may be off
+    together: whichever is more.
     """
     which = _counted(leaf)
     if not leaf.in_full or not which.any() or got.shape != leaf.expected.shape:
@@ -112,9 +112,7 @@ def _slope(leaf: Leaf, got: np.ndarray) -> Slope:
         return Slope(0.0, 0.0)
     slope = float((scaled * moved_by).sum()) / total
     by_instance = (scaled * (moved_by - slope * scaled)).sum(axis=1)
-    rounded = rounding_unit(leaf.dtype) * np.square(scaled)
-    least = float(np.sqrt(np.square(rounded).sum()))
-    return Slope(slope, max(least, float(np.sqrt(np.square(by_instance).sum()))) / total)
+    return Slope(slope, max(total**-0.5, float(np.sqrt(np.square(by_instance).sum())) / total))
 
 
 def _together(slopes: Sequence[Slope]) -> Slope:

@@ -1,0 +1,252 @@
+"""What is ruled out before a candidate is blamed: witnesses that disagree, kinks, rounding on the way; and bias."""
+
+import pickle
+
+import jax
+import jax.numpy as jnp
+import ml_dtypes
+import numpy as np
+import pytest
+from scipy import special
+
+from identities import CandidateMismatch, Verification, WitnessMismatch, check_jacobian, check_value, check_vjp, domains
+from identities.oracle.reference import extrapolation
+from tests.autodiff import judged_by_itself
+from tests.functions import WRITTEN
+
+few = {"shapes": 3, "instances": 48}
+
+
+def mistake(*given, **options) -> str:
+    with pytest.raises(CandidateMismatch) as caught:
+        check_vjp(*given, **options)
+    return str(caught.value.diagnosis)
+
+
+# Differences, by themselves.
+
+
+@pytest.mark.parametrize(
+    ("function", "first", "second"),
+    [
+        (np.exp, np.exp, np.exp),
+        (np.sin, np.cos, lambda x: -np.sin(x)),
+        (lambda x: 1 / x, lambda x: -1 / x**2, lambda x: 2 / x**3),
+        (lambda x: (1e4 + np.sin(x)) - 1e4, np.cos, lambda x: -np.sin(x)),  # which has lost digits
+        (lambda x: np.maximum(x, 0), lambda x: 1.0 * (x > 0), lambda x: 0 * x),
+    ],
+)
+def test_derivatives_along_a_line_know_how_far_off_they_are(function, first, second):
+    rng = np.random.default_rng(0)
+    x = np.concatenate([scale * rng.standard_normal(500) for scale in (0.1, 1, 3, 100)])
+    v = extrapolation.directions(x, rng)
+    with np.errstate(all="ignore"):
+        values = function(x + extrapolation.POINTS[:, None] * v)
+        for found, right in ((extrapolation.first, first(x) * v), (extrapolation.second, second(x) * v * v)):
+            value, error = found(values)
+            known = np.isfinite(error) & np.isfinite(right)
+            assert known.mean() > 0.85
+            off = np.abs(value - right)[known]
+            assert np.mean(off <= error[known] + 1e-15 * np.abs(right[known])) > 0.99
+            assert np.median(error[known] / (np.abs(right[known]) + 1)) < 1e-6
+
+
+def test_a_kink_has_two_derivatives():
+    values = np.abs(extrapolation.POINTS)[:, None]
+    (left, off_left), (right, off_right) = extrapolation.one_sided(values)
+    assert left == pytest.approx(-1)
+    assert right == pytest.approx(1)
+    assert max(off_left, off_right) < 1e-9
+
+
+# Witnesses that disagree.
+
+
+@jax.custom_jvp
+def cubed(x):
+    return x**3
+
+
+@cubed.defjvp
+def _wrong(primals, tangents):
+    return cubed(*primals), 2 * primals[0] ** 2 * tangents[0]
+
+
+@pytest.mark.parametrize("factor", [2, 3, 5])
+def test_a_wrong_rule_is_nobody_elses_mistake(factor):
+    with pytest.raises(WitnessMismatch) as caught:
+        check_vjp(cubed, lambda g, x: factor * x**2 * g, signature="(n)->(n)", **few)
+    found = caught.value
+    assert "differences" in found.witnesses
+    assert not isinstance(found, AssertionError)
+    assert found.agrees == {2: ("jacfwd", "jacrev"), 3: ("differences",), 5: ()}[factor]
+    for part in ("custom_jvp", "x = ", "differences"):
+        assert part in str(found)
+    again = pickle.loads(pickle.dumps(found))
+    assert str(again) == str(found)
+
+
+@pytest.mark.parametrize("clamps", [True, False])
+def test_an_index_out_of_range_is_nobodys_mistake(clamps):
+    def gradient(g, w, ids):
+        found = np.zeros_like(w)
+        for row, i in zip(g, ids, strict=True):
+            if i < len(w) or clamps:
+                found[min(i, len(w) - 1)] += row
+        return found
+
+    asked = {"signature": "(v,c),(t)->(t,c)", "domains": {"ids": domains.integers(0, "v")}}
+    with pytest.raises(WitnessMismatch) as caught:
+        check_vjp(lambda w, ids: w[ids], gradient, "w", **asked, **few)
+    assert "out of range" in caught.value.meaning
+
+
+def test_what_is_held_constant_on_purpose_is_no_disagreement():
+    def straight_through(x):
+        return x + jax.lax.stop_gradient(jnp.round(x) - x)
+
+    assert check_vjp(straight_through, lambda g, x: g, signature="(n)->(n)", **few).passed
+
+
+# Kinks, and points that are smooth although automatic differentiation gives NaN.
+
+
+def test_a_subgradient_is_right_at_a_kink():
+    def relu(x):
+        return jnp.maximum(x, 0)
+
+    for at_zero in (0, 0.25, 1):
+        slope = lambda g, x, s=at_zero: g * np.where(x == 0, s, x > 0)  # noqa: E731
+        assert check_vjp(relu, slope, signature="(n)->(n)", **few).passed
+    for at_zero, kind in ((2, ""), (-1, ""), (np.nan, "gives NaN")):
+        slope = lambda g, x, s=at_zero: g * np.where(x == 0, s, x > 0)  # noqa: E731
+        assert kind in mistake(relu, slope, signature="(n)->(n)", **few)
+
+
+def test_a_tied_maximum_has_one_gradient_to_give():
+    def share(g, x):
+        return g * (x == x.max()) / (x == x.max()).sum()
+
+    def first(g, x):
+        return g * (np.arange(len(x)) == x.argmax())
+
+    for gradient in (share, first):
+        assert check_vjp(jnp.max, gradient, signature="(n)->()", **few).passed
+    assert mistake(jnp.max, lambda g, x: g * (x == x.max()), signature="(n)->()", **few)
+
+
+def test_nan_is_wrong_where_the_function_is_smooth():
+    def squared(x):
+        return jnp.linalg.norm(x) ** 2
+
+    verdict = check_vjp(squared, lambda g, x: 2 * g * x, signature="(n)->()", **few)
+    assert verdict.passed
+    assert verdict.judged == verdict.instances
+    with np.errstate(invalid="ignore"):
+        said = mistake(squared, lambda g, x: 2 * g * np.linalg.norm(x) * (x / np.linalg.norm(x)), signature="(n)->()")
+    assert "gives NaN where x is zero" in said
+
+
+def test_what_is_not_judged_is_counted_and_has_a_reason():
+    with np.errstate(divide="ignore", invalid="ignore"):
+        verdict = check_vjp(lambda x: 1 / x, lambda g, x: -g / x**2, signature="(n)->(n)", **few)
+    assert verdict.passed
+    assert verdict.not_judged == {"the function is not finite": verdict.instances - verdict.judged}
+    assert 0 < verdict.judged < verdict.instances
+
+
+# Rounding of every operation.
+
+
+def test_right_gradients_that_round_otherwise_are_right():
+    def deviation(x):
+        return jnp.sqrt(jnp.sum((x - x.mean()) ** 2) / (len(x) - 1))
+
+    def textbook(g, x):
+        with np.errstate(invalid="ignore"):
+            return g * (x - x.mean()) / ((len(x) - 1) * x.std(ddof=1))
+
+    for seed in range(3):
+        assert check_vjp(deviation, textbook, signature="(n+1)->()", seed=seed).passed
+        by_cosh = check_vjp(
+            jnp.tanh, lambda g, x: g / np.cosh(np.clip(x, -300, 300)) ** 2, signature="(n)->(n)", seed=seed
+        )
+        assert by_cosh.passed
+
+
+@pytest.mark.parametrize("name", ["layer_norm", "sigmoid_naive", "norm", "variance_of_moments", "softmax_naive"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_automatic_differentiation_in_the_dtype_under_test_is_right(name, dtype):
+    written = next(w for w in WRITTEN if w.name == name)
+    assert judged_by_itself(written, dtype, seed=0, instances=48).passed
+
+
+def test_there_are_functions_of_all_kinds():
+    assert len(WRITTEN) >= 60
+
+
+# Hard values.
+
+
+def test_an_overflow_is_said_to_be_one():
+    def naive(g, x):
+        with np.errstate(all="ignore"):
+            z = np.exp(x) / np.exp(x).sum()
+        return z * (g - g @ z)
+
+    def stable(g, x):
+        z = special.softmax(x)
+        return z * (g - g @ z)
+
+    for dtype, limit in (("float32", 88), ("float64", 709)):
+        said = mistake(jax.nn.softmax, naive, signature="(n)->(n)", dtypes=(dtype,))
+        assert "overflows" in said or "NaN" in said
+        assert check_vjp(jax.nn.softmax, stable, signature="(n)->(n)", dtypes=(dtype,)).passed
+        entrywise = mistake(
+            jax.nn.sigmoid, lambda g, x: g * np.exp(x) / (1 + np.exp(x)) ** 2, signature="(n)->(n)", dtypes=(dtype,)
+        )
+        assert "overflows in the entries where x is" in entrywise
+        assert limit / 3 < float(entrywise.split("above")[1].split(",")[0]) <= limit + 2
+
+
+# Bias.
+
+
+@pytest.mark.parametrize(("dtype", "excess"), [("bfloat16", 1e-2), ("float16", 1e-3), ("float32", 1e-7)])
+def test_a_factor_that_no_single_entry_shows(dtype, excess):
+    def product(x, w):
+        return x @ w
+
+    def backward(factor):
+        def gradient(g, x, w):
+            wide = [a.astype(np.float64) for a in (g, x, w)]
+            exact = wide[0] @ wide[2].T, wide[1].T @ wide[0]
+            return tuple((factor * v).astype(x.dtype) for v in exact)
+
+        return gradient
+
+    asked = {"signature": "(n,m),(m,k)->(n,k)", "dtypes": (dtype,)}
+    assert check_vjp(product, backward(1), **asked).passed
+    with pytest.raises(CandidateMismatch) as caught:
+        check_vjp(product, backward(1 + excess), **asked)
+    assert caught.value.diagnosis.kind == "factor"
+    assert float(caught.value.diagnosis.factor) == pytest.approx(1 + excess, rel=excess / 5)
+
+
+def test_digits_that_were_lost_on_the_way_are_missed():
+    def through(dtype):
+        return lambda x: np.tanh(x.astype(np.float64)).astype(dtype).astype(x.dtype)
+
+    asked = {"signature": "(n)->(n)", "dtypes": ("float16",)}
+    assert check_value(jnp.tanh, through(np.float16), **asked).passed
+    with pytest.raises(CandidateMismatch) as caught:
+        check_value(jnp.tanh, through(ml_dtypes.bfloat16), **asked)
+    assert "bfloat16" in str(caught.value.diagnosis)
+
+
+def test_every_verdict_has_all_three_witnesses():
+    verdict: Verification = check_jacobian(
+        lambda x: jnp.sin(x), lambda x: np.diag(np.cos(x)), signature="(n)->(n)", **few
+    )
+    assert list(verdict.errors) == ["jacfwd", "jacrev", "differences"]
+    assert verdict.agrees("differences")
