@@ -16,6 +16,7 @@ from identities.oracle.candidates.calling import functions, load
 from identities.oracle.candidates.grading import matched
 from identities.oracle.candidates.local import Local, check_arrays
 from identities.oracle.check import plan_of
+from identities.oracle.verdict.disagreement import WitnessMismatch
 from identities.oracle.verdict.inquiry import Inquiry
 from identities.oracle.verdict.judge import judge
 from identities.oracle.verdict.plan import check_options
@@ -112,7 +113,8 @@ class CandidateItem(pytest.Item):
             self.warn(pytest.PytestWarning(f"{self._identity} {warning}"))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        return str(excinfo.value) if isinstance(excinfo.value, CandidateMismatch) else super().repr_failure(excinfo)
+        clear = (CandidateMismatch, WitnessMismatch)
+        return str(excinfo.value) if isinstance(excinfo.value, clear) else super().repr_failure(excinfo)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         code = getattr(self._function, "__code__", None)

@@ -52,6 +52,7 @@ def differentiated(identity: Identity, shape: Shape, plan: Plan, by: str) -> Tri
         Answers(program(*batch.values())),
         right,
         everywhere(len(batch[by])),
+        len(regimes),
         identity.exact,
     )
 

@@ -14,6 +14,7 @@ from identities.oracle.candidates.sandbox import CannotLoadError, Limits, Sandbo
 from identities.oracle.check import plan_of
 from identities.oracle.draw.shapes import draw_shapes
 from identities.oracle.draw.values import complex_of
+from identities.oracle.verdict.disagreement import WitnessMismatch
 from identities.oracle.verdict.inquiry import Inquiry
 from identities.oracle.verdict.judge import judge
 from identities.oracle.verdict.plan import Plan
@@ -163,6 +164,8 @@ def _graded(task: Task, exam: Exam) -> Grade:
         return replace(undecided, verdict=_judged(task, exam))
     except CandidateMismatch as mismatch:
         return replace(undecided, verdict=mismatch, failed=True)
+    except WitnessMismatch as mismatch:  # which is nobody's grade
+        return replace(undecided, verdict=NotJudged(str(mismatch)))
     except CannotLoadError as error:  # it loaded the first time, to be listed
         return replace(undecided, verdict=NotJudged(str(error)), failed=True)
     except Exception:  # whatever it is, it is no mistake of the candidate's, and the others have a right to be judged
