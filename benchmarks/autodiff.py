@@ -7,7 +7,6 @@ is printed is every rejection, and how many runs there were.
 """
 
 import argparse
-import itertools
 
 from identities import WitnessMismatch
 from identities.oracle.run.processes import processes, share
@@ -44,7 +43,7 @@ def main() -> None:
     parser.add_argument("--dtypes", nargs="+", choices=DTYPES, default=list(DTYPES))
     options = parser.parse_args()
     names = options.names or [w.name for w in WRITTEN]
-    groups = [list(itertools.product([name], options.dtypes, range(options.seeds))) for name in names]
+    groups = [[(name, dtype, seed) for dtype in options.dtypes for seed in range(options.seeds)] for name in names]
     counted = rejected = 0
     for name, found in zip(names, share(judged, groups, processes(cpu())), strict=True):
         counted += sum(said != "not there" for said in found)

@@ -24,7 +24,7 @@ from benchmarks.timing import Times, median, ratio, times
 from identities.catalog import Identity, catalog, find
 from identities.oracle.candidates.closed_form import closed_form_of
 from identities.oracle.draw.shapes import Shape, admitted
-from identities.oracle.draw.values import draw_values
+from identities.oracle.draw.values import EXACT, REGIMES, draw_values
 from identities.oracle.run.programs import find_device
 from identities.oracle.run.store import Device
 
@@ -55,7 +55,7 @@ def in_time(identity: Identity, dtype: str, device: Device) -> tuple[Shape, list
     entries = ENTRIES
     while True:
         shape = shape_of_benchmark(identity, entries)
-        batch = draw_values(identity, shape, dtype, 1, seed=0, exact=identity.exact)
+        batch = draw_values(identity, shape, dtype, 1, 0, EXACT if identity.exact else REGIMES)
         values = jax.device_put([jnp.asarray(v[-1]) for v in batch.values()], device)
         program = jax.jit(closed_form_of(identity, shape))
         jax.block_until_ready(program(*values))

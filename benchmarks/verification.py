@@ -23,7 +23,7 @@ from identities.catalog import Identity, catalog
 from identities.oracle.candidates import closed_form
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import REGIMES, draw_values
-from identities.oracle.reference import products, witnesses
+from identities.oracle.reference import function, products, witnesses
 from identities.oracle.run.programs import cpu
 from identities.oracle.verdict.plan import Plan
 from identities.oracle.verify import inquiry_of
@@ -44,7 +44,7 @@ LARGEST = 32
 def forget() -> None:
     """Leave no compiled program behind."""
     jax.clear_caches()
-    for made in (closed_form._program, witnesses._program, witnesses._function_program, products._program):
+    for made in (closed_form._program, witnesses._program, function._program, products._program):
         made.cache_clear()
 
 
@@ -59,7 +59,7 @@ def rounds() -> Iterator[tuple[Identity, Shape, list[np.ndarray]]]:
                 continue
             met.add((name, shape))
             # Small numbers even where ours are large integers, at which the others cry wolf.
-            values = draw_values(catalog[name], shape, "float64", 1, seed, exact=False)
+            values = draw_values(catalog[name], shape, "float64", 1, seed)
             yield catalog[name], shape, [value[REGIMES.index("ordinary")] for value in values.values()]
 
 

@@ -39,7 +39,7 @@ def both_modes(function: Callable[..., Any], steps: tuple[tuple[int, ...], ...])
     forward = derivative(jax.jacfwd, jax.jacrev)
     backward = derivative(jax.jacrev, jax.jacfwd)
 
-    def both(*primals):
+    def both(*primals: Any) -> dict[str, Any]:
         return dict(zip(WITNESSES, (forward(*primals), backward(*primals)), strict=True))
 
     return both

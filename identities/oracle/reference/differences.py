@@ -38,7 +38,7 @@ def differences(claim: Claim, shape: Shape, batch: Batch, which: np.ndarray, see
     lines = _Lines(claim, shape, some, rng)
     entries = sum(math.prod(shape.of(a)) for a in claim.primals)
     by, results = len(claim.moving), len(claim.results)
-    number = {"vjp": by, "jvp": results}.get(claim.kind.name, results * by**claim.kind.order)
+    number: int = {"vjp": by, "jvp": results}.get(claim.kind.name) or results * by**claim.kind.order
     asked = range(number) if entries <= _MANY else [int(rng.integers(number))]
     count = len(next(iter(batch.values())))
     words = [_spread(_LEAVES[claim.kind.name](lines, leaf, leaf in asked), which, count) for leaf in range(number)]
@@ -139,7 +139,10 @@ def _of_vjp(lines: _Lines, leaf: int, asked: bool) -> Word:
         bent |= kinks.reshape(count, -1).any(axis=1)
     found = _first(paired, _conjugate(step), 1)
     # A kink that the cotangent does not see is one all the same.
-    return replace(found, within=np.where(bent, np.maximum(found.within, np.finfo(float).tiny), found.within))
+    return replace(
+        found,
+        within=np.where(bent, np.maximum(np.asarray(found.within), np.finfo(float).tiny), np.asarray(found.within)),
+    )
 
 
 def _of_jvp(lines: _Lines, leaf: int, asked: bool) -> Word:

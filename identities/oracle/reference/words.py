@@ -42,7 +42,7 @@ class Word:
         """Of which instances it says anything."""
         if self.error is None:
             return np.ones(len(self.values), bool)
-        return np.isfinite(self.error).reshape(len(self.values), -1).all(axis=1)
+        return np.asarray(np.isfinite(self.error).reshape(len(self.values), -1).all(axis=1))
 
     def of(self, got: np.ndarray) -> np.ndarray:
         """What a result has to say where the witness gives its values."""
