@@ -125,17 +125,22 @@ class Case:
         return replace(self, samples=tuple(sample for sample in samples if sample.kept.any()))
 
 
-def case_of(leaves: Sequence[Leaf]) -> Case | None:
+def case_of(leaves: Sequence[Leaf], special: bool = False) -> Case | None:
     """The case that trials of one dtype make; calls that gave no array do not count, nor do shapes of another rank.
 
     None where no derivative is known in full.
+
+    **Arguments:**
+
+    - `special`: whether zeros of both signs, equal entries and so on count too. Huge values, and kinks, where a value
+      has several right ones, matter only where nothing else is wrong.
     """
     known = [leaf for leaf in leaves if leaf.in_full]
     wrong = [leaf for leaf in known if not leaf.right.all()]
     if not wrong:
         return None
-    # Huge values, and kinks, where a value has several right ones, matter where nothing else is wrong.
-    easy = [(_usual, _certain), (_certain,), ()]
+    regimes = _without_huge if special else _usual
+    easy = [(regimes, _certain), (_without_huge, _certain), (_certain,), ()]
     conditions = next(c for c in easy if any((~leaf.right & _all_of(c, leaf)).any() for leaf in known))
     samples = []
     for leaf in known:
@@ -155,9 +160,14 @@ def _certain(leaf: Leaf) -> np.ndarray:
 
 
 def _usual(leaf: Leaf) -> np.ndarray:
+    """The instances of the regimes that are not hard."""
+    return np.arange(len(leaf.judged)) < len(leaf.judged) // leaf.groups * min(leaf.groups, len(REGIMES))
+
+
+def _without_huge(leaf: Leaf) -> np.ndarray:
     """The instances of all regimes but the last of the hard ones, in which much overflows."""
-    each = len(leaf.judged) // leaf.groups
-    return np.arange(len(leaf.judged)) < each * (leaf.groups - (leaf.groups > len(REGIMES)))
+    hard = leaf.groups > len(REGIMES)
+    return np.arange(len(leaf.judged)) < len(leaf.judged) // leaf.groups * (leaf.groups - hard)
 
 
 def _all_of(conditions: Sequence[Callable[[Leaf], np.ndarray]], leaf: Leaf) -> np.ndarray:

@@ -89,7 +89,10 @@ def _explained(leaves: Sequence[Leaf], deterministic: bool, layout: str) -> Diag
         diagnosis = Diagnosis("precision", f"returns {narrower} where the arguments are {case.dtype}")
         besides = diagnosis if all(leaf.within.all() for leaf in leaves) else _of_values(case)
         return diagnosis if besides.kind in ("precision", "unexplained") else besides
-    return _of_values(case)
+    found = _of_values(case)
+    if found.kind == "unexplained" and (wider := case_of(leaves, special=True)):
+        return _of_values(wider)  # as where equal entries make a matrix symmetric
+    return found
 
 
 def _of_faults(case: Case | None, leaves: Sequence[Leaf]) -> Diagnosis:

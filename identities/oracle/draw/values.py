@@ -190,7 +190,7 @@ def complex_parts(parts: np.ndarray, like: np.ndarray) -> np.ndarray:
 
 
 def of_simple_values(values: Sequence[np.ndarray]) -> tuple[int, int, float]:
-    """A key to sort instances by, whole numbers before fractions and small ones before large ones."""
+    """A key to sort instances by: no negative zeros, whole numbers before fractions, small ones before large ones."""
     entries = np.concatenate([real_parts(np.asarray(v)).astype(float).ravel() for v in values] or [np.zeros(0)])
     fractions, negative_zeros = (entries != np.round(entries)).sum(), ((entries == 0) & np.signbit(entries)).sum()
-    return int(fractions), int(negative_zeros), float(np.abs(entries).sum())
+    return int(negative_zeros), int(fractions), float(np.abs(entries).sum())
