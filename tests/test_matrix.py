@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from identities import CandidateMismatch, catalog, check, check_jacobian, linalg, verify
+from identities import CandidateMismatch, WitnessMismatch, catalog, check, check_jacobian, linalg, verify
 from identities.cli import main
 from identities.domains import Domain, orthogonal, positive_definite_part, real
 from identities.matrix.determinants import (
@@ -74,7 +74,11 @@ def test_errata_are_errata():
 def test_a_formula_is_false_without_its_condition(name: str, argument: str, wider: Domain):
     identity = catalog[name]
     assert any(needs.startswith(f"{argument}: ") for needs in identity.preconditions)
-    assert not verify(with_domains(identity, {argument: wider}), shapes=4, instances=128).passed
+    try:
+        passed = verify(with_domains(identity, {argument: wider}), shapes=4, instances=128).passed
+    except WitnessMismatch:  # JAX 0.12 has another gradient for determinants of singular matrices: docs/jax_rules.md
+        passed = False
+    assert not passed
 
 
 def test_a_gradient_may_need_orthonormal_columns():
