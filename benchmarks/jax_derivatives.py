@@ -279,7 +279,8 @@ def of_elementwise(trial: Trial, rng: np.random.Generator) -> Iterator[Finding]:
 
 def _plainness(trial: Trial, i: int) -> tuple[float, ...]:
     at = [float(a[i % a.size]) for a in trial.at]
-    return sum(len(repr(a)) + 2 * (a < 0) for a in at), sum(map(abs, at))
+    digits = [len(short if float(short := f"{a:g}") == a else repr(a)) for a in at]
+    return sum(digits) + 2 * sum(a < 0 for a in at), sum(map(abs, at))
 
 
 def number(x: float) -> str:

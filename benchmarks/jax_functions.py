@@ -566,6 +566,7 @@ ARRAYS = {
         convolution_matrix(x, 3) | x=any(3)
         det(x) | x=square(3,3)
         det(x) | x=singular(3,3)
+        det(x) | x=singular(4,4)
         eigh(x) | x=sym(3,3)
         eigh(x, eigvals_only=True) | x=sym(3,3)
         eigh_tridiagonal(x, y, eigvals_only=True) | x=any(4) y=pos(3)

@@ -24,7 +24,7 @@ from typing import Any
 import jax
 
 from benchmarks.jax_derivatives import LOST, WRONG, Finding, Trial, answers, judge, literal, mpmath, trials
-from benchmarks.jax_functions import ARRAYS, ELEMENTWISE, EXCLUDED
+from benchmarks.jax_functions import ARRAYS, ELEMENTWISE, EXCLUDED, SETUP
 
 _PATIENCE = 120
 """For how many seconds a trial may take."""
@@ -244,7 +244,8 @@ def page(runs: Sequence[dict[str, Any]]) -> str:
     for (function, argument, case), by in sorted(rows.get("no rule", {}).items()):
         (f, *_) = by.values()
         refused[function, argument] = (
-            f"| `{function}` | `{argument}` | {f['modes']} | `{_short(case)}` | {f['gives'][:110]} | {', '.join(by)} |"
+            f"| `{_short(function)}` | `{argument}` | {_mode(by)} | `{_short(case)}` | {f['gives'][:110]} | "
+            f"{', '.join(by)} |"
         )
     head = "| function | by | mode | line | error | JAX |\n| --- | --- | --- | --- | --- | --- |"
     left = Counter(runs[-1]["left out"])
@@ -273,16 +274,20 @@ def _row(
 ) -> str:
     function, argument, case = key
     (f, *_) = by.values()
-    modes = {mode for g in by.values() for mode in g["modes"].split()}
     also = {v: "also" if (v, function, argument, f["kind"]) in seen else "-" for v in versions}
     gives = " | ".join(by[v]["gives"][:90] if v in by else also[v] for v in versions)
-    mode = "both" if len(modes) > 1 else "".join(modes)
-    return f"| `{_short(function)}` | `{argument}` | {mode} | `{_short(case)}` | {gives} | {f['right']} |"
+    return f"| `{_short(function)}` | `{argument}` | {_mode(by)} | `{_short(case)}` | {gives} | {f['right']} |"
+
+
+def _mode(by: dict[str, dict[str, str]]) -> str:
+    modes = {mode for f in by.values() for mode in f["modes"].split()}
+    return "both" if len(modes) > 1 else "".join(modes)
 
 
 def _short(code: str) -> str:
     code = re.sub(r"lambda (\w): ([\w.]+)\(\1\)\)", r"\2)", code)
-    return code.replace("jax.numpy.", "jnp.")
+    code = re.sub(r"(zeros|ones)\(\((\d+),\)\)", r"\1(\2)", code)
+    return code.replace("jax.numpy.", "jnp.").replace("SCATTER", SETUP.partition(" = ")[2])
 
 
 def _code(names: Sequence[str]) -> str:
