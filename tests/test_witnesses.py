@@ -175,6 +175,21 @@ def test_right_gradients_that_round_otherwise_are_right():
         assert by_cosh.passed
 
 
+def test_the_largest_entry_stays_one_of_the_entries_when_they_are_rounded():
+    """A derivative of max asks which entry is equal to it; if none is, every instance looks beyond all range."""
+
+    def softmax(x):
+        scores = 3 * x * x
+        e = jnp.exp(scores - scores.max())
+        return e / e.sum()
+
+    def without_the_sum(g, x):
+        return 6 * x * special.softmax(3 * x * x) * g
+
+    with pytest.raises(CandidateMismatch):
+        check_vjp(softmax, without_the_sum, signature="(n)->(n)", **few)
+
+
 @pytest.mark.parametrize("name", ["layer_norm", "sigmoid_naive", "softmax_naive"])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_automatic_differentiation_in_the_dtype_under_test_is_right(name, dtype):

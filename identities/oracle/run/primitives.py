@@ -390,6 +390,7 @@ EXACT = frozenset(
         *("select_n", "stop_gradient", "copy", "broadcast_in_dim", "reshape", "transpose", "squeeze", "rev", "stack"),
         *("concatenate", "tile", "split", "slice", "pad", "empty2", "iota", "gather", "scatter", "sort", "unstack"),
         *("cummax", "cummin", "reduce_max", "reduce_min", "reduce_precision", "dynamic_slice", "dynamic_update_slice"),
+        *("eq", "ne", "lt", "le", "gt", "ge", "argmax", "argmin"),
     )
 )
 """Operations that round nothing, since they only choose, move or compare."""

@@ -46,8 +46,10 @@ class Recording:
             for number, value in self.tape.constants.items():
                 values[number] = [rounding.constant(value) for _ in range(copies)]
             for step in self.tape.steps:
-                operands = list(zip(*(_exchanged(values[n], rng, rounding) for n in step.takes), strict=True))
-                made = [self.tape.executed(step, given, rounding.execute) for given in operands or [()] * copies]
+                # What only chooses must choose among what it compares: the largest entry is one of those of its own copy.
+                taken = [values[n] if step.name in EXACT else _exchanged(values[n], rng, rounding) for n in step.takes]
+                operands = list(zip(*taken, strict=True))
+                made = [self.tape.executed(step, of_copy, rounding.execute) for of_copy in operands or [()] * copies]
                 for number, of_copies in zip(step.makes, zip(*made, strict=True), strict=True):
                     values[number] = list(of_copies)
                 for number in step.done:
