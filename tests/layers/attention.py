@@ -15,7 +15,8 @@ def causal_attention(q, k, v):
     scores = jnp.einsum("htd,hsd->hts", q, k) * scale
     mask = jnp.tril(jnp.ones((t, t), bool))
     masked = jnp.where(mask, scores, -1e30)
-    e = jnp.exp(masked - masked.max(-1, keepdims=True))
+    largest = jax.lax.stop_gradient(masked.max(-1, keepdims=True))
+    e = jnp.exp(masked - largest)
     total = e.sum(-1, keepdims=True)
     p = e / total
     return jnp.einsum("hts,hsd->htd", p, v)

@@ -109,10 +109,12 @@ def causal_depthwise_conv_backward(dout, x, w, b):
 
 causal_depthwise_conv.wrong("layout|index", "", ("+= w[k] * dpre", "+= w[2 - k] * dpre"))
 causal_depthwise_conv.wrong("index", "", ("return dpadded[2:], dw", "return dpadded[1:-1], dw"))
-causal_depthwise_conv.wrong("detached|missing-term|missing-factor", "", ("s * (1 + pre * expit(-pre))", "s"))
+causal_depthwise_conv.wrong("detached|missing-term|missing-factor", "silu", ("s * (1 + pre * expit(-pre))", "s"))
 causal_depthwise_conv.wrong("missing-factor|other-argument", "", ("dout * s * (1 + pre * expit(-pre))", "dout"))
 causal_depthwise_conv.wrong("missing-term|other-argument", "", ("pre = b + sum", "pre = sum"))
-causal_depthwise_conv.wrong("reduction", "", ("dpadded[k : k + t] += w", "dpadded[k : k + t] = w"))
+causal_depthwise_conv.wrong(
+    "reduction|missing-term|detached", "", ("dpadded[k : k + t] += w", "dpadded[k : k + t] = w")
+)
 causal_depthwise_conv.wrong(
     "layout|index",
     "",
@@ -171,7 +173,7 @@ average_pool.wrong("reduction", "", ("dx[:, k : k + n] += dmean", "dx[:, k : k +
 average_pool.wrong("missing-factor|factor|constant", "", ("+= dmean / 3", "+= dmean"))
 average_pool.wrong("missing-factor|constant|factor|detached", "", ("dout * 2 * np.abs(mean)", "dout * np.abs(mean)"))
 average_pool.wrong("sign|operation", "", ("np.abs(mean)", "mean"))
-average_pool.wrong("missing-term|region|reduction", "", ("in range(3)", "in range(2)"))
+average_pool.wrong("missing-term|reduction|detached", "", ("in range(3)", "in range(2)"))
 average_pool.wrong("factor|constant", "", ("dmean / 3", "dmean / 2"))
 
 
@@ -193,7 +195,7 @@ def upsample_linear_backward(dout, x):
 
 
 upsample_linear.wrong("reduction|missing-term", "", ("dx[1:] += dout", "dx[1:] = dout"))
-upsample_linear.wrong("missing-term", "", ("    dx[:-1] += dout[1::2] / 2\n", ""))
+upsample_linear.wrong("missing-term|detached", "", ("    dx[:-1] += dout[1::2] / 2\n", ""))
 upsample_linear.wrong("missing-factor|constant", "", ("dx[1:] += dout[1::2] / 2", "dx[1:] += dout[1::2]"))
 upsample_linear.wrong("index|missing-term", "", ("dx[1:] += dout[1::2]", "dx[:-1] += dout[1::2]"))
 upsample_linear.wrong("missing-term|detached", "", ("dx = dout[::2].copy()", "dx = np.zeros_like(x)"))

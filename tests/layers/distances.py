@@ -99,7 +99,7 @@ def multiclass_hinge_backward(dout, x, w, y, reg):
 
 multiclass_hinge.wrong("missing-term|detached", "", (" + 2 * dout * reg * w", ""))
 multiclass_hinge.wrong("cotangent|missing-factor", "", ("2 * dout * reg", "2 * reg"))
-multiclass_hinge.wrong("missing-factor|constant", "", ("2 * dout * reg", "dout * reg"))
+multiclass_hinge.wrong("missing-factor|constant|detached", "", ("2 * dout * reg", "dout * reg"))
 multiclass_hinge.wrong("detached|missing-term", "correct|take_along_axis", ("y] = -d.sum(1)", "y] = 0"))
 multiclass_hinge.wrong("constant|missing-term", "", ("[:, None] + 1", "[:, None]"))
 multiclass_hinge.wrong("reduction|constant", "", ("y] = -d.sum(1)", "y] = -1"))

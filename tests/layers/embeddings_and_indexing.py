@@ -119,7 +119,7 @@ bilinear_sample.wrong(
     ("(i, j + 1), dout * (1 - fy) * fx", "(i, j + 1), dout * fy * (1 - fx)"),
     ("(i + 1, j), dout * fy * (1 - fx)", "(i + 1, j), dout * (1 - fy) * fx"),
 )
-bilinear_sample.wrong("missing-term", "", ("    np.add.at(dimage, (i + 1, j + 1), dout * fy * fx)\n", ""))
+bilinear_sample.wrong("missing-term|detached", "", ("    np.add.at(dimage, (i + 1, j + 1), dout * fy * fx)\n", ""))
 bilinear_sample.wrong("sign", "", ("(b - a) * (1 - fy) + (d - c)", "(b - a) * (1 - fy) - (d - c)"))
 bilinear_sample.wrong("missing-factor", "", ("((c - a) * (1 - fx)", "((c - a)"))
 bilinear_sample.wrong("swapped", "", ("return dimage, dfy, dfx", "return dimage, dfx, dfy"))
@@ -151,7 +151,7 @@ mixture_gate.wrong(
 mixture_gate.wrong("missing-factor", "", ("dlogits = gate * (", "dlogits = ("))
 mixture_gate.wrong("zero|detached", "", ("return dlogits @ wg.T,", "return 0 * x,"))
 mixture_gate.wrong(
-    "operation|reduction", "", ("(dout[:, None] * experts).sum(-1)", "(dout[:, None] * experts).mean(-1)")
+    "operation|reduction|factor", "", ("(dout[:, None] * experts).sum(-1)", "(dout[:, None] * experts).mean(-1)")
 )
 mixture_gate.wrong("reduction", "", ("(gate * dgate).sum(-1, keepdims=True)", "(gate * dgate)[:, :1]"))
 

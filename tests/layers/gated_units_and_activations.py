@@ -61,7 +61,7 @@ def swiglu_backward(dout, x, wg, wu, wd):
 
 
 swiglu.wrong("missing-factor", "", ("dgate = dhidden * up * s", "dgate = dhidden * s"))
-swiglu.wrong("detached|missing-term|missing-factor", "", ("s * (1 + gate * expit(-gate))", "s"))
+swiglu.wrong("detached|missing-term|missing-factor", "silu", ("s * (1 + gate * expit(-gate))", "s"))
 swiglu.wrong("missing-factor|other-argument", "", ("dup = dhidden * act", "dup = dhidden * gate"))
 swiglu.wrong("missing-term|detached", "", (" + dup @ wu.T", ""))
 swiglu.wrong("swapped", "", ("x.T @ dgate, x.T @ dup", "x.T @ dup, x.T @ dgate"))
@@ -178,6 +178,6 @@ def low_rank_adapter_backward(dout, x, w, down, up, alpha):
 low_rank_adapter.wrong("missing-factor|factor|constant", "", ("dup = scale * hidden", "dup = hidden"))
 low_rank_adapter.wrong("missing-term|detached", "", (" + dhidden @ down.T", ""))
 low_rank_adapter.wrong("constant|factor|other-argument", "", ("alpha / down.shape[1]", "alpha / down.shape[0]"))
-low_rank_adapter.wrong("zero", "", ("x.T @ dout, ddown", "0 * w, ddown"))
+low_rank_adapter.wrong("zero|detached", "", ("x.T @ dout, ddown", "0 * w, ddown"))
 low_rank_adapter.wrong("missing-factor|factor|constant", "", ("dhidden = scale * dout", "dhidden = dout"))
 low_rank_adapter.wrong("constant|factor", "", ("alpha / down", "2 * alpha / down"))

@@ -97,7 +97,7 @@ binary_cross_entropy.wrong("missing-factor|factor|reduction", "", ("d / len(x)",
 binary_cross_entropy.wrong("other-argument|sign", "", ("expit(-x), expit(x)", "expit(x), expit(x)"))
 binary_cross_entropy.wrong("cotangent|missing-factor", "", ("dout * d", "d"))
 binary_cross_entropy.wrong("other-argument", "", ("expit(-x), expit(x)", "expit(-x) * expit(x), expit(x) * expit(-x)"))
-binary_cross_entropy.wrong("region|missing-term|missing-factor", "", (", expit(x))", ", 0)"))
+binary_cross_entropy.wrong("region|missing-term|missing-factor|detached", "", (", expit(x))", ", 0)"))
 
 
 @layer("(n,k),(n,k)->()", static={"temperature": [2.0, 4.0]})
@@ -200,7 +200,7 @@ masked_language_model.wrong(
 masked_language_model.wrong("index", "", ("targets.ravel()] -= 1", "np.roll(targets, -1, 1).ravel()] -= 1"))
 masked_language_model.wrong("index", "", ("mask[..., None]", "np.roll(mask, 1, 1)[..., None]"))
 masked_language_model.wrong("layout|transpose|index", "", ("targets.ravel()", "targets.T.ravel()"))
-masked_language_model.wrong("missing-term", "", ("targets.ravel()] -= 1", "targets.ravel()] -= 0"))
+masked_language_model.wrong("missing-term|detached", "", ("targets.ravel()] -= 1", "targets.ravel()] -= 0"))
 masked_language_model.wrong(
     "region", "", ("d = d.reshape(b, t, v)", "d = d.reshape(b, t, v) * (np.arange(t) > 0)[:, None]")
 )

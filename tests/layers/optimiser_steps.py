@@ -28,7 +28,7 @@ def momentum_step_backward(dw_new, dmoved, w, velocity, x, y, lr, momentum, deca
 
 momentum_step.wrong("missing-term|detached", "", ("dw = dw_new + x.T", "dw = x.T"))
 momentum_step.wrong("missing-term|detached", "", (" + decay * total", ""))
-momentum_step.wrong("cotangent|missing-term|zero", "", ("total = dmoved - lr * dw_new", "total = -lr * dw_new"))
+momentum_step.wrong("cotangent|missing-term|detached", "", ("total = dmoved - lr * dw_new", "total = -lr * dw_new"))
 momentum_step.wrong("sign", "", ("dmoved - lr", "dmoved + lr"))
 momentum_step.wrong(
     "detached|missing-term",
@@ -71,7 +71,7 @@ adam_step.wrong("detached|missing-term", "v_new", (" + (1 - b2) * 2 * g * dv", "
 adam_step.wrong("other-argument", "", ("dw_new * m_new / d**2", "dw_new * m / d**2"))
 adam_step.wrong("missing-factor|constant", "", ("/ d**2 /", "/ d /"))
 adam_step.wrong("constant", "eps|1e-0?[38]|0.001", ("d = root + eps", "d = root + 1e-8"))
-adam_step.wrong("cotangent|missing-term", "", ("dv = dv_new + lr", "dv = lr"))
+adam_step.wrong("cotangent|missing-term|detached", "", ("dv = dv_new + lr", "dv = lr"))
 adam_step.wrong("missing-factor|constant", "", ("(1 - b2) * 2 * g * dv", "(1 - b2) * g * dv"))
 adam_step.wrong("constant|other-argument", "", ("dg = (1 - b1) * dm", "dg = b1 * dm"))
 adam_step.wrong("swapped", "", ("b1 * dm, b2 * dv, dg", "b2 * dv, b1 * dm, dg"))
@@ -109,7 +109,7 @@ normalised_step.wrong(
 normalised_step.wrong(
     "swapped|other-argument", "", ("dnoisy * noise, dnoisy * scale", "dnoisy * scale, dnoisy * noise")
 )
-normalised_step.wrong("missing-factor", "", ("dnoisy * noise, dnoisy * scale", "dnoisy * noise, dnoisy"))
+normalised_step.wrong("missing-factor|other-argument", "", ("dnoisy * noise, dnoisy * scale", "dnoisy * noise, dnoisy"))
 
 
 @layer("(p),(n,p),(n)->()", static={"l2": 0.5, "delta": 1.0})
@@ -157,7 +157,7 @@ def variational_penalty_backward(dout, mean, logvar, free):
 
 variational_penalty.wrong("missing-factor", "", (" * (per_unit > free)", ""))
 variational_penalty.wrong("constant", "", ("per_unit > free", "per_unit > 0"))
-variational_penalty.wrong("missing-term|operation|constant", "", ("np.expm1(logvar)", "np.exp(logvar)"))
+variational_penalty.wrong("missing-term|operation|constant|detached", "", ("np.expm1(logvar)", "np.exp(logvar)"))
 variational_penalty.wrong("missing-factor|constant|factor", "", ("d * 0.5 *", "d *"))
 variational_penalty.wrong("factor|missing-factor|reduction", "", ("dout / n *", "dout *"))
 variational_penalty.wrong(

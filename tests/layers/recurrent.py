@@ -23,7 +23,7 @@ def rnn_step_backward(dout, x, h, wx, wh, b):
 
 rnn_step.wrong("transpose|layout", "", ("dpre @ wh.T", "dpre @ wh"))
 rnn_step.wrong("other-argument", "", ("h.T @ dpre", "new.T @ dpre"))
-rnn_step.wrong("missing-factor|detached", "", ("dout * (1 - new) * (1 + new)", "dout"))
+rnn_step.wrong("missing-factor", "", ("dout * (1 - new) * (1 + new)", "dout"))
 rnn_step.wrong("other-argument", "", ("new = np.tanh(x @ wx + h @ wh + b)", "new = x @ wx + h @ wh + b"))  # 1 - x**2
 rnn_step.wrong("missing-factor", "", ("(1 - new) * (1 + new)", "(1 - new)"))
 rnn_step.wrong("reduction|factor|operation", "", ("dpre.sum(0)", "dpre.mean(0)"))
@@ -73,7 +73,7 @@ rnn.wrong("missing-term|cotangent|region", "", ("dh = dh + dout[t]", "dh = dh + 
 rnn.wrong("detached|missing-term", r"\bh\b|step|scan|new", ("dh = dh + dout[t]", "dh = dout[t]"))
 rnn.wrong("index|other-argument", "", ("(1 - hs[t + 1]) * (1 + hs[t + 1])", "(1 - hs[t]) * (1 + hs[t])"))
 rnn.wrong("zero|detached", "", ("return dxs, dh, dwx", "return dxs, 0 * dh, dwx"))
-rnn.wrong("region|missing-term|detached", "", ("reversed(range(steps))", "reversed(range(max(0, steps - 3), steps))"))
+rnn.wrong("region|missing-term", "", ("reversed(range(steps))", "reversed(range(max(0, steps - 3), steps))"))
 
 
 @layer("(b,n),(b,m),(b,m),(n,4*m),(m,4*m),(4*m)->(b,m),(b,m)")
@@ -105,7 +105,7 @@ def lstm_cell_backward(dh_new, dc_new, x, h, c, w, u, bias):
     return da @ w.T, da @ u.T, dc * f, x.T @ da, h.T @ da, da.sum(0)
 
 
-lstm_cell.wrong("cotangent|missing-term", "", ("dc = dc_new + dh_new", "dc = dh_new"))
+lstm_cell.wrong("cotangent|missing-term|detached", "", ("dc = dc_new + dh_new", "dc = dh_new"))
 lstm_cell.wrong("detached|missing-term", "c_new", ("dc = dc_new + dh_new * o * (1 - tc) * (1 + tc)", "dc = dc_new"))
 lstm_cell.wrong("other-argument", "", ("df, dg = dc * g, dc * c,", "df, dg = dc * g, dc * c_new,"))
 lstm_cell.wrong("missing-factor", "", ("dh_new * o * (1 - tc) * (1 + tc)", "dh_new * (1 - tc) * (1 + tc)"))
