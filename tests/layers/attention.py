@@ -97,7 +97,7 @@ def sliding_attention(q, k, v, window):
     scores = (q @ k.T) / jnp.sqrt(d)
     distance = jnp.arange(t)[:, None] - jnp.arange(t)[None, :]
     near = (distance >= 0) & (distance < window)
-    masked = jnp.where(near, scores, -1e30)
+    masked = jnp.where(near, scores, -jnp.inf)
     p = jax.nn.softmax(masked, axis=-1)
     return p @ v
 
