@@ -9,6 +9,7 @@ import numpy as np
 
 from identities.claim import Claim
 from identities.dimensions import BATCH_AXES
+from identities.oracle.diagnosis.edits.place import Place
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import REGIMES, Batch
 from identities.oracle.reference.unit import TOLERANCE, errors_beside
@@ -25,6 +26,7 @@ class Diagnosis:
     - `sentence`: what is wrong, to go on after "it ...".
     - `factor`: what the right answer is multiplied with to give the wrong one, if that is the mistake: a
       number or a monomial in the dimensions, as "2", "-1/2", "n" or "1/n".
+    - `where`: the expression of the forward pass that the mistake belongs to, if it is known.
     - `failure`: the traceback, if the explanation itself has failed: the verdict stands, and this is for whoever mends
       the oracle.
     """
@@ -32,6 +34,7 @@ class Diagnosis:
     kind: str
     sentence: str
     factor: str | None = None
+    where: Place | None = None
     failure: str | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
@@ -77,11 +80,14 @@ class Sample:
         unused = {dims for a in self.claim.arguments for form in a.forms for dims in form} - used
         return {name: 1 if name in unused and name in BATCH_AXES else size for name, size in self.shape.sizes}
 
+    def units(self, guess: Truth, dtype: str | None = None) -> np.ndarray:
+        """How far a guess is off, for each entry, in units of rounding."""
+        dtype = dtype or self.dtype
+        return errors_beside(self.got, guess.values, guess.movement, dtype, self.groups, self.growth, self.rounding)
+
     def reproduced(self, guess: Truth, dtype: str | None = None) -> np.ndarray:
         """Which entries a guess gives, to the tolerance; all of an instance that does not count."""
-        units = errors_beside(
-            self.got, guess.values, guess.movement, dtype or self.dtype, self.groups, self.growth, self.rounding
-        )
+        units = self.units(guess, dtype)
         return (units <= TOLERANCE) | ~self.kept.reshape(-1, *[1] * (units.ndim - 1))
 
     @functools.cached_property

@@ -10,6 +10,9 @@ import numpy as np
 
 from identities.dimensions import describe
 from identities.oracle.diagnosis.case import Case, Diagnosis, Sample, case_of
+from identities.oracle.diagnosis.edits import given
+from identities.oracle.diagnosis.edits.proposals import Proposal
+from identities.oracle.diagnosis.edits.search import find_edit
 from identities.oracle.diagnosis.factors import Factor, find_factor
 from identities.oracle.diagnosis.precision import (
     close_to,
@@ -45,7 +48,9 @@ _ROUNDING = {"float64": 1000, "float32": 64}
 """Units of rounding, by dtype, that are hardly a mistake in the formula."""
 
 
-def diagnose(leaves: Sequence[Leaf], deterministic: bool, layout: str = "") -> Diagnosis:
+def diagnose(
+    leaves: Sequence[Leaf], deterministic: bool, layout: str = "", hints: list[Proposal] | None = None
+) -> Diagnosis:
     """What is wrong with one array of the results in one dtype, which is not right everywhere.
 
     **Arguments:**
@@ -53,11 +58,12 @@ def diagnose(leaves: Sequence[Leaf], deterministic: bool, layout: str = "") -> D
     - `leaves`: that array, at all shapes that were tried.
     - `deterministic`: whether the wrong ones came out the same a second time.
     - `layout`: how the arguments lay in memory, if nothing but that made them wrong.
+    - `hints`: what has explained other arrays of the results; what explains this one is added.
     """
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():  # a guess may overflow, or average nothing
             warnings.simplefilter("ignore")
-            return _explained(leaves, deterministic, layout)
+            return _explained(leaves, deterministic, layout, [] if hints is None else hints)
     except Exception as error:  # that the result is wrong is known already, and stays true without an explanation
         said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         sentence = f"is wrong in {_how_often(leaves)} instances; the explanation itself failed with {said}"
@@ -68,7 +74,7 @@ def _how_often(leaves: Sequence[Leaf]) -> str:
     return f"{sum(int((~leaf.right).sum()) for leaf in leaves)} of {sum(int(leaf.judged.sum()) for leaf in leaves)}"
 
 
-def _explained(leaves: Sequence[Leaf], deterministic: bool, layout: str) -> Diagnosis:
+def _explained(leaves: Sequence[Leaf], deterministic: bool, layout: str, hints: list[Proposal]) -> Diagnosis:
     if layout:
         return Diagnosis("memory", f"reads memory and not the array: it is wrong for {layout} arrays, right elsewhere")
     if not deterministic:
@@ -84,14 +90,14 @@ def _explained(leaves: Sequence[Leaf], deterministic: bool, layout: str) -> Diag
             "unexplained", "is wrong in products with random vectors, at a size where nothing more is known"
         )
     if any(sample.got.shape != sample.truth.values.shape for sample in case.samples):
-        return _of_shape(case)
+        return _of_shape(case, hints)
     if narrower := next((leaf.narrower for leaf in leaves if leaf.narrower), None):
         diagnosis = Diagnosis("precision", f"returns {narrower} where the arguments are {case.dtype}")
-        besides = diagnosis if all(leaf.within.all() for leaf in leaves) else _of_values(case)
+        besides = diagnosis if all(leaf.within.all() for leaf in leaves) else _of_values(case, hints)
         return diagnosis if besides.kind in ("precision", "unexplained") else besides
-    found = _of_values(case)
+    found = _of_values(case, hints)
     if found.kind == "unexplained" and (wider := case_of(leaves, special=True)):
-        return _of_values(wider)  # as where equal entries make a matrix symmetric
+        return _of_values(wider, hints)  # as where equal entries make a matrix symmetric
     return found
 
 
@@ -112,7 +118,7 @@ def _of_faults(case: Case | None, leaves: Sequence[Leaf]) -> Diagnosis:
     return Diagnosis(fault.kind, fault.sentence + (f", {region}" if region else f", in {count} of {of} calls"))
 
 
-def _of_shape(case: Case) -> Diagnosis:
+def _of_shape(case: Case, hints: list[Proposal]) -> Diagnosis:
     for what, guess in other_derivatives(case):
         if factor := find_factor(case, guess):
             return Diagnosis("other-argument", f"returns {what}{_times(factor)}".rstrip(","))
@@ -131,7 +137,7 @@ def _of_shape(case: Case) -> Diagnosis:
         if relation.undo is None or any(relation.guess(s).values.shape != s.got.shape for s in case.samples):
             continue
         undone = case.with_results(lambda s, undo=relation.undo: _undo(undo, s))
-        besides = _of_values(undone)
+        besides = _of_values(undone, hints)
         if besides.kind != "unexplained":
             return Diagnosis("shape", f"{fact}, and besides {besides.sentence}", besides.factor)
     return Diagnosis("shape", fact)
@@ -145,10 +151,10 @@ def _times(factor: Factor) -> str:
     return "" if factor.is_one else f" times {factor}"
 
 
-def _of_values(case: Case) -> Diagnosis:
+def _of_values(case: Case, hints: list[Proposal]) -> Diagnosis:
     finite = [_finite(sample) for sample in case.samples]
     if all(f.all() for f in finite):
-        return _of_finite_values(case)
+        return _of_finite_values(case, hints)
     missing = [sample.kept & ~f for sample, f in zip(case.samples, finite, strict=True)]
     entries = [~np.isfinite(s.got) & _is_known(s.truth.values) for s in case.samples]
     region = find_region(case, entries)
@@ -158,7 +164,7 @@ def _of_values(case: Case) -> Diagnosis:
     sentence = f"{'overflows' if large else f'gives {what}'} {region or f'in {count} of {of} instances'}"
     rest = case.counting(finite)
     if rest.samples and not all(sample.right.all() for sample in rest.samples):
-        elsewhere = _of_finite_values(rest)
+        elsewhere = _of_finite_values(rest, hints)
         if elsewhere.kind != "unexplained":
             return replace(elsewhere, sentence=f"{elsewhere.sentence}; besides, it {sentence}")
     elif rest.samples:
@@ -177,13 +183,17 @@ def _is_known(right: np.ndarray) -> np.ndarray:
     return ~np.isinf(right)
 
 
-def _of_finite_values(case: Case) -> Diagnosis:
-    if (off := units(case)) < _ROUNDING.get(case.dtype, 0):
+def _of_finite_values(case: Case, hints: list[Proposal]) -> Diagnosis:
+    if TOLERANCE < (off := units(case)) < _ROUNDING.get(case.dtype, 0):
         return Diagnosis(
             "precision", f"is right but for rounding, by up to {off:.0f} units where {TOLERANCE} are allowed"
         )
+    if diagnosis := _of_returned(case):
+        return diagnosis
     if factor := find_factor(case, truth):
         return _of_factor(case, factor)
+    if diagnosis := find_edit(case, hints, (given.cotangents,)):
+        return diagnosis
     if case.claim.leaves[0].values == "complex" and (factor := find_factor(case, conjugate)):
         return Diagnosis("conjugate", f"returns the complex conjugate of the right result{_times(factor)}")
     for what, guess in permutations(case):
@@ -204,6 +214,8 @@ def _of_finite_values(case: Case) -> Diagnosis:
         if factor := find_factor(case, guess):
             times = name if factor.is_one else f"{factor} {name}"
             return Diagnosis("factor", f"returns the right result times {times}", times)
+    if diagnosis := find_edit(case, hints):
+        return diagnosis
     if diagnosis := _of_precision(case):
         return diagnosis
     if case.dtype in ("float64", "float32") and (found := find_term(case)):
@@ -219,6 +231,18 @@ def _of_finite_values(case: Case) -> Diagnosis:
     if _same_entries(case):
         return Diagnosis("layout", "returns the right entries in another order")
     return Diagnosis("unexplained", _pattern(case))
+
+
+def _of_returned(case: Case) -> Diagnosis | None:
+    """Whether what comes back is something that was there before, or one number."""
+    for what, guess in own_arguments(case):
+        if case.explained(guess):
+            return Diagnosis("returned", f"returns {what}")
+    everything = np.concatenate([sample.got[sample.kept].ravel() for sample in case.samples])
+    if not everything.size or (everything != everything[0]).any():
+        return None
+    kind = "zero" if everything[0] == 0 else "returned"
+    return Diagnosis(kind, f"returns {everything[0]:g} everywhere")
 
 
 def _product(factor: Factor, term: str) -> str:

@@ -59,13 +59,21 @@ def _tightness(case: Case, wrong: Sequence[np.ndarray], condition: Condition) ->
     """How large a part of what meets the condition is wrong; zero if anything outside it is."""
     inside = outside = bad = 0
     for sample, w, h in zip(case.samples, wrong, condition.holds, strict=True):
-        kept = np.broadcast_to(_column(sample.kept, w), w.shape)
+        kept = np.broadcast_to(_column(sample.kept, w), w.shape) & (w | ~_vanishing(sample, w))
         if (w & ~h & kept).any():
             return 0.0
         inside += int((h & kept).sum())
         outside += int((~h & kept).sum())
         bad += int((w & kept).sum())
     return bad / inside if outside > condition.enough * (inside + outside) and bad else 0.0
+
+
+def _vanishing(sample: Sample, like: np.ndarray) -> np.ndarray:
+    """Which entries, or instances, are zero and would be whatever the mistake, as where a cotangent is zero."""
+    zero = (sample.truth.values == 0) & (sample.got == 0) if sample.got.shape == sample.truth.values.shape else None
+    if zero is None:
+        return np.zeros(like.shape, bool)
+    return zero if like.ndim > 1 or zero.ndim == 1 else zero.reshape(len(zero), -1).all(axis=1)
 
 
 def _instance_conditions(case: Case, wrong: Sequence[np.ndarray]) -> Iterator[Condition]:

@@ -9,7 +9,7 @@ from identities.claim import Claim
 from identities.dimensions import describe
 from identities.oracle.candidates.calling import Fault
 from identities.oracle.candidates.local import Candidate
-from identities.oracle.diagnosis import Diagnosis, diagnose
+from identities.oracle.diagnosis import Diagnosis, diagnose, exchanged
 from identities.oracle.draw.values import real_parts
 from identities.oracle.reference.unit import TOLERANCE
 from identities.oracle.trial import Leaf
@@ -41,14 +41,14 @@ def diagnosed(inquiry: Inquiry, found: Finding) -> dict[str, Diagnosis]:
     names = [leaf.claim.leaves[0].name for leaf in found.failed[0].leaves]
     order = sorted(range(len(names)), key=lambda i: names[i] != shown.claim.leaves[0].name)
     steady = has_ended(found.failed) or repeats(inquiry.candidate, shown)
-    diagnoses = {}
-    for i in order:
-        leaves = [trial.leaves[i] for trial in found.failed]
-        if not all(leaf.right.all() for leaf in leaves):
-            diagnoses[names[i]] = diagnose(
-                leaves, steady, layout=next((t.layout for t in found.failed if t.layout), "")
-            )
-    return diagnoses
+    layout = next((t.layout for t in found.failed if t.layout), "")
+    leaves = {names[i]: [trial.leaves[i] for trial in found.failed] for i in order}
+    diagnoses = exchanged(leaves) if steady and not layout else {}
+    hints = []  # one mistake may make several results wrong
+    for name, of_it in leaves.items():
+        if name not in diagnoses and not all(leaf.right.all() for leaf in of_it):
+            diagnoses[name] = diagnose(of_it, steady, layout, hints)
+    return {name: diagnoses[name] for name in leaves if name in diagnoses}
 
 
 def repeats(candidate: Candidate, leaf: Leaf) -> bool:

@@ -1,0 +1,159 @@
+"""One sample on the bench: what a changed program would have given for its instances."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from identities.claim import Claim
+from identities.oracle.diagnosis.case import Sample, Truth
+from identities.oracle.diagnosis.edits.evaluate import NOTHING, Arrays, Edit, pulled_back, values_of
+from identities.oracle.diagnosis.edits.kernels import Aval
+from identities.oracle.diagnosis.edits.program import Program, program_of
+from identities.oracle.draw.shapes import Shape
+from identities.oracle.draw.values import Batch, perturbed, wide
+
+_ROWS = 4096
+"""How many cotangents are pulled back at once, of a dense derivative."""
+
+
+def _program_of(claim: Claim, shape: Shape) -> Program:
+    names = tuple(a.name for a in claim.primals)
+    moving = tuple(names.index(name) for name in claim.moving) if claim.kind.order else tuple(range(len(names)))
+    of = tuple((shape.of(a), _dtype(a.values)) for a in claim.primals)
+    return _program(claim.flat(shape.static(claim)), of, moving, names, shape.sizes)
+
+
+@functools.lru_cache(maxsize=64)
+def _program(
+    function: Any,
+    of: tuple[Aval, ...],
+    moving: tuple[int, ...],
+    names: tuple[str, ...],
+    sizes: tuple[tuple[str, int], ...],
+) -> Program:
+    return program_of(function, [jax.ShapeDtypeStruct(*aval) for aval in of], moving, names, dict(sizes))
+
+
+def _dtype(values: str) -> np.dtype:
+    return np.dtype({"integer": np.int64, "boolean": bool}.get(values, np.float64))
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """A sample, and the program of its function."""
+
+    sample: Sample
+    program: Program
+    batch: Batch
+
+    def result(self, edit: Edit = NOTHING, batch: Batch | None = None) -> np.ndarray:
+        """The array of the result that the sample is about, as the edit has it."""
+        claim = self.sample.claim
+        batch = batch or self.batch
+        given = [batch[a.name] for a in claim.primals]
+        vectors = [batch[a.name] for a in claim.vectors]
+        place = claim.place or 0
+        with np.errstate(all="ignore"):
+            values = self._values if edit.is_of_pull and batch is self.batch else values_of(self.program, given, edit)
+            return _GIVES[claim.kind.name](self, values, vectors, place, edit).reshape(self.sample.got.shape)
+
+    @functools.cached_property
+    def _values(self) -> dict[int, np.ndarray]:
+        with np.errstate(all="ignore"):
+            return values_of(self.program, [self.batch[a.name] for a in self.sample.claim.primals])
+
+    def truth(self, edit: Edit) -> Truth:
+        """The same, and how far it moves when the arguments move by their rounding."""
+        claim, shape = self.sample.claim, self.sample.shape
+        here = self.result(edit)
+        eps = float(jnp.finfo(self.sample.dtype).eps)
+        copies = [self.result(edit, copy) for copy in perturbed(claim, shape, self.batch, eps, 0)]
+        with np.errstate(all="ignore"):
+            movement = 0.5 * np.sqrt(np.mean([np.square(copy - here) for copy in copies], axis=0))
+        return Truth(here, np.where(np.isfinite(movement), movement, 0.0))
+
+    def moving(self) -> list[int]:
+        """The numbers of the arguments that are differentiated by, as they are asked for."""
+        names = [a.name for a in self.sample.claim.primals]
+        return [names.index(name) for name in self.sample.claim.moving]
+
+
+def bench_of(sample: Sample, which: np.ndarray | None = None) -> Bench:
+    """The bench of a sample, or of some of its instances.
+
+    **Raises:** `TooLargeError`.
+    """
+    batch = wide(sample.batch)
+    if which is not None:
+        batch = {name: values[which] for name, values in batch.items()}
+        sample = Sample(
+            sample.claim, sample.shape, sample.dtype, batch, sample.got[which],
+            Truth(sample.truth.values[which], sample.truth.movement[which]), sample.kept[which], 1,
+        )  # fmt: skip
+    return Bench(sample, _program_of(sample.claim, sample.shape), batch)
+
+
+def _value(bench: Bench, values: dict[int, np.ndarray], vectors: Arrays, place: int, edit: Edit) -> np.ndarray:
+    return values[bench.program.results[place]].astype(float)
+
+
+def _vjp(bench: Bench, values: dict[int, np.ndarray], vectors: Arrays, place: int, edit: Edit) -> np.ndarray:
+    return pulled_back(bench.program, values, vectors, edit)[bench.moving()[place]]
+
+
+def _jacobian(bench: Bench, values: dict[int, np.ndarray], vectors: Arrays, place: int, edit: Edit) -> np.ndarray:
+    moving = bench.moving()
+    return _dense(bench, values, place // len(moving), edit)[moving[place % len(moving)]]
+
+
+def _jvp(bench: Bench, values: dict[int, np.ndarray], vectors: Arrays, place: int, edit: Edit) -> np.ndarray:
+    blocks = _dense(bench, values, place, edit)
+    count = len(vectors[0])
+    found = 0.0
+    for number, tangent in zip(bench.moving(), vectors, strict=True):
+        flat = tangent.reshape(count, -1)
+        found = found + np.einsum("boi,bi->bo", blocks[number].reshape(count, -1, flat.shape[1]), flat)
+    return np.asarray(found)
+
+
+_GIVES = {"value": _value, "vjp": _vjp, "jacobian": _jacobian, "jvp": _jvp}
+
+KINDS = tuple(_GIVES)
+"""The kinds of derivatives that edits are tried on."""
+
+
+def _dense(bench: Bench, values: dict[int, np.ndarray], result: int, edit: Edit) -> list[np.ndarray]:
+    """The derivative of a result by every argument: all cotangents of one entry each, side by side."""
+    numbers = bench.program.results
+    shape = bench.program.avals[numbers[result]][0]
+    entries, count = int(np.prod(shape)), len(values[numbers[result]])
+    at_once = max(1, _ROWS // count)
+    columns = [
+        _rows(bench, values, result, range(start, min(start + at_once, entries)), edit)
+        for start in range(0, entries, at_once)
+    ]
+    blocks = []
+    for of_argument in zip(*columns, strict=True):
+        whole = np.concatenate(of_argument, axis=1)
+        blocks.append(whole.reshape(count, *shape, *whole.shape[2:]))
+    return blocks
+
+
+def _rows(
+    bench: Bench, values: dict[int, np.ndarray], result: int, entries: Sequence[int], edit: Edit
+) -> list[np.ndarray]:
+    program = bench.program
+    many = len(entries)
+    repeated = {n: np.repeat(v, many, axis=0) for n, v in values.items()}
+    given = [np.zeros(repeated[n].shape) for n in program.results]
+    count = len(values[program.results[result]])
+    flat = given[result].reshape(count, many, -1)
+    for i, entry in enumerate(entries):
+        flat[:, i, entry] = 1
+    pulled = pulled_back(program, repeated, given, edit)
+    return [v.reshape(count, many, *v.shape[1:]) for v in pulled]

@@ -1,0 +1,136 @@
+"""The derivative of a program that has been changed, evaluated operation by operation."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from identities.oracle.diagnosis.edits.kernels import Kernel
+from identities.oracle.diagnosis.edits.program import Operation, Program
+
+Arrays = list[np.ndarray]
+
+
+@dataclass(frozen=True)
+class Here:
+    """An operation while cotangents are pulled back through it: all results have one, of zeros if need be."""
+
+    operation: Operation
+    kernel: Kernel
+    active: tuple[bool, ...]
+    operands: Arrays
+    results: Arrays
+    cotangents: Arrays
+    values: Mapping[int, np.ndarray]  # all of them, by number
+
+    def pull(self, operands: Arrays | None = None, cotangents: Arrays | None = None) -> dict[int, np.ndarray]:
+        """By active operand, what its pullback gives; of other operands or cotangents, if they are given."""
+        pulled = self.kernel.pull(operands or self.operands, cotangents or self.cotangents, self.active)
+        return dict(zip((k for k, a in enumerate(self.active) if a), pulled, strict=True))
+
+
+Pull = Callable[[Here], Mapping[int, np.ndarray]]
+"""What operands get from an operation instead of what its pullback gives them."""
+
+
+FromValues = Callable[[Mapping[int, np.ndarray]], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A change of a function, or of its derivative.
+
+    **Fields:**
+
+    - `arguments`, `cotangents`: of all that is given.
+    - `constants`: by number.
+    - `kernels`: by operation, what stands in its place.
+    - `pulls`: by operation, what some of its operands get.
+    - `arriving`: by number, what the whole cotangent of a value is multiplied with: a number, or something made of values.
+    - `leaving`: by operation and operand, what the part of it that comes from there is multiplied with.
+    - `only`: of changed constants and kernels, whether only the values that they give are others, as where a backward
+      pass computes the forward pass anew, and wrongly; or only what they pull back.
+    """
+
+    arguments: Callable[[Arrays], Arrays] | None = None
+    cotangents: Callable[[Arrays], Arrays] | None = None
+    constants: Mapping[int, np.ndarray] = field(default_factory=dict)
+    kernels: Mapping[int, Kernel] = field(default_factory=dict)
+    pulls: Mapping[int, Pull] = field(default_factory=dict)
+    arriving: Mapping[int, float | FromValues] = field(default_factory=dict)
+    leaving: Mapping[tuple[int, int], float] = field(default_factory=dict)
+    only: Literal["values", "pulls"] | None = None
+
+    @property
+    def is_of_pull(self) -> bool:
+        """Whether the function's values stay what they are."""
+        return not self.arguments and (self.only == "pulls" or not (self.constants or self.kernels))
+
+
+NOTHING = Edit()
+
+
+def values_of(program: Program, arguments: Sequence[np.ndarray], edit: Edit = NOTHING) -> dict[int, np.ndarray]:
+    """Every value on the way, by its number."""
+    given = edit.arguments(list(arguments)) if edit.arguments else arguments
+    count = len(given[0])
+    values: dict[int, np.ndarray] = dict(zip(program.arguments, given, strict=True))
+    changed = (edit.constants, edit.kernels) if edit.only != "pulls" else ({}, {})
+    for number, constant in {**program.constants, **changed[0]}.items():
+        values[number] = np.broadcast_to(constant, (count, *constant.shape))
+    for i, operation in enumerate(program.operations):
+        made = changed[1].get(i, operation.kernel).forward([values[n] for n in operation.takes])
+        values.update(zip(operation.makes, made, strict=True))
+    return values
+
+
+def pulled_back(
+    program: Program, values: Mapping[int, np.ndarray], cotangents: Arrays, edit: Edit = NOTHING
+) -> list[np.ndarray]:
+    """The cotangent of every argument."""
+    arriving: dict[int, np.ndarray] = {}
+
+    def arrive(number: int, cotangent: np.ndarray) -> None:
+        arriving[number] = arriving[number] + cotangent if number in arriving else cotangent
+
+    def arrived(number: int) -> np.ndarray:
+        if number not in arriving:
+            return np.zeros(values[number].shape)
+        by = edit.arriving.get(number, 1)
+        return arriving[number] * (by(values) if callable(by) else by)
+
+    for number, cotangent in zip(
+        program.results, edit.cotangents(cotangents) if edit.cotangents else cotangents, strict=True
+    ):
+        arrive(number, cotangent)
+    for i in program.backwards:
+        operation = program.operations[i]
+        if any(n in arriving for n in operation.makes):
+            for operand, cotangent in _pulled(program, i, values, [arrived(n) for n in operation.makes], edit).items():
+                arrive(operation.takes[operand], cotangent)
+    return [arrived(n) for n in program.arguments]
+
+
+def _pulled(
+    program: Program, i: int, values: Mapping[int, np.ndarray], cotangents: Arrays, edit: Edit
+) -> dict[int, np.ndarray]:
+    operation = program.operations[i]
+    operands = [values[n] for n in operation.takes]
+    if edit.only:
+        of = program.constants if edit.only == "values" else edit.constants
+        own = [of[n] if n in edit.constants else None for n in operation.takes]
+        operands = [v if c is None else np.broadcast_to(c, v.shape) for v, c in zip(operands, own, strict=True)]
+    here = Here(
+        operation,
+        operation.kernel if edit.only == "values" else edit.kernels.get(i, operation.kernel),
+        program.active(operation),
+        operands,
+        [values[n] for n in operation.makes],
+        cotangents,
+        values,
+    )
+    pulled = here.pull()
+    if i in edit.pulls:
+        pulled |= edit.pulls[i](here)
+    return {k: cotangent * edit.leaving.get((i, k), 1) for k, cotangent in pulled.items()}

@@ -1,0 +1,74 @@
+"""Where in somebody's source an operation comes from: the file, the line and the very expression."""
+
+import itertools
+import linecache
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+import jax
+
+_LIBRARIES = tuple(str(Path(module).parent) for module in (jax.__file__, linecache.__file__))
+_OWN = str(Path(__file__).parents[3])
+
+
+@dataclass(frozen=True)
+class Place:
+    """An expression in a source file.
+
+    **Fields:**
+
+    - `file`, `line`: where it stands; lines count from one.
+    - `text`: the line, without the blanks around it.
+    - `expression`: the part of it that was evaluated.
+    """
+
+    file: str
+    line: int
+    text: str
+    expression: str
+    span: tuple[int, int] = (0, 0)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it stands in this package: in a function of the catalog."""
+        return self.file.startswith(_OWN)
+
+    @property
+    def assigned(self) -> bool:
+        """Whether the expression is all that the line assigns or returns."""
+        return self.text.endswith(self.expression)
+
+    def __str__(self) -> str:
+        if self.is_own:
+            return f"`{self.expression}`"
+        whole = self.expression == self.text or not self.text.endswith(self.expression)
+        text = self.expression if whole else self.text
+        return f"`{text}`, line {self.line}"
+
+
+def place_of(traceback: Any) -> tuple[Place | None, str]:
+    """The innermost place outside of libraries, and the name of the function that it is in."""
+    if traceback is None:
+        return None, ""
+    for code, position in zip(*traceback.raw_frames(), strict=True):
+        if not code.co_filename.startswith(_LIBRARIES):
+            return _place(code, position), code.co_name
+    return None, ""
+
+
+def _place(code: CodeType, position: int) -> Place | None:
+    found: Iterator[tuple[int | None, ...]] = itertools.islice(code.co_positions(), position // 2, None)
+    line, end_line, start, end = next(found, (None,) * 4)
+    if line is None:
+        return None
+    lines = [linecache.getline(code.co_filename, n) for n in range(line, (end_line or line) + 1)]
+    if not lines[0] or start is None or end is None:
+        return Place(code.co_filename, line, lines[0].strip(), lines[0].strip())
+    spelled = [part.encode() for part in lines]
+    spelled[-1] = spelled[-1][:end]
+    spelled[0] = spelled[0][start:]
+    expression = " ".join(b"".join(spelled).decode().split())
+    return Place(code.co_filename, line, " ".join("".join(lines).split()), expression, (start, end))

@@ -1,0 +1,252 @@
+"""A function written out as a list of operations, each with its place in the source."""
+
+import functools
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import ClosedJaxpr, JaxprEqn, Literal
+
+from identities.oracle.diagnosis.edits.kernels import Aval, Kernel, is_inexact, kernel, kernel_of
+from identities.oracle.diagnosis.edits.place import Place, place_of
+from identities.oracle.run.programs import full_precision
+
+MOST = 3000
+"""The most operations that are worth a look: loops are written out."""
+
+
+class TooLargeError(Exception):
+    """A program has too many operations."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Which operation it is, whatever the shapes: the how many-th of its name in its expression.
+
+    The passes of a loop have the same address.
+    """
+
+    file: str
+    line: int
+    span: tuple[int, int]
+    name: str
+    ordinal: int
+
+
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """What is done to which numbered values, and which others come of it."""
+
+    kernel: Kernel
+    takes: tuple[int, ...]
+    makes: tuple[int, ...]
+    address: Address
+    place: Place | None
+    turn: int  # of a loop, counted from zero
+
+    @property
+    def name(self) -> str:
+        return self.kernel.name
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A function of a batch.
+
+    **Fields:**
+
+    - `avals`: shape and dtype of every numbered value, without the axis of the batch.
+    - `moving`: which values depend on what is differentiated by.
+    - `uses`: by value, the operations that take it, and as which operand.
+    """
+
+    constants: dict[int, np.ndarray]
+    arguments: tuple[int, ...]
+    operations: tuple[Operation, ...]
+    results: tuple[int, ...]
+    avals: dict[int, Aval]
+    moving: frozenset[int]
+    uses: dict[int, list[tuple[int, int]]]
+    names: dict[int, str]  # of the arguments
+    sizes: dict[str, int]  # of the dimensions
+
+    @functools.cached_property
+    def made_by(self) -> dict[int, int]:
+        """By value, the operation that it is a result of."""
+        return {number: i for i, operation in enumerate(self.operations) for number in operation.makes}
+
+    @functools.cached_property
+    def by_address(self) -> dict[Address, list[int]]:
+        """The operations of each address, in their order."""
+        found: dict[Address, list[int]] = {}
+        for i, operation in enumerate(self.operations):
+            found.setdefault(operation.address, []).append(i)
+        return found
+
+    @functools.cached_property
+    def backwards(self) -> tuple[int, ...]:
+        """The operations through which cotangents are pulled back, the last one first."""
+        moving = [i for i, operation in enumerate(self.operations) if any(self.active(operation))]
+        return tuple(reversed(moving))
+
+    def active(self, operation: Operation) -> tuple[bool, ...]:
+        """Which operands of an operation have cotangents."""
+        return tuple(number in self.moving for number in operation.takes)
+
+
+def program_of(
+    function: Callable[..., Any], arrays: Sequence[Any], moving: Sequence[int], names: Sequence[str], sizes: Mapping[str, int]
+) -> Program:
+    """The function over arrays of those shapes and dtypes, differentiated by some of them.
+
+    **Raises:** `TooLargeError`.
+    """
+    with full_precision():
+        closed = jax.make_jaxpr(function)(*arrays)
+        return _Writer(moving).written(closed, names, sizes)
+
+
+_CALLS = {
+    "jit": "jaxpr",
+    "pjit": "jaxpr",
+    "closed_call": "call_jaxpr",
+    "core_call": "call_jaxpr",
+    "remat": "jaxpr",
+    "checkpoint": "jaxpr",
+}
+"""Operations that call another program, and the parameter that has it.
+
+Functions with a rule of their own are left whole.
+"""
+
+
+Found = tuple[Place | None, str]
+"""Where a program is called, and what it is called."""
+
+
+class _Writer:
+    """Writes calls out, and loops pass by pass."""
+
+    def __init__(self, moving: Sequence[int]):
+        self._by = moving
+        self._constants: dict[int, np.ndarray] = {}
+        self._avals: dict[int, Aval] = {}
+        self._operations: list[Operation] = []
+        self._moving: set[int] = set()
+        self._ordinals: Counter[Any] = Counter()
+
+    def _new(self, shape: Sequence[int], dtype: np.dtype) -> int:
+        number = len(self._avals)
+        self._avals[number] = tuple(shape), np.dtype(dtype)
+        return number
+
+    def _constant(self, value: Any, aval: Any) -> int:
+        number = self._new(aval.shape, aval.dtype)
+        self._constants[number] = np.asarray(value, aval.dtype)
+        return number
+
+    def written(self, closed: ClosedJaxpr, names: Sequence[str], sizes: Mapping[str, int]) -> Program:
+        arguments = [self._new(v.aval.shape, v.aval.dtype) for v in closed.jaxpr.invars]
+        self._moving.update(arguments[i] for i in self._by)
+        results = self._jaxpr(closed, arguments, None, 0)
+        uses: dict[int, list[tuple[int, int]]] = {}
+        for i, operation in enumerate(self._operations):
+            for operand, number in enumerate(operation.takes):
+                uses.setdefault(number, []).append((i, operand))
+        return Program(
+            self._constants,
+            tuple(arguments),
+            tuple(self._operations),
+            tuple(results),
+            self._avals,
+            frozenset(self._moving),
+            uses,
+            dict(zip(arguments, names, strict=True)),
+            dict(sizes),
+        )
+
+    def _jaxpr(self, closed: ClosedJaxpr, given: Sequence[int], outer: Found | None, turn: int) -> list[int]:
+        jaxpr = closed.jaxpr
+        numbers: dict[Any, int] = dict(zip(jaxpr.invars, given, strict=True))
+        for variable, value in zip(jaxpr.constvars, closed.consts, strict=True):
+            numbers[variable] = self._constant(value, variable.aval)
+
+        def number(variable: Any) -> int:
+            return self._constant(variable.val, variable.aval) if isinstance(variable, Literal) else numbers[variable]
+
+        for equation in jaxpr.eqns:
+            takes = [number(v) for v in equation.invars]
+            makes = self._equation(equation, takes, outer, turn)
+            numbers.update(zip(equation.outvars, makes, strict=True))
+        return [number(v) for v in jaxpr.outvars]
+
+    def _equation(self, equation: JaxprEqn, takes: list[int], outer: Found | None, turn: int) -> list[int]:
+        name = equation.primitive.name
+        place = _innermost(equation, outer)
+        if name in _CALLS:
+            inner = equation.params[_CALLS[name]]
+            inner = inner if isinstance(inner, ClosedJaxpr) else ClosedJaxpr(inner, ())
+            called = equation.params.get("name", "")
+            return self._jaxpr(inner, takes, (place, called), turn)
+        if not takes:
+            return [self._constant(value, v.aval) for value, v in zip(kernel(equation).function(), equation.outvars, strict=True)]
+        if name == "scan":
+            return self._scan(equation, takes, place)
+        return self._operation(kernel(equation), takes, place, turn)
+
+    def _operation(self, made: Kernel, takes: Sequence[int], place: Place | None, turn: int) -> list[int]:
+        if len(self._operations) >= MOST:
+            raise TooLargeError
+        makes = [self._new(*aval) for aval in made.gives]
+        if self._moving.intersection(takes):
+            self._moving.update(n for n, (_, dtype) in zip(makes, made.gives, strict=True) if is_inexact(dtype))
+        where = (place.file, place.line, place.span) if place else ("", 0, (0, 0))
+        key = (*where, made.name, turn)
+        self._operations.append(
+            Operation(made, tuple(takes), tuple(makes), Address(*where, made.name, self._ordinals[key]), place, turn)
+        )
+        self._ordinals[key] += 1
+        return makes
+
+    def _scan(self, equation: JaxprEqn, takes: list[int], place: Place | None) -> list[int]:
+        """Pass by pass; what a pass hands to the next one is an operation too."""
+        parameters, body = equation.params, equation.params["jaxpr"]
+        inside, length = body.jaxpr, parameters["length"]
+        # What is sliced or stacked has an axis more outside than inside, in every version of JAX.
+        sliced = sum(i.aval != o.aval for i, o in zip(inside.invars, equation.invars, strict=True))
+        carried = sum(i.aval == o.aval for i, o in zip(inside.outvars, equation.outvars, strict=True))
+        fixed = len(takes) - carried - sliced
+        constants, carry, rows = takes[:fixed], takes[fixed : fixed + carried], takes[fixed + carried :]
+        stacked: list[list[int]] = []
+        for turn, i in enumerate(range(length)[::-1] if parameters["reverse"] else range(length)):
+            if turn:
+                carry = [self._made("carry", lambda x: [x], [n], place, turn) for n in carry]
+            given = [self._made("row", lambda xs, i=i: [xs[i]], [n], place, turn) for n in rows]
+            made = self._jaxpr(body, [*constants, *carry, *given], None, turn)
+            carry = made[:carried]
+            stacked.append(made[carried:])
+        if not length:
+            raise TooLargeError
+        if parameters["reverse"]:
+            stacked.reverse()
+        columns = [list(column) for column in zip(*stacked, strict=True)]
+        return [*carry, *(self._made("stack", lambda *xs: [jnp.stack(xs)], c, place, 0) for c in columns)]
+
+    def _made(self, name: str, function: Any, takes: list[int], place: Place | None, turn: int) -> int:
+        (made,) = self._operation(kernel_of(name, function, [self._avals[n] for n in takes]), takes, place, turn)
+        return made
+
+
+def _innermost(equation: JaxprEqn, outer: Found | None) -> Place | None:
+    """Where an operation is written; of one in a function of a library, where that is called.
+
+    A library's function is traced once, so that its operations remember the first of its calls.
+    """
+    place, inside = place_of(equation.source_info.traceback)
+    if outer is None or inside == outer[1]:
+        return place
+    return outer[0]

@@ -1,0 +1,85 @@
+"""A mistake that may have been made at one operation of a function.
+
+A proposal is made on one program and found again, by address, in the programs of other shapes.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from identities.oracle.diagnosis.edits.evaluate import Edit
+from identities.oracle.diagnosis.edits.place import Place
+from identities.oracle.diagnosis.edits.program import Address, Operation, Program
+
+At = Callable[[Program], Edit]
+"""The edit in the program of some shapes; a `LookupError` where that has no such operation."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A mistake that somebody may have made.
+
+    **Fields:**
+
+    - `says`: what is wrong, to go on after "it ...".
+    - `rank`: how far it is from what people usually do: of several that explain the same, the least is given.
+    - `part`: whether it takes a part of the derivative away, so that a multiple of that may be meant as well: `times`
+      is the sentence for that, with a blank for the factor.
+    """
+
+    kind: str
+    says: str
+    rank: float
+    at: At
+    place: Place | None = None
+    part: bool = False
+    times: str = ""
+
+
+def located(address: Address, edit: Callable[[Program, int], Edit], turns: slice = slice(None)) -> At:
+    """An edit at every operation of an address; of a loop, at some of its passes."""
+
+    def at(program: Program) -> Edit:
+        found = program.by_address[address][turns]
+        if not found:
+            raise LookupError(address)
+        return merged([edit(program, i) for i in found])
+
+    return at
+
+
+def merged(edits: Sequence[Edit]) -> Edit:
+    """Several edits of different places as one."""
+    first = edits[0]
+    for other in edits[1:]:
+        first = replace(
+            first,
+            arguments=first.arguments or other.arguments,
+            cotangents=first.cotangents or other.cotangents,
+            constants={**first.constants, **other.constants},
+            kernels={**first.kernels, **other.kernels},
+            pulls={**first.pulls, **other.pulls},
+            arriving={**first.arriving, **other.arriving},
+            leaving={**first.leaving, **other.leaving},
+            only=first.only or other.only,
+        )
+    return first
+
+
+def spelled(place: Place | None, operation: Operation) -> str:
+    """An operation as its source has it."""
+    return str(place) if place else f"the {operation.name}"
+
+
+def value_of(program: Program, number: int) -> str:
+    """A value as its source has it."""
+    i = program.made_by.get(number)
+    if i is None:
+        return f"argument {program.names.get(number, '')}".rstrip() if number in program.arguments else "a constant"
+    operation = program.operations[i]
+    return f"`{operation.place.expression}`" if operation.place else f"the {operation.name}"
+
+
+def firsts(program: Program) -> Iterator[tuple[Address, Operation]]:
+    """Each address, with the first of its operations."""
+    for address, indices in program.by_address.items():
+        yield address, program.operations[indices[0]]

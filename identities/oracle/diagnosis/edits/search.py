@@ -1,0 +1,315 @@
+"""Which edit reproduces a wrong result: found on a few instances of one shape, confirmed on all of every shape."""
+
+import functools
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from identities.oracle.diagnosis.case import Case, Diagnosis, Guess, Sample, Truth
+from identities.oracle.diagnosis.edits import functions, given, parts, steps
+from identities.oracle.diagnosis.edits.bench import KINDS, Bench, bench_of
+from identities.oracle.diagnosis.edits.evaluate import NOTHING, Edit
+from identities.oracle.diagnosis.edits.program import Program, TooLargeError
+from identities.oracle.diagnosis.edits.proposals import Proposal, merged
+from identities.oracle.diagnosis.factors import Factor, find_factor
+from identities.oracle.reference.unit import TOLERANCE
+
+_SECONDS = 3.0
+_INSTANCES = 12  # that are looked at first
+_ENTRIES = 1 << 21  # of a sample, at most
+_SAMPLES = 6
+_SMALL = 2048  # entries of all arguments together
+_NEAR = {"float64": 1e-7, "float32": 1e-3}
+
+_STEPS = 8
+"""How often a constant is adjusted."""
+
+_LOST = {"float64": 4096, "float32": 64}
+"""The most units of rounding by which an edit may miss an instance."""
+
+Generator = Callable[[Program], Iterator[Proposal]]
+
+GENERATORS: tuple[Generator, ...] = (
+    given.cotangents,
+    parts.parts,
+    functions.constants,
+    steps.factors,
+    functions.indices,
+    functions.operations,
+    given.arguments,
+    steps.accumulations,
+    steps.multiples,
+    steps.layouts,
+    functions.in_values,
+    functions.in_pulls,
+    functions.sizes,
+    steps.operands,
+    steps.sums,
+    steps.others,
+)
+"""Where proposals come from, the likeliest and the quickest first."""
+
+
+def find_edit(
+    case: Case, hints: list[Proposal], generators: Sequence[Generator] | None = None
+) -> Diagnosis | None:
+    """The simplest edit that reproduces every instance.
+
+    **Arguments:**
+
+    - `hints`: what has explained other arrays of the same results, which is tried first; what is found is added to it.
+    - `generators`: what is proposed; by default everything.
+    """
+    if case.claim.kind.name not in KINDS or case.dtype not in _NEAR or not _is_plain(case):
+        return None
+    samples = _chosen(case)
+    if not samples:
+        return None
+    try:
+        return _Search(replace(case, samples=samples), hints).found(generators)
+    except TooLargeError:
+        return None
+
+
+def _is_plain(case: Case) -> bool:
+    involved = (*case.claim.arguments, *case.claim.results)
+    return all(a.values != "complex" for a in involved)
+
+
+def _chosen(case: Case) -> tuple[Sample, ...]:
+    """A few samples of all sizes, the small ones first; none, if the mistake begins at a size."""
+    small = [s for s in case.samples if sum(v.size for v in s.batch.values()) <= _ENTRIES and s.kept.any()]
+    small = [s for s in small if s.got.shape == s.truth.values.shape]
+    by_size = sorted(small, key=lambda s: (s.right.all(), s.shape.total))
+    if not by_size or sum(v[0].size for v in by_size[0].batch.values()) > _SMALL:
+        return ()
+    return tuple(by_size[:_SAMPLES])
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """A proposal, and what it gives on the first bench."""
+
+    proposal: Proposal
+    edit: Edit
+    result: np.ndarray
+
+
+class _Search:
+    def __init__(self, case: Case, hints: list[Proposal]):
+        self._case, self._hints = case, hints
+        self._benches: dict[int, Bench] = {}
+        self._until = time.thread_time() + _SECONDS
+        sample = self._first()
+        wrong = ~sample.right.reshape(len(sample.got), -1).all(axis=1)
+        order = np.flatnonzero(sample.kept & np.isfinite(sample.got).reshape(len(sample.got), -1).all(axis=1))
+        telling = sorted(order, key=lambda i: not wrong[i])[:_INSTANCES]
+        self._bench = bench_of(sample, np.array(sorted(telling), int))
+        self._near = _NEAR[case.dtype]
+        self._got = self._bench.sample.got
+        self._right = self._bench.result()
+        self._size = max(float(np.abs(self._got).max(initial=0)), float(np.abs(self._right).max(initial=0)))
+
+    def _first(self) -> Sample:
+        """A wrong sample whose sizes are small and tell the dimensions apart."""
+        wrong = [s for s in self._case.samples if not s.right.all()] or list(self._case.samples)
+        small = [s for s in wrong if sum(v[0].size for v in s.batch.values()) <= 400] or wrong[:1]
+        return max(small, key=lambda s: (min(s.sizes.values(), default=0) > 1, len(set(s.sizes.values())), -s.shape.total))
+
+    def found(self, generators: Sequence[Generator] | None) -> Diagnosis | None:
+        if not self._close(self._right, self._bench.sample.truth.values) or not self._size:
+            return None  # the program written out is not the function: nothing can be said
+        taken: list[_Tried] = []
+        for generator in (lambda _: iter(list(self._hints)), *(generators or GENERATORS)):
+            hits: list[_Tried] = []
+            for proposal in generator(self._bench.program):
+                if time.thread_time() > self._until:
+                    break
+                for at in (proposal.at, functools.partial(_both, proposal.at, self._neutral)):
+                    if (one := self._try(replace(proposal, at=at))) is None:
+                        continue
+                    taken += [one] * proposal.part
+                    hits += [one] * self._explains(one)
+                    if not self._neutral_parts:
+                        break
+            if found := self._confirmed(hits):
+                return found
+        if generators:
+            return None
+        return self._confirmed(self._fitted()) or self._pair(taken) or self._mixed(taken)
+
+    def _fitted(self) -> list[_Tried]:
+        """Constants with the number that fits best, by Gauss and Newton."""
+        hits = []
+        for proposal, change in functions.adjustable(self._bench.program):
+            value = change.old
+            for _ in range(_STEPS):
+                step = 1e-4 * (abs(value) or 1)
+                here, there = (self._try(change.to(proposal, v)) for v in (value, value + step))
+                if here is None and value == change.old:
+                    here = _Tried(proposal, NOTHING, self._right)
+                if here is None or there is None or time.thread_time() > self._until:
+                    break
+                slope, off = (there.result - here.result) / step, self._got - here.result
+                if not (size := float(np.sum(slope * slope))) or self._close(here.result, self._got):
+                    break
+                value += float(np.sum(slope * off)) / size
+            one = self._try(change.to(proposal, float(f"{value:.6g}")))
+            hits += [one] * (one is not None and self._explains(one))
+        return hits
+
+    @functools.cached_property
+    def _neutral_parts(self) -> list[Proposal]:
+        """Values whose derivative makes no difference, as of the largest entry that is subtracted before exponentials.
+
+        Who derives by hand takes them for constants.
+        """
+        found = []
+        for proposal in parts.values(self._bench.program):
+            result = self._bench.result(proposal.at(self._bench.program))
+            arrives = self._close(result, self._right)
+            found += [proposal] * arrives
+        return found
+
+    def _neutral(self, program: Program) -> Edit:
+        return merged([NOTHING, *(proposal.at(program) for proposal in self._neutral_parts)])
+
+    def _try(self, proposal: Proposal) -> _Tried | None:
+        try:
+            edit = proposal.at(self._bench.program)
+            result = self._bench.result(edit)
+        except (LookupError, ValueError, TypeError):  # it makes no sense there: other shapes, other dtypes
+            return None
+        if not np.isfinite(result).all() or self._close(result, self._right):
+            return None
+        return _Tried(proposal, edit, result)
+
+    def _close(self, one: np.ndarray, other: np.ndarray) -> bool:
+        size = float(np.nanmax(np.abs(other), initial=0))
+        return bool(np.nanmax(np.abs(one - other), initial=0) <= self._near * max(size, 1e-300))
+
+    def _explains(self, one: _Tried) -> bool:
+        if self._close(one.result, self._got):
+            return True
+        return one.proposal.part and _parallel(one.result - self._right, self._got - self._right, self._near)
+
+    def _confirmed(self, hits: list[_Tried]) -> Diagnosis | None:
+        for one in sorted(hits, key=lambda hit: hit.proposal.rank):
+            if found := self._diagnosis(one.proposal):
+                if one.proposal not in self._hints:
+                    self._hints.append(one.proposal)
+                return found
+        return None
+
+    def _diagnosis(self, proposal: Proposal) -> Diagnosis | None:
+        exact = self._guess(proposal.at)
+        if self._reproduced(exact):
+            return Diagnosis(proposal.kind, proposal.says, where=proposal.place)
+        if not proposal.part:
+            return None
+
+        def part(sample: Sample) -> Truth:
+            rest, whole = exact(sample), sample.truth
+            if rest.values.shape != whole.values.shape:
+                return rest
+            return Truth(whole.values - rest.values, whole.movement + rest.movement)
+
+        factor = find_factor(self._case, part, beside=exact)
+        return _of_multiple(proposal, factor) if factor else None
+
+    def _reproduced(self, guess: Guess) -> bool:
+        """Whether every instance comes out, nearly all of them to the tolerance.
+
+        A program that is not the right one may lose more digits than the right one does, where terms cancel.
+        """
+        for sample in self._case.samples:
+            guessed = guess(sample)
+            if guessed.values.shape != sample.got.shape:
+                return False
+            units = sample.units(guessed).reshape(len(sample.got), -1).max(axis=1, initial=0)[sample.kept]
+            if units.size and (units.max() > _LOST[sample.dtype] or np.quantile(units, 0.9) > TOLERANCE):
+                return False
+        return True
+
+    def _guess(self, at) -> Guess:
+        def guess(sample: Sample) -> Truth:
+            bench = self._benches.setdefault(id(sample), bench_of(sample))
+            try:
+                return bench.truth(at(bench.program))
+            except (LookupError, ValueError, TypeError):
+                return Truth(np.zeros(0), np.zeros(0))
+
+        return functools.lru_cache(guess)
+
+    def _pair(self, tried: Sequence[_Tried]) -> Diagnosis | None:
+        """Two parts that are both missing."""
+        gone = [(one, (self._right - one.result).ravel()) for one in tried]
+        target = (self._right - self._got).ravel()
+        for i, (one, a) in enumerate(gone):
+            for other, b in gone[i + 1 :]:
+                if np.abs(target - a - b).max(initial=0) > self._near * self._size:
+                    continue
+                at = functools.partial(_both, one.proposal.at, other.proposal.at)
+                if self._reproduced(self._guess(at)):
+                    says = f"{one.proposal.says}; and {other.proposal.says}"
+                    return Diagnosis(one.proposal.kind, says, where=one.proposal.place)
+        return None
+
+
+    def _mixed(self, parts_: Sequence[_Tried]) -> Diagnosis | None:
+        """A step that is done otherwise for one part of the derivative only: what passes there, and not the rest."""
+        program = self._bench.program
+        for proposal in (*given.cotangents(program), *steps.factors(program)):
+            if (changed := self._try(proposal)) is None:
+                continue
+            for one in parts_:
+                if time.thread_time() > self._until:
+                    return None
+                rest = self._bench.result(merged([one.edit, changed.edit]))
+                if not self._close(one.result + changed.result - rest, self._got):
+                    continue
+                if self._reproduced(self._mixture(one.proposal, proposal)):
+                    place = one.proposal.place
+                    says = f"{proposal.says}, in what comes by way of {place or 'one of its parts'}"
+                    return Diagnosis(proposal.kind, says, where=place)
+        return None
+
+    def _mixture(self, part: Proposal, other: Proposal) -> Guess:
+        one, changed = self._guess(part.at), self._guess(other.at)
+        rest = self._guess(functools.partial(_both, part.at, other.at))
+
+        def guess(sample: Sample) -> Truth:
+            a, b, c = one(sample), changed(sample), rest(sample)
+            if not a.values.shape == b.values.shape == c.values.shape:
+                return a
+            return Truth(a.values + b.values - c.values, a.movement + b.movement + c.movement)
+
+        return guess
+
+
+def _both(one, other, program: Program) -> Edit:
+    return merged([one(program), other(program)])
+
+
+def _parallel(a: np.ndarray, b: np.ndarray, near: float) -> bool:
+    """Whether the one is a multiple of the other."""
+    size, of = float(np.sqrt(np.sum(a * a))), float(np.sqrt(np.sum(b * b)))
+    if not 0 < size < math.inf or not 0 < of < math.inf:
+        return False
+    return bool(np.abs(a / size * np.sign(np.sum(a * b)) - b / of).max(initial=0) <= 100 * near)
+
+
+def _of_multiple(proposal: Proposal, factor: Factor) -> Diagnosis:
+    """Of a derivative that has a multiple of a part of it."""
+    says = proposal.times.format(factor)
+    if factor.constant == -1 and not factor.powers:
+        return Diagnosis("sign", says, str(factor), where=proposal.place)
+    if factor.constant == 1 and len(factor.powers) == 1 and abs(factor.powers[0][1]) == 1:
+        ((name, power),) = factor.powers
+        one, other = ("a sum", "an average") if power > 0 else ("an average", "a sum")
+        return Diagnosis("reduction", f"{says}, as {one} over {name} does in place of {other}", str(factor), proposal.place)
+    kind = "missing-factor" if abs(float(factor.constant)) < 1 and not factor.powers else "factor"
+    return Diagnosis(kind, says, str(factor), where=proposal.place)

@@ -1,0 +1,314 @@
+"""Steps of a derivative: how an operation pulls its cotangent back, done otherwise."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+
+from identities.oracle.diagnosis.edits.evaluate import Edit, Here, Pull
+from identities.oracle.diagnosis.edits.kernels import is_inexact, kernel_of
+from identities.oracle.diagnosis.edits.program import Address, Operation, Program
+from identities.oracle.diagnosis.edits.proposals import Proposal, firsts, located, spelled, value_of
+
+
+def _at(address: Address, pull: Pull):
+    return located(address, lambda program, i: Edit(pulls={i: pull}))
+
+
+def factors(program: Program) -> Iterator[Proposal]:
+    """A cotangent that is passed on as it is, or that is multiplied twice with the same derivative."""
+    for address, operation in firsts(program):
+        if operation.name in _PLAIN or len(operation.makes) > 1:
+            continue
+        where = spelled(operation.place, operation)
+        if operation.name in ("reduce_max", "reduce_min") and any(program.active(operation)):
+            says = f"passes the cotangent of {where} on to every entry, not only to the one that is picked"
+            yield Proposal("missing-factor", says, 1.4, _at(address, _to_all), operation.place)
+        for k, active in enumerate(program.active(operation)):
+            if not active or operation.kernel.avals[k] != operation.kernel.gives[0]:
+                continue
+            others = [n for j, n in enumerate(operation.takes) if j != k]
+            names = " and ".join(value_of(program, n) for n in others)
+            factor = f"the factor {names} of" if operation.name in ("mul", "div") else "the derivative of"
+            if operation.name == "select_n":
+                factor = "the condition of"
+            yield Proposal(
+                "missing-factor",
+                f"leaves out {factor} {where}",
+                1.4,
+                _at(address, lambda here, k=k: {k: here.cotangents[0]}),
+                operation.place,
+            )
+            yield Proposal(
+                "factor",
+                f"applies {factor} {where} twice",
+                2.0,
+                _at(address, lambda here, k=k: {k: here.pull(cotangents=[here.pull()[k]])[k]}),
+                operation.place,
+            )
+            if operation.name == "div" and k == 0:
+                yield Proposal(
+                    "factor",
+                    f"multiplies by {names} where {where} divides",
+                    2.0,
+                    _at(address, lambda here, k=k: {k: here.cotangents[0] * here.operands[1]}),
+                    operation.place,
+                )
+
+
+def multiples(program: Program) -> Iterator[Proposal]:
+    """All of the cotangent of a value times, or divided by, a value on the way; of the result first."""
+    places = [n for n in program.results if n in program.made_by]
+    places += [n for _, operation in firsts(program) for n in operation.makes if n in program.moving - {*places}]
+    values = [(address, k, n) for address, o in firsts(program) for k, n in enumerate(o.makes) if _is_real(program, n)]
+    for target in places:
+        end = program.operations[program.made_by[target]]
+        for address, k, number in values:
+            own, shape = program.avals[number][0], program.avals[target][0]
+            if own != shape and not (target in program.results and _fits(own, shape)):
+                continue
+            what, at = value_of(program, number), "" if target in program.results else f", in {value_of(program, target)}"
+            for words, power in (("times", 1), ("divided by", -1)):
+                edit = _times(end.makes.index(target), address, k, power)
+                says = f"is the right result {words} {what}{at}"
+                yield Proposal("factor", says, 1.9 + bool(at), located(end.address, edit), end.place)
+
+
+def _is_real(program: Program, number: int) -> bool:
+    return is_inexact(program.avals[number][1])
+
+
+def _fits(own: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether a value has a number for each entry, or for each row, of a result."""
+    same = all(n in (1, m) for n, m in zip(own, shape, strict=False))
+    return same and len(own) >= len(shape) - 1 and all(n == 1 for n in own[len(shape) :])
+
+
+def _times(place: int, address: Address, k: int, power: int):
+    def edit(program: Program, i: int) -> Edit:
+        target = program.operations[i].makes[place]
+        number = program.operations[program.by_address[address][0]].makes[k]
+
+        def by(values: Mapping[int, np.ndarray]) -> np.ndarray:
+            factor = values[number].astype(float)
+            shape = (*factor.shape, *[1] * values[target].ndim)[: values[target].ndim]
+            return factor.reshape(shape) ** power
+
+        return Edit(arriving={target: by})
+
+    return edit
+
+
+_PLAIN = ("add", "sub", "neg", "copy", "carry", "reshape", "broadcast_in_dim", "convert_element_type", "squeeze")
+"""Operations whose derivatives are one or minus one."""
+
+
+def _to_all(here: Here) -> Mapping[int, np.ndarray]:
+    axes = tuple(1 + axis for axis in here.kernel.parameters["axes"])
+    return {0: np.broadcast_to(np.expand_dims(here.cotangents[0], axes), here.operands[0].shape)}
+
+
+_BY_RESULT: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "tanh": lambda y: 1 - y * y,
+    "logistic": lambda y: y * (1 - y),
+    "exp": lambda y: y,
+    "sqrt": lambda y: 0.5 / y,
+    "rsqrt": lambda y: -0.5 * y**3,
+    "log": lambda y: np.exp(-y),
+}
+"""Derivatives by way of the result: what comes out if something else is taken for that."""
+
+
+def operands(program: Program) -> Iterator[Proposal]:
+    """A derivative taken at another value: at the result for the argument, the other way round, or elsewhere."""
+    for address, operation in firsts(program):
+        if operation.name in _PLAIN or operation.name in _LINEAR or not any(program.active(operation)):
+            continue
+        where = spelled(operation.place, operation)
+        for k in range(len(operation.takes)):
+            if operation.kernel.avals[k] == operation.kernel.gives[0] and is_inexact(operation.kernel.avals[k][1]):
+                yield Proposal(
+                    "other-argument",
+                    f"takes the derivative of {where} at its result",
+                    1.7,
+                    _at(address, lambda here, k=k: here.pull(operands=_with(here, k, here.results[0]))),
+                    operation.place,
+                )
+        if operation.name in _BY_RESULT:
+            by = _BY_RESULT[operation.name]
+            yield Proposal(
+                "other-argument",
+                f"takes the argument of {where} for its result, of which it takes the derivative",
+                1.7,
+                _at(address, lambda here, by=by: {0: here.cotangents[0] * by(here.operands[0])}),
+                operation.place,
+            )
+
+
+_LINEAR = ("reduce_sum", "transpose", "concatenate", "slice", "pad", "rev", "select_n", "gather", "dynamic_slice", "row", "stack", "cumsum")
+
+
+def others(program: Program) -> Iterator[Proposal]:
+    """A derivative taken with any other value of the same shape in place of an operand."""
+    alike: dict[object, list[int]] = {}
+    for number, aval in program.avals.items():
+        if is_inexact(aval[1]) and (number in program.made_by or number in program.arguments):
+            alike.setdefault(aval, []).append(number)
+    for address, operation in firsts(program):
+        if operation.name in _PLAIN or operation.name in _LINEAR or not any(program.active(operation)):
+            continue
+        where = spelled(operation.place, operation)
+        for k, number in enumerate(operation.takes):
+            for other in alike.get(program.avals[number], ()):
+                if other == number or other in operation.makes:
+                    continue
+                yield Proposal(
+                    "other-argument",
+                    f"uses {value_of(program, other)} in place of {value_of(program, number)} in the derivative of {where}",
+                    2.2,
+                    located(address, _standing(program, k, other)),
+                    operation.place,
+                )
+
+
+def _standing(program: Program, operand: int, other: int):
+    """Another value in place of an operand, found again by its own address."""
+    argument = program.arguments.index(other) if other in program.arguments else None
+    made = None if argument is not None else program.operations[program.made_by[other]]
+
+    def edit(there: Program, i: int) -> Edit:
+        if argument is not None:
+            number = there.arguments[argument]
+        else:
+            assert made is not None
+            same = [j for j in there.by_address[made.address] if there.operations[j].turn == there.operations[i].turn]
+            j = (same or there.by_address[made.address])[0]
+            number = there.operations[j].makes[made.makes.index(other)]
+        if there.avals[number] != there.operations[i].kernel.avals[operand]:
+            raise LookupError(made)
+        return Edit(pulls={i: lambda here: here.pull(operands=_with(here, operand, here.values[number]))})
+
+    return edit
+
+
+def _with(here: Here, operand: int, value: np.ndarray) -> list[np.ndarray]:
+    return [value if k == operand else o for k, o in enumerate(here.operands)]
+
+
+_TERMS: tuple[tuple[str, str, Callable[[np.ndarray], np.ndarray]], ...] = (
+    ("reduction", "has only the first term", lambda some: np.arange(len(some)) == 0),
+    ("reduction", "has only the last term", lambda some: np.arange(len(some)) == len(some) - 1),
+    ("missing-term", "leaves out the last term", lambda some: np.arange(len(some)) < len(some) - 1),
+    ("missing-term", "leaves out the first term", lambda some: np.arange(len(some)) > 0),
+)
+"""Of the terms of a sum, those that are kept."""
+
+
+def sums(program: Program) -> Iterator[Proposal]:
+    """Of a sum that a derivative takes, only some of the terms."""
+    for address, operation in firsts(program):
+        if len(operation.makes) > 1 or not any(program.active(operation)):
+            continue
+        where = spelled(operation.place, operation)
+        for axis, size in enumerate(operation.kernel.gives[0][0]):
+            for k, active in enumerate(program.active(operation)):
+                if not active or size < 2:
+                    continue
+                along = f"along axis {axis} of {where}, for {value_of(program, operation.takes[k])}"
+                for kind, words, kept in _TERMS:
+                    yield Proposal(kind, f"{words} {along}", 2.4, _at(address, _some(k, axis, kept)), operation.place)
+                if operation.name == "dot_general":
+                    says = f"keeps only the last of the terms that are not zero {along}, as `=` in place of `+=` does"
+                    yield Proposal("reduction", says, 2.4, _at(address, _last_there(k, axis)), operation.place)
+
+
+def _some(operand: int, axis: int, kept: Callable[[np.ndarray], np.ndarray]) -> Pull:
+    def pull(here: Here) -> Mapping[int, np.ndarray]:
+        (cotangent,) = here.cotangents
+        which = kept(np.arange(cotangent.shape[1 + axis]))
+        which = which.reshape(-1, *[1] * (cotangent.ndim - axis - 2))
+        return {operand: here.pull(cotangents=[np.where(which, cotangent, 0)])[operand]}
+
+    return pull
+
+
+def _last_there(operand: int, axis: int) -> Pull:
+    """Of a product of matrices: each entry has only one term of its sum, the last that is not zero."""
+
+    def pull(here: Here) -> Mapping[int, np.ndarray]:
+        (cotangent,) = here.cotangents
+        size = cotangent.shape[1 + axis]
+        found = np.zeros(here.operands[operand].shape)
+        for i in range(size):
+            which = (np.arange(size) == i).reshape(-1, *[1] * (cotangent.ndim - axis - 2))
+            term = here.pull(cotangents=[np.where(which, cotangent, 0)])[operand]
+            found = np.where(term != 0, term, found)
+        return {operand: found}
+
+    return pull
+
+
+def layouts(program: Program) -> Iterator[Proposal]:
+    """A square factor of a product transposed, a kernel flipped."""
+    for address, operation in firsts(program):
+        where = spelled(operation.place, operation)
+        if operation.name == "dot_general":
+            for k, (shape, _) in enumerate(operation.kernel.avals):
+                if len(shape) > 1 and shape[-1] == shape[-2] > 1:
+                    value = value_of(program, operation.takes[k])
+                    yield Proposal(
+                        "layout",
+                        f"takes {value} for its transpose in the derivative of {where}",
+                        1.7,
+                        _at(address, lambda here, k=k: here.pull(operands=_with(here, k, here.operands[k].swapaxes(-1, -2)))),
+                        operation.place,
+                    )
+            shape = operation.kernel.gives[0][0]
+            if len(shape) > 1 and shape[-1] == shape[-2] > 1:
+                yield Proposal(
+                    "layout",
+                    f"takes the cotangent of {where} for its transpose",
+                    1.7,
+                    _at(address, lambda here: here.pull(cotangents=[here.cotangents[0].swapaxes(-1, -2)])),
+                    operation.place,
+                )
+        if operation.name == "conv_general_dilated":
+            spatial = operation.kernel.parameters["dimension_numbers"].rhs_spec[2:]
+            yield Proposal(
+                "layout",
+                f"does not flip the kernel in the derivative of {where}",
+                1.7,
+                _at(address, lambda here, spatial=spatial: here.pull(operands=_with(here, 1, np.flip(here.operands[1], [1 + a for a in spatial])))),
+                operation.place,
+            )
+
+
+def accumulations(program: Program) -> Iterator[Proposal]:
+    """What several entries of a result come from gets the cotangent of one of them."""
+    for address, operation in firsts(program):
+        if operation.name == "gather" and program.active(operation)[0]:
+            where = spelled(operation.place, operation)
+            for which in ("last", "first"):
+                yield Proposal(
+                    "reduction",
+                    f"keeps only the {which} of several contributions to one entry in {where}, where they add up",
+                    1.6,
+                    _at(address, lambda here, which=which: _overwritten(here, which)),
+                    operation.place,
+                )
+
+
+def _overwritten(here: Here, which: str) -> Mapping[int, np.ndarray]:
+    indices = here.operands[1]
+    numbers = here.operation.kernel.parameters["dimension_numbers"]
+    (cotangent,) = here.cotangents
+    batch = [1 + axis for axis in range(cotangent.ndim - 1) if axis not in numbers.offset_dims]
+    rows = indices.reshape(len(indices), -1, indices.shape[-1])
+    kept = np.zeros(rows.shape[:2], bool)
+    for of_instance, row in zip(kept, rows, strict=True):
+        seen: dict[tuple[int, ...], int] = {}
+        for i, index in enumerate(map(tuple, row.tolist())):
+            if which == "last" or index not in seen:
+                seen[index] = i
+        of_instance[list(seen.values())] = True
+    wide = [cotangent.shape[a] if a in batch else 1 for a in range(1, cotangent.ndim)]
+    return here.pull(cotangents=[np.where(kept.reshape(len(kept), *wide), cotangent, 0)])
