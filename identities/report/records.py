@@ -80,9 +80,10 @@ def _mismatch(mismatch: CandidateMismatch) -> dict[str, Any]:
     }
 
 
-def _diagnosis(diagnosis: Diagnosis) -> dict[str, str | None]:
+def _diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
     """Its fields; that of an explanation that failed is there only if one did."""
-    return {name: value for name, value in vars(diagnosis).items() if name != "failure" or value}
+    fields = {name: value for name, value in vars(diagnosis).items() if name != "failure" or value}
+    return fields | {"where": diagnosis.where and vars(diagnosis.where)}
 
 
 def _evidence(failure: Counterexample) -> dict[str, Any]:

@@ -55,27 +55,19 @@ def sums_kept(case: Case) -> bool:
 
 
 def lower_precision(case: Case) -> str | None:
-    """The precision in which the result must have been computed, if it is right to that one's rounding."""
+    """The precision in which the result must have been computed: all entries are numbers of it, and right to that."""
     eps = float(jnp.finfo(case.dtype).eps)
+    entries = np.concatenate([s.got[s.kept].ravel() for s in case.samples])
     for lower in ("float32", "float16", "bfloat16"):
-        if (coarser := float(jnp.finfo(lower).eps) / eps) <= 1:
+        if (coarser := float(jnp.finfo(lower).eps) / eps) <= 1 or (entries.astype(lower) != entries).any():
             continue
 
         def moved(sample: Sample, coarser=coarser) -> Truth:
             return Truth(sample.truth.values, sample.truth.movement * coarser)
 
         if case.explained(moved, lower):
-            # An error far below that rounding has another cause, and so has one that many results do not have.
-            usual = digits(case, worst=0.5)
-            coarse = abs(usual + math.log10(rounding_unit(lower))) < 1
-            return lower if coarse and _share_right(case) < 0.3 else None
+            return lower
     return None
-
-
-def _share_right(case: Case) -> float:
-    """How many of the entries that are no whole numbers are right to the full precision."""
-    right = np.concatenate([s.right[s.kept][s.truth.values[s.kept] % 1 != 0] for s in case.samples])
-    return float(right.mean()) if right.size else 0.0
 
 
 def units(case: Case) -> float:

@@ -141,7 +141,8 @@ def own_arguments(case: Case) -> Iterator[tuple[str, Guess]]:
     """What was given, given back."""
     for a in case.claim.arguments:
         if a.values != "complex":
-            what = "argument" if a in case.claim.primals else "cotangent" if case.claim.kind.name == "vjp" else "tangent"
+            given = "cotangent" if case.claim.kind.name == "vjp" else "tangent"
+            what = "argument" if a in case.claim.primals else given
             yield f"the {what} {a.name} itself", _argument(a.name)
 
 

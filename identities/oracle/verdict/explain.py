@@ -1,5 +1,6 @@
 """Verdicts as text that a person reads."""
 
+import linecache
 import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from identities.oracle.diagnosis.edits.place import Place
     from identities.oracle.verdict.verification import CandidateMismatch, Counterexample, Verification
 
 
@@ -44,11 +46,26 @@ def explain_mismatch(mismatch: "CandidateMismatch") -> str:
         f"  expected  {shown(mismatch.expected)}{result}",
         f"  got       {shown(mismatch.got)}",
         f"  mistake   {diagnosis.kind}" + (f", {diagnosis.factor}" if diagnosis.factor else ""),
+        *source_lines(diagnosis.where),
         *(f"  besides   {other}" for other in others),
     ]
     if mismatch.repeat:
         lines.append(f"  repeat    {mismatch.repeat}")
     return "\n".join(lines)
+
+
+def source_lines(place: "Place | None") -> Iterator[str]:
+    """A place in somebody's source, with the lines around it and the expression marked, as compilers show it."""
+    if place is None:
+        return
+    yield f"  where     {place.file}:{place.line}"
+    width = len(str(place.line + 1))
+    for number in range(place.line - 1, place.line + 2):
+        if line := linecache.getline(place.file, number).rstrip():
+            here = ">" if number == place.line else " "
+            yield f"  {'':<8} {here} {number:>{width}} | {line}"
+            if number == place.line and place.start < place.end <= len(line):
+                yield f"  {'':<10} {'':>{width}} | {' ' * place.start}{'^' * (place.end - place.start)}"
 
 
 def given_lines(arguments: Mapping[str, np.ndarray], static: Mapping[str, Any]) -> Iterator[str]:

@@ -58,7 +58,7 @@ class Inquiry:
     def trials(self, shape: Shape, dtypes: Sequence[str] | None = None, each: int | None = None) -> list[Trial]:
         """What comes of one shape, by dtype; `each` instances of each regime."""
         each = each or self.plan.each(self.exact)
-        regimes = self.plan.regimes(self.exact, _is_small(self.claim, shape))
+        regimes = self.plan.regimes(self.exact, is_small(self.claim, shape))
         draw = functools.partial(draw_values, self.claim, shape, each=each, seed=self.plan.seed, regimes=regimes)
         batches = {dtype: draw(dtype) for dtype in dtypes or self.plan.dtypes}
         answers = self.candidate(self.claim, shape, batches)
@@ -109,7 +109,7 @@ def inquire(inquiry: Inquiry) -> Finding:
     slowest = 0.0
     for shape in draw_shapes(claim, plan.shapes, plan.seed, plan.sizes):
         started = time.monotonic()
-        trials += inquiry.trials(shape, each=None if _is_small(claim, shape) else 1)
+        trials += inquiry.trials(shape, each=None if is_small(claim, shape) else 1)
         slowest = max(slowest, time.monotonic() - started)
         if has_ended(trials):
             break
@@ -141,7 +141,7 @@ def _of_bias(verdict: Verification, trials: Sequence[Trial], bias: Bias) -> Find
     return Finding(replace(verdict, passed=False, counterexample=evidence(shown)), tuple(trials), shown, known)
 
 
-def _is_small(claim: Claim, shape: Shape) -> bool:
+def is_small(claim: Claim, shape: Shape) -> bool:
     """Whether many instances of a shape are cheap."""
     return all(np.prod(shape.of(a), dtype=float) <= 4096 for a in (*claim.arguments, *claim.leaves))
 
@@ -247,7 +247,7 @@ def _smallest(inquiry: Inquiry, trials: Sequence[Trial], dtype: str) -> tuple[tu
     def try_at(shape: Shape) -> Trial:
         if shape in known:
             return known[shape]
-        each = None if _is_small(inquiry.claim, shape) else 1
+        each = None if is_small(inquiry.claim, shape) else 1
         (trial,) = inquiry.trials(shape, (dtype,), each)
         return trial
 

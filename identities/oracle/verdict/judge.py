@@ -10,10 +10,11 @@ from identities.dimensions import describe
 from identities.oracle.candidates.calling import Fault
 from identities.oracle.candidates.local import Candidate
 from identities.oracle.diagnosis import Diagnosis, diagnose, exchanged
+from identities.oracle.draw.shapes import draw_shapes
 from identities.oracle.draw.values import real_parts
 from identities.oracle.reference.unit import TOLERANCE
-from identities.oracle.trial import Leaf
-from identities.oracle.verdict.inquiry import Finding, Inquiry, function_name, has_ended, inquire
+from identities.oracle.trial import Leaf, Trial
+from identities.oracle.verdict.inquiry import Finding, Inquiry, function_name, has_ended, inquire, is_small
 from identities.oracle.verdict.verification import CandidateMismatch, Verification
 
 
@@ -42,13 +43,30 @@ def diagnosed(inquiry: Inquiry, found: Finding) -> dict[str, Diagnosis]:
     order = sorted(range(len(names)), key=lambda i: names[i] != shown.claim.leaves[0].name)
     steady = has_ended(found.failed) or repeats(inquiry.candidate, shown)
     layout = next((t.layout for t in found.failed if t.layout), "")
-    leaves = {names[i]: [trial.leaves[i] for trial in found.failed] for i in order}
+    trials = [*found.failed, *_fresh(inquiry, found)] if steady and not layout else found.failed
+    leaves = {names[i]: [trial.leaves[i] for trial in trials] for i in order}
     diagnoses = exchanged(leaves) if steady and not layout else {}
     hints = []  # one mistake may make several results wrong
     for name, of_it in leaves.items():
         if name not in diagnoses and not all(leaf.right.all() for leaf in of_it):
             diagnoses[name] = diagnose(of_it, steady, layout, hints)
     return {name: diagnoses[name] for name in leaves if name in diagnoses}
+
+
+_FRESH = 3
+"""How many more shapes are tried for an explanation, which has to hold at them too."""
+
+
+def _fresh(inquiry: Inquiry, found: Finding) -> list[Trial]:
+    """Trials of shapes that the verdict does not rest on: what holds at a handful of shapes may be chance."""
+    if has_ended(found.failed):
+        return []
+    known = {trial.shape for trial in found.failed}
+    plan = inquiry.plan
+    shapes = [s for s in draw_shapes(inquiry.claim, plan.shapes, plan.seed + 1, plan.sizes) if s not in known]
+    dtypes = (found.failed[0].dtype,)
+    small = [shape for shape in shapes if is_small(inquiry.claim, shape)][:_FRESH]
+    return [trial for shape in small for trial in inquiry.trials(shape, dtypes)]
 
 
 def repeats(candidate: Candidate, leaf: Leaf) -> bool:

@@ -22,14 +22,15 @@ class Place:
 
     - `file`, `line`: where it stands; lines count from one.
     - `text`: the line, without the blanks around it.
-    - `expression`: the part of it that was evaluated.
+    - `expression`: the part of it that was evaluated, from column `start` to `end`.
     """
 
     file: str
     line: int
     text: str
     expression: str
-    span: tuple[int, int] = (0, 0)
+    start: int = 0
+    end: int = 0
 
     @property
     def is_own(self) -> bool:
@@ -46,7 +47,7 @@ class Place:
             return f"`{self.expression}`"
         whole = self.expression == self.text or not self.text.endswith(self.expression)
         text = self.expression if whole else self.text
-        return f"`{text}`, line {self.line}"
+        return f"`{text}` (line {self.line})"
 
 
 def place_of(traceback: Any) -> tuple[Place | None, str]:
@@ -71,4 +72,4 @@ def _place(code: CodeType, position: int) -> Place | None:
     spelled[-1] = spelled[-1][:end]
     spelled[0] = spelled[0][start:]
     expression = " ".join(b"".join(spelled).decode().split())
-    return Place(code.co_filename, line, " ".join("".join(lines).split()), expression, (start, end))
+    return Place(code.co_filename, line, " ".join("".join(lines).split()), expression, start, end)

@@ -32,7 +32,8 @@ class Address:
 
     file: str
     line: int
-    span: tuple[int, int]
+    start: int
+    end: int
     name: str
     ordinal: int
 
@@ -204,7 +205,7 @@ class _Writer:
         makes = [self._new(*aval) for aval in made.gives]
         if self._moving.intersection(takes):
             self._moving.update(n for n, (_, dtype) in zip(makes, made.gives, strict=True) if is_inexact(dtype))
-        where = (place.file, place.line, place.span) if place else ("", 0, (0, 0))
+        where = (place.file, place.line, place.start, place.end) if place else ("", 0, 0, 0)
         key = (*where, made.name, turn)
         self._operations.append(
             Operation(made, tuple(takes), tuple(makes), Address(*where, made.name, self._ordinals[key]), place, turn)

@@ -12,6 +12,7 @@ from identities.oracle.diagnosis.case import Case, Diagnosis, Guess, Sample, Tru
 from identities.oracle.diagnosis.edits import functions, given, parts, steps
 from identities.oracle.diagnosis.edits.bench import KINDS, Bench, bench_of
 from identities.oracle.diagnosis.edits.evaluate import NOTHING, Edit
+from identities.oracle.diagnosis.edits.place import Place
 from identities.oracle.diagnosis.edits.program import Program, TooLargeError
 from identities.oracle.diagnosis.edits.proposals import Proposal, merged
 from identities.oracle.diagnosis.factors import Factor, find_factor
@@ -54,7 +55,7 @@ GENERATORS: tuple[Generator, ...] = (
 
 
 def find_edit(
-    case: Case, hints: list[Proposal], generators: Sequence[Generator] | None = None
+    case: Case, hints: list[Proposal], generators: Sequence[Generator] = ()
 ) -> Diagnosis | None:
     """The simplest edit that reproduces every instance.
 
@@ -119,7 +120,7 @@ class _Search:
         small = [s for s in wrong if sum(v[0].size for v in s.batch.values()) <= 400] or wrong[:1]
         return max(small, key=lambda s: (min(s.sizes.values(), default=0) > 1, len(set(s.sizes.values())), -s.shape.total))
 
-    def found(self, generators: Sequence[Generator] | None) -> Diagnosis | None:
+    def found(self, generators: Sequence[Generator]) -> Diagnosis | None:
         if not self._close(self._right, self._bench.sample.truth.values) or not self._size:
             return None  # the program written out is not the function: nothing can be said
         taken: list[_Tried] = []
@@ -207,7 +208,7 @@ class _Search:
     def _diagnosis(self, proposal: Proposal) -> Diagnosis | None:
         exact = self._guess(proposal.at)
         if self._reproduced(exact):
-            return Diagnosis(proposal.kind, proposal.says, where=proposal.place)
+            return Diagnosis(proposal.kind, proposal.says, where=_outside(proposal.place))
         if not proposal.part:
             return None
 
@@ -255,7 +256,7 @@ class _Search:
                 at = functools.partial(_both, one.proposal.at, other.proposal.at)
                 if self._reproduced(self._guess(at)):
                     says = f"{one.proposal.says}; and {other.proposal.says}"
-                    return Diagnosis(one.proposal.kind, says, where=one.proposal.place)
+                    return Diagnosis(one.proposal.kind, says, where=_outside(one.proposal.place))
         return None
 
 
@@ -274,7 +275,7 @@ class _Search:
                 if self._reproduced(self._mixture(one.proposal, proposal)):
                     place = one.proposal.place
                     says = f"{proposal.says}, in what comes by way of {place or 'one of its parts'}"
-                    return Diagnosis(proposal.kind, says, where=place)
+                    return Diagnosis(proposal.kind, says, where=_outside(place))
         return None
 
     def _mixture(self, part: Proposal, other: Proposal) -> Guess:
@@ -288,6 +289,11 @@ class _Search:
             return Truth(a.values + b.values - c.values, a.movement + b.movement + c.movement)
 
         return guess
+
+
+def _outside(place: Place | None) -> Place | None:
+    """A place in somebody's source; none in a function of the catalog, which has a statement."""
+    return None if place is None or place.is_own else place
 
 
 def _both(one, other, program: Program) -> Edit:
@@ -306,10 +312,10 @@ def _of_multiple(proposal: Proposal, factor: Factor) -> Diagnosis:
     """Of a derivative that has a multiple of a part of it."""
     says = proposal.times.format(factor)
     if factor.constant == -1 and not factor.powers:
-        return Diagnosis("sign", says, str(factor), where=proposal.place)
+        return Diagnosis("sign", says, str(factor), where=_outside(proposal.place))
     if factor.constant == 1 and len(factor.powers) == 1 and abs(factor.powers[0][1]) == 1:
         ((name, power),) = factor.powers
         one, other = ("a sum", "an average") if power > 0 else ("an average", "a sum")
-        return Diagnosis("reduction", f"{says}, as {one} over {name} does in place of {other}", str(factor), proposal.place)
+        return Diagnosis("reduction", f"{says}, as {one} over {name} does in place of {other}", str(factor), _outside(proposal.place))
     kind = "missing-factor" if abs(float(factor.constant)) < 1 and not factor.powers else "factor"
-    return Diagnosis(kind, says, str(factor), where=proposal.place)
+    return Diagnosis(kind, says, str(factor), where=_outside(proposal.place))

@@ -1,0 +1,247 @@
+"""What may explain a wrong result: one table, the simplest explanation first."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from identities.oracle.diagnosis.case import Case, Diagnosis, Sample
+from identities.oracle.diagnosis.edits import given
+from identities.oracle.diagnosis.edits.proposals import Proposal
+from identities.oracle.diagnosis.edits.search import find_edit
+from identities.oracle.diagnosis.factors import Factor, find_factor
+from identities.oracle.diagnosis.precision import (
+    close_to,
+    digits,
+    finite_differences,
+    lower_precision,
+    right_to,
+    stand_ins,
+    sums_kept,
+    units,
+)
+from identities.oracle.diagnosis.reduction import averages
+from identities.oracle.diagnosis.regions import find_region
+from identities.oracle.diagnosis.relatives import (
+    column_major,
+    conjugate,
+    multipliers,
+    other_derivatives,
+    own_arguments,
+    permutations,
+    square,
+    symmetrisations,
+    truth,
+)
+from identities.oracle.diagnosis.terms import find_term
+from identities.oracle.reference.unit import TOLERANCE, rounding_unit
+
+Hints = list[Proposal]
+"""What has explained other arrays of the same results; what explains this one is added."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One kind of explanation: what is changed by it, and how it is found."""
+
+    changes: str
+    find: Callable[[Case, Hints], Diagnosis | None]
+
+
+def explained(case: Case, hints: Hints) -> Diagnosis | None:
+    """The first explanation that reproduces every instance."""
+    return next((found for row in EXPLANATIONS if (found := row.find(case, hints))), None)
+
+
+_ROUNDING = {"float64": 1000, "float32": 64}
+"""Units of rounding, by dtype, that are hardly a mistake in the formula."""
+
+
+def _rounding(case: Case, hints: Hints) -> Diagnosis | None:
+    if not TOLERANCE < (off := units(case)) < _ROUNDING.get(case.dtype, 0):
+        return None
+    return Diagnosis("precision", f"is right but for rounding, by up to {off:.0f} units where {TOLERANCE} are allowed")
+
+
+def _returned(case: Case, hints: Hints) -> Diagnosis | None:
+    for what, guess in own_arguments(case):
+        if case.explained(guess):
+            return Diagnosis("returned", f"returns {what}")
+    everything = np.concatenate([sample.got[sample.kept].ravel() for sample in case.samples])
+    if not everything.size or (everything != everything[0]).any():
+        return None
+    kind = "zero" if everything[0] == 0 else "returned"
+    return Diagnosis(kind, f"returns {everything[0]:g} everywhere")
+
+
+def _multiple(case: Case, hints: Hints) -> Diagnosis | None:
+    if not (factor := find_factor(case, truth)):
+        return None
+    if factor.constant == -1 and not factor.powers:
+        return Diagnosis("sign", "has the wrong sign", "-1")
+    by = f"{factor} times the right result"
+    if len(factor.powers) == 1 and abs(factor.powers[0][1]) == 1 and factor.constant == 1:
+        ((name, power),) = factor.powers
+        averaged = name in case.samples[0].sizes and averages(case, name)
+        if averaged is True and power == 1:
+            return Diagnosis("reduction", f"sums over {name} where the function averages: {by}", str(factor))
+        if averaged is False and power == -1:
+            return Diagnosis("reduction", f"averages over {name} where the function sums: {by}", str(factor))
+    return Diagnosis("factor", f"returns {by}", str(factor))
+
+
+def _cotangents(case: Case, hints: Hints) -> Diagnosis | None:
+    return find_edit(case, hints, (given.cotangents,))
+
+
+def _conjugate(case: Case, hints: Hints) -> Diagnosis | None:
+    if case.claim.leaves[0].values == "complex" and (factor := find_factor(case, conjugate)):
+        return Diagnosis("conjugate", f"returns the complex conjugate of the right result{times(factor)}")
+    return None
+
+
+def times(factor: Factor) -> str:
+    """What is said of a factor after what it multiplies."""
+    return "" if factor.is_one else f" times {factor}"
+
+
+def _transposed(case: Case, hints: Hints) -> Diagnosis | None:
+    for what, guess in permutations(case):
+        if factor := find_factor(case, guess):
+            return Diagnosis("transpose", f"returns the right result {what}{times(factor)}")
+    return None
+
+
+def _symmetrised(case: Case, hints: Hints) -> Diagnosis | None:
+    for what, guess in symmetrisations(case):
+        if factor := find_factor(case, guess):
+            return Diagnosis("symmetrised", f"returns {what}{times(factor)} the derivative")
+    return None
+
+
+def _column_major(case: Case, hints: Hints) -> Diagnosis | None:
+    for what, guess in column_major(case):
+        if factor := find_factor(case, guess):
+            return Diagnosis("layout", f"returns the right entries {what}{times(factor)}")
+    return None
+
+
+def _other_derivative(case: Case, hints: Hints) -> Diagnosis | None:
+    for what, guess in other_derivatives(case):
+        if factor := find_factor(case, guess):
+            return Diagnosis("other-argument", f"returns {what}{times(factor)}".rstrip(","))
+    return None
+
+
+def _diagonal(case: Case, hints: Hints) -> Diagnosis | None:
+    """Whether only the diagonal is right, or only what is beside it."""
+    samples = [sample for sample in case.samples if sample.got.shape[-1] > 1] if square(case) else []
+    on = [np.broadcast_to(np.eye(s.got.shape[-1], dtype=bool), s.got.shape) for s in samples]
+    wrong = [~s.right for s in samples]
+    wrong_on = any((w & o).any() for w, o in zip(wrong, on, strict=True))
+    wrong_off = any((w & ~o).any() for w, o in zip(wrong, on, strict=True))
+    if wrong_on == wrong_off:
+        return None
+    zero = all(not s.got[s.kept][o[s.kept] == wrong_on].any() for s, o in zip(samples, on, strict=True))
+    there, elsewhere = ("on", "off") if wrong_on else ("off", "on")
+    where = f"{there} the diagonal{', where it is zero,' * zero} and right {elsewhere} it"
+    return Diagnosis("diagonal", f"is wrong {where}")
+
+
+def _multiplied(case: Case, hints: Hints) -> Diagnosis | None:
+    for name, guess in multipliers(case):
+        if factor := find_factor(case, guess):
+            by = name if factor.is_one else f"{factor} {name}"
+            return Diagnosis("factor", f"returns the right result times {by}", by)
+    return None
+
+
+def _stand_in(case: Case, hints: Hints) -> Diagnosis | None:
+    for what, guess in stand_ins(case):
+        if close_to(case, guess):
+            return Diagnosis("precision", f"returns the derivative of {what}")
+    return None
+
+
+def _less_precise(case: Case, hints: Hints) -> Diagnosis | None:
+    if sums_kept(case):
+        return Diagnosis("precision", f"is right but for the rounding of sums that are kept in {case.dtype}")
+    if digits(case, worst=0.5) < 1.5:  # far off
+        return None
+    for what, guess in finite_differences(case):
+        if case.explained(guess):
+            return Diagnosis("precision", f"is {what}: {right_to(case)}")
+    if lower := lower_precision(case):
+        return Diagnosis("precision", f"is right to the rounding of {lower}, not of {case.dtype}")
+    return None
+
+
+def _term(case: Case, hints: Hints) -> Diagnosis | None:
+    if case.dtype not in ("float64", "float32") or not (found := find_term(case)):
+        return None
+    term, factor = found
+    missing = _product(replace(factor, constant=-factor.constant), str(term))
+    return Diagnosis("missing-term", f"lacks the term {missing} {_of_entry(case)}".rstrip())
+
+
+def _product(factor: Factor, term: str) -> str:
+    if factor.is_one:
+        return term
+    minus = replace(factor, constant=-factor.constant).is_one
+    return f"-{term}" if minus else f"{factor} {term}"
+
+
+def _of_entry(case: Case) -> str:
+    indices = "ijkl"[: len(case.dims)]
+    return f"in entry ({', '.join(indices)})" if len(indices) > 1 else f"in entry {indices}" if indices else ""
+
+
+def _region(case: Case, hints: Hints) -> Diagnosis | None:
+    if region := find_region(case, [~sample.right for sample in case.samples]):
+        return Diagnosis("region", f"is wrong {region}, and right elsewhere")
+    return None
+
+
+def _approximation(case: Case, hints: Hints) -> Diagnosis | None:
+    if not 3 <= (known := digits(case, worst=0.95)) < math.inf:
+        return None
+    why = "an approximation, a finite difference, or a constant cut off"
+    return Diagnosis("precision", f"is right to about {int(known)} digits only: {why}")
+
+
+def _same_entries(case: Case, hints: Hints) -> Diagnosis | None:
+    if case.dtype not in ("float64", "float32"):  # where different entries may look the same
+        return None
+
+    def in_order(sample: Sample, values: np.ndarray) -> np.ndarray:
+        return np.sort(values[sample.kept].reshape(int(sample.kept.sum()), -1), axis=1)
+
+    for sample in case.samples:
+        got, right = in_order(sample, sample.got), in_order(sample, sample.truth.values)
+        if not np.allclose(got, right, rtol=0, atol=64 * rounding_unit(case.dtype) * np.abs(right).max(initial=0)):
+            return None
+    return Diagnosis("layout", "returns the right entries in another order")
+
+
+EXPLANATIONS: tuple[Explanation, ...] = (
+    Explanation("nothing but rounding", _rounding),
+    Explanation("what was given is given back, or one number", _returned),
+    Explanation("the right result is multiplied with a number or with powers of dimensions", _multiple),
+    Explanation("the cotangents are others", _cotangents),
+    Explanation("the right result is conjugated", _conjugate),
+    Explanation("its axes are in another order", _transposed),
+    Explanation("it is mixed with its transpose", _symmetrised),
+    Explanation("its entries are read in one order and written in another", _column_major),
+    Explanation("it is another derivative of the function, or its value", _other_derivative),
+    Explanation("its diagonal is wrong, or all but that", _diagonal),
+    Explanation("it is multiplied with an argument, a norm, a sum or the value", _multiplied),
+    Explanation("it is the derivative of what goes by the same name", _stand_in),
+    Explanation("one step of the function or of its derivative is another", find_edit),
+    Explanation("it has fewer digits", _less_precise),
+    Explanation("a product of what is at hand is missing", _term),
+    Explanation("it is right at some arguments and wrong at others", _region),
+    Explanation("it is nearly right", _approximation),
+    Explanation("its entries are in another order", _same_entries),
+)
+"""All explanations of values, the simplest first."""
