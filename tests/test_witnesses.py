@@ -12,6 +12,7 @@ from scipy import special
 
 from identities import CandidateMismatch, Verification, WitnessMismatch, check_jacobian, check_value, check_vjp, domains
 from identities.oracle.reference import extrapolation
+from identities.oracle.verdict import bias
 from tests.autodiff import judged_by_itself
 from tests.functions import WRITTEN
 
@@ -232,6 +233,21 @@ def test_a_factor_that_no_single_entry_shows(dtype, excess):
         check_vjp(product, backward(1 + excess), **asked)
     assert caught.value.diagnosis.kind == "factor"
     assert float(caught.value.diagnosis.factor or 0) == pytest.approx(1 + excess, rel=excess / 5)
+
+
+@pytest.mark.parametrize("factor", [1e-200, 1e-300, 1e36])
+def test_results_next_to_the_ends_of_the_range_are_right(factor):
+    def gradient(g, x):
+        with np.errstate(over="ignore"):
+            return (factor * g.astype(np.float64)).astype(x.dtype)
+
+    assert check_vjp(lambda x: factor * x, gradient, signature="(n)->(n)", dtypes=("float32",), **few).passed
+
+
+def test_slopes_that_are_known_ever_so_well_have_a_mean():
+    together = bias._together([bias.Slope(1.0, 1e-200), bias.Slope(3.0, 1e-200), bias.Slope(9.0, 1.0)])
+    assert together.off == pytest.approx(2)
+    assert together.error == pytest.approx(1e-200 / np.sqrt(2))
 
 
 def test_digits_that_were_lost_on_the_way_are_missed():
