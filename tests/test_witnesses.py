@@ -157,6 +157,18 @@ def test_what_is_not_judged_is_counted_and_has_a_reason():
     assert 0 < verdict.judged < verdict.instances
 
 
+def test_what_leads_beyond_the_range_of_numbers_has_a_reason_of_its_own():
+    def naive(x):
+        return jnp.exp(x) / (1 + jnp.exp(x))
+
+    def stable(g, x):
+        return g * special.expit(x) * special.expit(-x)
+
+    verdict = check_vjp(naive, stable, signature="(n)->(n)", dtypes=("float64",))
+    assert verdict.passed
+    assert verdict.not_judged["beyond the range of float64 on the way"] > 0
+
+
 # Rounding of every operation.
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -40,6 +40,14 @@ class Points:
     free: np.ndarray
     reasons: Mapping[str, int] = field(default_factory=dict)
 
+    def without(self, beyond: np.ndarray, dtype: str) -> "Points":
+        """Without the instances at which the derivative itself leaves the range of a dtype on its way."""
+        left_out = int((beyond & self.judged).sum())
+        if not left_out:
+            return self
+        why = f"beyond the range of {dtype} on the way"
+        return replace(self, judged=self.judged & ~beyond, reasons={**self.reasons, why: left_out})
+
 
 def everywhere(count: int) -> Points:
     """Every instance is judged by every witness."""
@@ -65,10 +73,11 @@ def examined(
     told = np.all([_is_telling(word, right.of(leaf)) for leaf, word in enumerate(words)], axis=0)
     judged = agreed | told | _steep(claim, shape, batch, right)
     doubtful = np.flatnonzero(judged & ~agreed)
-    judged[doubtful[beyond_range(claim, shape, batch, doubtful, seed)]] = False
+    beyond = np.zeros(count, bool)
+    beyond[doubtful[beyond_range(claim, shape, batch, doubtful, seed)]] = True
     points = Points(judged, ~agreed, _reasons(claim, shape, batch, ~judged))
     _still(right, ~agreed)
-    return Reference({**right.words, DIFFERENCES: words}), points
+    return Reference({**right.words, DIFFERENCES: words}), points.without(beyond, "float64")
 
 
 def _defined(right: Reference) -> np.ndarray:

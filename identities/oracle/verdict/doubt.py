@@ -6,7 +6,6 @@ import numpy as np
 
 from identities.oracle.draw.values import of_simple_values
 from identities.oracle.reference.differences import DIFFERENCES, differences
-from identities.oracle.reference.points import Points
 from identities.oracle.reference.programs import holds_constants
 from identities.oracle.reference.rounding import rounding
 from identities.oracle.reference.unit import TOLERANCE
@@ -76,16 +75,7 @@ def _measured(trial: Trial, which: np.ndarray, seed: int) -> Trial:
         unit[which] = of_some
     beyond = np.any([np.isinf(unit) for unit in units], axis=0)
     units = [np.where(beyond, 0.0, unit) for unit in units]
-    return replace(trial, rounding=tuple(units), points=_without(trial.points, beyond, trial.dtype))
-
-
-def _without(points: Points, beyond: np.ndarray, dtype: str) -> Points:
-    """Without the instances at which the derivative itself leaves the range of a dtype on its way."""
-    left_out = int((beyond & points.judged).sum())
-    if not left_out:
-        return points
-    why = f"beyond the range of {dtype} on the way"
-    return replace(points, judged=points.judged & ~beyond, reasons={**points.reasons, why: left_out})
+    return replace(trial, rounding=tuple(units), points=trial.points.without(beyond, trial.dtype))
 
 
 def _check_agreement(trial: Trial, leaf: Leaf, number: int, seed: int) -> None:
