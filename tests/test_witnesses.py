@@ -88,6 +88,19 @@ def test_a_wrong_rule_is_nobody_elses_mistake(factor):
     assert str(again) == str(found)
 
 
+@pytest.mark.parametrize("factor", [2, 3])
+def test_a_wrong_rule_of_a_jacobian_too_large_to_be_written_down_is_nobodys_mistake(factor):
+    asked: Any = {"signature": "(n)->(n)", "sizes": {"n": 200}, "dtypes": ("float64",)}
+    with pytest.raises(WitnessMismatch) as caught:
+        check_jacobian(cubed, lambda x: np.diag(factor * x**2), **asked)
+    assert caught.value.agrees == {2: ("jacfwd", "jacrev"), 3: ("differences",)}[factor]
+
+    def held(x):
+        return jnp.sin(x) + jax.lax.stop_gradient(x)
+
+    assert check_jacobian(held, lambda x: np.diag(np.cos(x)), **asked).passed
+
+
 @pytest.mark.parametrize("clamps", [True, False])
 def test_an_index_out_of_range_is_nobodys_mistake(clamps):
     def gradient(g, w, ids):
