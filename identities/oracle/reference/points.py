@@ -11,6 +11,7 @@ from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import Batch, real_parts
 from identities.oracle.reference.differences import DIFFERENCES, differences
 from identities.oracle.reference.function import function_values
+from identities.oracle.reference.instances import largest_of
 from identities.oracle.reference.rounding import beyond_range
 from identities.oracle.reference.witnesses import smooth
 from identities.oracle.reference.words import Reference, Word
@@ -99,9 +100,9 @@ def _is_telling(word: Word, others: Mapping[str, Word]) -> np.ndarray:
     At a kink at which that says NaN, NaN is nobody's mistake.
     """
     count = len(word.values)
-    error = np.asarray(word.error).reshape(count, -1).max(axis=1, initial=0)
+    error = largest_of(np.asarray(word.error))
     parts = [word.values, np.asarray(word.within if word.within is not None else 0.0 * word.values)]
-    own = np.max([np.abs(part).reshape(count, -1).max(axis=1, initial=0) for part in parts], axis=0)
+    own = np.max([largest_of(np.abs(part)) for part in parts], axis=0)
     finite = [w.values[np.isfinite(w.values)] for w in others.values()]
     usual = np.median([np.abs(values).max(initial=0) for values in finite])
     lost = np.any([np.isnan(w.values).reshape(count, -1).any(axis=1) for w in others.values()], axis=0)

@@ -11,6 +11,7 @@ import numpy as np
 
 from identities.oracle.diagnosis import Diagnosis
 from identities.oracle.draw.values import REGIMES
+from identities.oracle.reference.instances import largest_of
 from identities.oracle.reference.rounding import moved
 from identities.oracle.reference.unit import rounding_unit, units_of
 from identities.oracle.trial import Leaf, Trial
@@ -88,13 +89,12 @@ def _bias(trials: Sequence[Trial], number: int, seed: int) -> Bias | None:
         diagnosis = Diagnosis("precision", f"{sentence}; as sums that stagnate, or numbers that are cut off, leave it")
     leaf = max(leaves, key=lambda leaf: int(_counted(leaf).sum()))
     size = np.abs(np.where(_counted(leaf).reshape(-1, *[1] * (leaf.expected.ndim - 1)), leaf.expected, 0))
-    return Bias(leaf, int(size.reshape(len(size), -1).max(axis=1, initial=0).argmax()), diagnosis)
+    return Bias(leaf, int(largest_of(size).argmax()), diagnosis)
 
 
 def _counted(leaf: Leaf) -> np.ndarray:
     """The instances that tell: where all witnesses agree, of the regimes that are not hard."""
-    usual = np.arange(len(leaf.judged)) < len(leaf.judged) // leaf.groups * min(leaf.groups, len(REGIMES))
-    return leaf.judged & ~leaf.points.free & usual
+    return leaf.judged & ~leaf.points.free & (leaf.regime < len(REGIMES))
 
 
 def _slope(leaf: Leaf, got: np.ndarray) -> Slope:

@@ -8,6 +8,7 @@ import numpy as np
 
 from identities.oracle.draw.values import of_simple_values
 from identities.oracle.reference.differences import DIFFERENCES, differences
+from identities.oracle.reference.instances import largest_of
 from identities.oracle.reference.programs import holds_constants
 from identities.oracle.reference.rounding import rounding
 from identities.oracle.reference.unit import TOLERANCE
@@ -123,8 +124,7 @@ def _confirmed(trial: Trial, leaf: Leaf, number: int, values: np.ndarray, which:
 
 def _disputed(leaf: Leaf, values: np.ndarray, other: str) -> np.ndarray:
     """The instances at which a witness contradicts values."""
-    errors = leaf.judge(values)[other]
-    worst = errors.reshape(len(errors), -1).max(axis=1, initial=0)
+    worst = largest_of(leaf.judge(values)[other])
     return np.flatnonzero((worst > TOLERANCE) & leaf.judged & ~leaf.points.free & leaf.words[other].spoken)
 
 
