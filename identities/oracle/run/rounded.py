@@ -4,6 +4,7 @@ What comes out moves by what the rounding of a dtype makes of it: where terms ca
 pole. See Parker, Monte Carlo Arithmetic, 1997.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -85,6 +86,13 @@ class Recording:
 
 def recorded(function: Callable[..., Any], arguments: Sequence[Any]) -> Recording:
     """The program of a function over a batch, for arrays like those given."""
+    leaves, tree = jax.tree.flatten(arguments)
+    return _recorded(function, tree, tuple((leaf.shape, leaf.dtype) for leaf in leaves))
+
+
+@functools.lru_cache(maxsize=64)  # those of one inquiry, more or less
+def _recorded(function: Callable[..., Any], tree: Any, of: tuple[tuple[tuple[int, ...], np.dtype], ...]) -> Recording:
+    arguments = jax.tree.unflatten(tree, [jax.ShapeDtypeStruct(*leaf) for leaf in of])
     with full_precision():
         traced, shapes = jax.make_jaxpr(jax.vmap(function), return_shape=True)(*arguments)
     return Recording(tape_of(traced, complete=True), jax.tree.structure(shapes))
