@@ -41,9 +41,16 @@ def reference(claim: Claim, shape: Shape, batch: Batch, eps: float, seed: int, t
     - `eps`: how far, relatively, to move the inputs for measuring the movement: the spacing of the
       dtype under test. At that of float64, the movement includes the witnesses' own rounding. At 0, there is none.
     - `then`: an argument to differentiate by once more, for the derivative of an identity itself.
+
+    **Raises:** `ValueError`, if it is to be differentiated once more and is too large to be written down.
     """
     given = wide(batch)
     probes = random_vectors(claim, shape, given, seed) if not is_dense(claim, shape, given) else None
+    if probes is not None and then is not None:
+        raise ValueError(
+            f"{claim.name} has a derivative too large to be written down at {shape.described(claim)}, "
+            f"and products with it are not differentiated by {then} once more"
+        )
     here = _said(claim, shape, given, then, probes)
     copies = perturbed(claim, shape, given, eps, seed) if eps else []
     # The unit is known by those that give the result itself.
