@@ -1,7 +1,6 @@
 """Options and profiles of the test suite.
 
 pytest                                   every identity, quickly, the same every time
-pytest --hypothesis-profile brief        two shapes for every identity, where another Python has tried more
 pytest --hypothesis-profile explore      fresh random shapes and values, and more of them
 pytest --hypothesis-profile thorough     many
 pytest --device gpu --dtypes float32 bfloat16
@@ -20,7 +19,6 @@ from identities.oracle.run.store import Device
 from identities.oracle.verdict.plan import DTYPES, Plan
 
 hypothesis.settings.register_profile("default", derandomize=True, max_examples=4, deadline=None)
-hypothesis.settings.register_profile("brief", derandomize=True, max_examples=2, deadline=None)
 hypothesis.settings.register_profile("explore", max_examples=8, deadline=None)
 hypothesis.settings.register_profile("thorough", max_examples=30, deadline=None)
 hypothesis.settings.load_profile("default")

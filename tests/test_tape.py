@@ -14,6 +14,7 @@ from identities.oracle.draw.shapes import draw_shapes
 from identities.oracle.draw.values import draw_values, wide
 from identities.oracle.run.primitives import TABLE
 from identities.oracle.run.programs import compiled, cpu, evaluated, full_precision
+from identities.oracle.run.rounded import recorded
 from identities.oracle.run.tape import UnknownOperationError, tape_of
 
 RNG = np.random.default_rng(0)
@@ -108,10 +109,26 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...]]] = {
         lambda x: [x @ x.T, jnp.einsum("ij,kj,il->kl", x, x, x), jnp.outer(x[0], x[1]), jnp.tensordot(x, x, 2)],
         (A,),
     ),
-    "complex": (lambda x: [jnp.abs(z := x + 1j * x**2), z.real, z.imag, jnp.conj(z) * jnp.exp(z), z @ z.T], (A,)),
+    "complex": (
+        lambda x: [jnp.abs(z := x + 1j * x**2), z.real, z.imag, jnp.conj(z) * jnp.exp(z), z @ z.T, lax.logistic(z)],
+        (A,),
+    ),
     "linear algebra": (
         lambda s: [jnp.linalg.inv(s), jnp.linalg.slogdet(s), jnp.linalg.solve(s, s.T), jnp.linalg.cholesky(s @ s.T)],
         (SQUARE,),
+    ),
+    "triangular": (
+        lambda s: [
+            lax.linalg.triangular_solve(s, s + 1, left_side=left, lower=lower, transpose_a=turned)
+            for left in (True, False)
+            for lower in (True, False)
+            for turned in (True, False)
+        ],
+        (SQUARE,),
+    ),
+    "triangular, of numbers of all sizes": (
+        lambda s: [lax.linalg.triangular_solve(s, jnp.ones((2, 1)), left_side=True, lower=True)],
+        (np.array([[[1.0, 0.0], [1e200, 1e-200]]]),),
     ),
     "spectra": (
         lambda s: [jnp.linalg.eigvalsh(s + s.T), jnp.linalg.svd(s, compute_uv=False), jnp.abs(jnp.linalg.qr(s)[1])],
@@ -122,6 +139,7 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...]]] = {
         lambda x: [
             lax.scan(lambda c, r: (jnp.tanh(c + r), c * r), x[0], x),
             lax.scan(lambda c, r: (c + r, c), x[0], x, reverse=True),
+            jax.grad(lambda x: jnp.sum(lax.scan(lambda c, r: (jnp.tanh(c * r), c * r), x[0], x)[1]))(x),
         ],
         (A,),
     ),
@@ -170,7 +188,9 @@ def test_every_operation_has_been_seen():
         for function, arguments in PROGRAMS.values():
             traced = jax.jit(jax.vmap(function)).trace(*arguments)
             seen |= {step.name for step in tape_of(traced.jaxpr).steps}
-    assert set(TABLE) - seen <= {"one_minus_square", "unstack", "empty2", "log2"}, "which not every version of JAX has"
+    assert set(TABLE) - seen <= {"one_minus_square", "unstack", "empty", "empty2", "log2"}, (
+        "which not every version of JAX has"
+    )
 
 
 def test_witnesses_of_the_catalog_are_evaluated_by_numpy():
@@ -187,6 +207,44 @@ def test_witnesses_of_the_catalog_are_evaluated_by_numpy():
         except UnknownOperationError as error:
             unknown.append((identity.name, str(error)))
     assert {operation for _, operation in unknown} <= {"eig", "bitcast_convert_type"}
+
+
+KEY = jax.random.key(0)
+
+NOT_OF_NUMPY: dict[str, Callable[..., Any]] = {
+    "half numbers": lambda x: jnp.exp(x.astype(jnp.bfloat16)).astype(float) @ x.astype(jnp.float16).T,
+    "random numbers": lambda x: x * jax.random.normal(jax.random.key(0), x.shape),
+    "random numbers of a given key": lambda x: x * jax.random.normal(KEY, x.shape),
+    "a loop over nothing": lambda x: lax.scan(lambda c, r: (c + r, c), x[0], x[:0]),
+    "a loop of unknown length": lambda x: lax.while_loop(lambda c: c.sum() < 9, lambda c: c * c + 1, x),
+    "powers of two of complex numbers": lambda x: jnp.exp2(x + 1j).real,
+}
+
+
+@pytest.mark.parametrize("function", NOT_OF_NUMPY.values(), ids=NOT_OF_NUMPY)
+def test_a_complete_tape_leaves_what_numpy_has_not_to_jax(function):
+    with full_precision(), pytest.raises(UnknownOperationError):
+        tape_of(jax.jit(jax.vmap(function)).trace(A).jaxpr)
+    recording = recorded(function, [A])
+    expected = jax.tree.leaves(compiled(function, (A,), cpu())(A))
+    for got, right in zip(jax.tree.leaves(recording.exactly([A])), expected, strict=True):
+        assert np.shape(got) == right.shape
+        assert np.allclose(got, right, rtol=1e-2, atol=1e-2)
+    assert len(recording.moved([A], "float32", 2, np.random.default_rng(0))) == 3
+    assert recording.leaves_range([A]) in (True, False)
+
+
+def test_a_matrix_over_which_numpy_raises_has_no_factors(monkeypatch):
+    def raising(m, *given, **options):
+        if (m == SQUARE[1]).all(axis=(-2, -1)).any():
+            raise np.linalg.LinAlgError
+        return real(m, *given, **options)
+
+    real = np.linalg.svd
+    monkeypatch.setattr(np.linalg, "svd", raising)
+    (values,) = TABLE["svd"][0](SQUARE, full_matrices=False, compute_uv=False)
+    assert np.array_equal(np.isnan(values).all(axis=1), [False, True, False, False])
+    assert np.array_equal(values[[0, 2, 3]], real(SQUARE[[0, 2, 3]], compute_uv=False))
 
 
 def test_what_numpy_has_not_is_compiled():

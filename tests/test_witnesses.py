@@ -10,8 +10,21 @@ import numpy as np
 import pytest
 from scipy import special
 
-from identities import CandidateMismatch, Verification, WitnessMismatch, check_jacobian, check_value, check_vjp, domains
+from identities import (
+    CandidateMismatch,
+    Verification,
+    WitnessMismatch,
+    catalog,
+    check_jacobian,
+    check_value,
+    check_vjp,
+    domains,
+)
+from identities.oracle.draw.shapes import Shape
+from identities.oracle.draw.values import draw_values
 from identities.oracle.reference import extrapolation
+from identities.oracle.reference.witnesses import reference
+from identities.oracle.verdict import bias
 from tests.autodiff import judged_by_itself
 from tests.functions import WRITTEN
 
@@ -87,6 +100,19 @@ def test_a_wrong_rule_is_nobody_elses_mistake(factor):
     assert str(again) == str(found)
 
 
+@pytest.mark.parametrize("factor", [2, 3])
+def test_a_wrong_rule_of_a_jacobian_too_large_to_be_written_down_is_nobodys_mistake(factor):
+    asked: Any = {"signature": "(n)->(n)", "sizes": {"n": 200}, "dtypes": ("float64",)}
+    with pytest.raises(WitnessMismatch) as caught:
+        check_jacobian(cubed, lambda x: np.diag(factor * x**2), **asked)
+    assert caught.value.agrees == {2: ("jacfwd", "jacrev"), 3: ("differences",)}[factor]
+
+    def held(x):
+        return jnp.sin(x) + jax.lax.stop_gradient(x)
+
+    assert check_jacobian(held, lambda x: np.diag(np.cos(x)), **asked).passed
+
+
 @pytest.mark.parametrize("clamps", [True, False])
 def test_an_index_out_of_range_is_nobodys_mistake(clamps):
     def gradient(g, w, ids):
@@ -116,12 +142,18 @@ def test_a_subgradient_is_right_at_a_kink():
     def relu(x):
         return jnp.maximum(x, 0)
 
+    def sloping(at_zero):
+        def gradient(g, x):
+            return g * np.where(x == 0, at_zero, x > 0)
+
+        return gradient
+
     for at_zero in (0, 0.25, 1):
-        slope = lambda g, x, s=at_zero: g * np.where(x == 0, s, x > 0)  # noqa: E731
-        assert check_vjp(relu, slope, signature="(n)->(n)", **few).passed
-    for at_zero, kind in ((2, ""), (-1, ""), (np.nan, "gives NaN")):
-        slope = lambda g, x, s=at_zero: g * np.where(x == 0, s, x > 0)  # noqa: E731
-        assert kind in mistake(relu, slope, signature="(n)->(n)", **few)
+        assert check_vjp(relu, sloping(at_zero), signature="(n)->(n)", **few).passed
+    for at_zero in (2, -1):
+        with pytest.raises(CandidateMismatch):
+            check_vjp(relu, sloping(at_zero), signature="(n)->(n)", **few)
+    assert "gives NaN" in mistake(relu, sloping(np.nan), signature="(n)->(n)", **few)
 
 
 def test_a_tied_maximum_has_one_gradient_to_give():
@@ -154,6 +186,26 @@ def test_what_is_not_judged_is_counted_and_has_a_reason():
     assert verdict.passed
     assert verdict.not_judged == {"the function is not finite": verdict.instances - verdict.judged}
     assert 0 < verdict.judged < verdict.instances
+
+
+def test_what_leads_beyond_the_range_of_numbers_has_a_reason_of_its_own():
+    def naive(x):
+        return jnp.exp(x) / (1 + jnp.exp(x))
+
+    def stable(g, x):
+        return g * special.expit(x) * special.expit(-x)
+
+    verdict = check_vjp(naive, stable, signature="(n)->(n)", dtypes=("float64",))
+    assert verdict.passed
+    assert verdict.not_judged["beyond the range of float64 on the way"] > 0
+
+
+def test_only_what_is_written_down_is_differentiated_once_more():
+    identity = catalog["softmax_jacobian"]
+    shape = Shape((("n", 200),))
+    batch = draw_values(identity, shape, "float64", 1, 0)
+    with pytest.raises(ValueError, match="too large to be written down at n = 200"):
+        reference(identity, shape, batch, 0.0, 0, then="x")
 
 
 # Rounding of every operation.
@@ -247,6 +299,21 @@ def test_a_factor_that_no_single_entry_shows(dtype, excess):
         check_vjp(product, backward(1 + excess), **asked)
     assert caught.value.diagnosis.kind == "factor"
     assert float(caught.value.diagnosis.factor or 0) == pytest.approx(1 + excess, rel=excess / 5)
+
+
+@pytest.mark.parametrize("factor", [1e-200, 1e-300, 1e36])
+def test_results_next_to_the_ends_of_the_range_are_right(factor):
+    def gradient(g, x):
+        with np.errstate(over="ignore"):
+            return (factor * g.astype(np.float64)).astype(x.dtype)
+
+    assert check_vjp(lambda x: factor * x, gradient, signature="(n)->(n)", dtypes=("float32",), **few).passed
+
+
+def test_slopes_that_are_known_ever_so_well_have_a_mean():
+    together = bias._together([bias.Slope(1.0, 1e-200), bias.Slope(3.0, 1e-200), bias.Slope(9.0, 1.0)])
+    assert together.off == pytest.approx(2)
+    assert together.error == pytest.approx(1e-200 / np.sqrt(2))
 
 
 def test_digits_that_were_lost_on_the_way_are_missed():

@@ -11,7 +11,8 @@ import numpy as np
 from identities.claim import Claim
 from identities.oracle.candidates.calling import Answers, Fault
 from identities.oracle.draw.shapes import Shape
-from identities.oracle.draw.values import REGIMES, Batch, real_parts
+from identities.oracle.draw.values import HUGE, Batch, real_parts
+from identities.oracle.reference.instances import largest_of
 from identities.oracle.reference.points import Points
 from identities.oracle.reference.programs import growth
 from identities.oracle.reference.unit import TOLERANCE, exact_errors, rounding_errors
@@ -64,6 +65,11 @@ class Leaf:
     def judged(self) -> np.ndarray:
         """Which instances count."""
         return self.points.judged
+
+    @functools.cached_property
+    def regime(self) -> np.ndarray:
+        """The number of the regime that each instance is of, in the order of `REGIMES` and `HARD`."""
+        return np.repeat(np.arange(self.groups), len(self.judged) // self.groups)
 
     @functools.cached_property
     def shapes(self) -> set[tuple[int, ...]]:
@@ -143,13 +149,9 @@ class Leaf:
         Rounding where it has been measured; and half of the digits for huge arguments, at which a formula has to be
         finite, and need not be the best.
         """
-        count = len(self.judged)
-        huge = np.arange(count) >= count // self.groups * (self.groups - 1)
-        if self.groups <= len(REGIMES) or self.expected.size == 0:
-            huge = np.zeros(count, bool)
-        size = np.abs(np.where(np.isfinite(self.expected), self.expected, 0)).reshape(count, -1).max(axis=1, initial=0)
+        size = largest_of(np.abs(np.where(np.isfinite(self.expected), self.expected, 0)))
         half = float(jnp.finfo(self.dtype).eps) ** 0.5 / TOLERANCE
-        return np.maximum(self.rounding, np.where(huge, half * size, 0.0))
+        return np.maximum(self.rounding, np.where(self.regime == HUGE, half * size, 0.0))
 
     @functools.cached_property
     def growth(self) -> float:
@@ -163,8 +165,7 @@ class Leaf:
     @functools.cached_property
     def errors(self) -> dict[str, np.ndarray]:
         """By witness, the worst error of each instance."""
-        count = len(self.judged)
-        worst = {w: errors.reshape(count, -1).max(axis=1, initial=0) for w, errors in self.entry_errors.items()}
+        worst = {w: largest_of(errors) for w, errors in self.entry_errors.items()}
         spoken = {w: np.where(self.words[w].spoken, errors, np.inf) for w, errors in worst.items()}
         best = np.min(list(spoken.values()), axis=0)
         return {

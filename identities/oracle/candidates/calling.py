@@ -1,21 +1,19 @@
 """Calling somebody else's code on one set of arguments, and taking whatever comes back.
 
-`sandbox` also runs this file as a program, in a process of its own. So it imports nothing of the package but `trees`,
-which it then loads by its path.
+`serving` also loads this file by its path, in a process of its own. So it imports nothing of the package but `trees`,
+which it then loads by its path too.
 """
 
 import importlib
 import importlib.util
 import inspect
-import json
 import os
-import struct
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -147,7 +145,7 @@ def call(function: Callable[..., Any], form: Form, values: Sequence[np.ndarray])
         return [Fault("raises", _complaint(error, function, names, options))] * len(form.expects), ""
     writes = _written_to(form, values, given)
     if writes and form.strict:
-        fault = Fault("mutates-arguments", f"writes to its argument {writes}", _short(result))
+        fault = Fault("mutates-arguments", f"writes to its argument {writes}", short(result))
         return [fault] * len(form.expects), writes
     return _outcomes(form, result), writes
 
@@ -185,9 +183,8 @@ def _outcomes(form: Form, result: Any) -> list[Outcome]:
     try:
         return _taken_apart(form, result)
     except Exception as error:  # a stranger's object may raise anything, whatever one asks of it
-        said = _said(error, None)
-        what = f"returns a {type(result).__name__} that cannot be looked at: {said}"
-        return [Fault("wrong-type", what, _short(result))] * len(form.expects)
+        what = f"returns a {type(result).__name__} that cannot be looked at: {said(error, None)}"
+        return [Fault("wrong-type", what, short(result))] * len(form.expects)
 
 
 def _taken_apart(form: Form, result: Any) -> list[Outcome]:
@@ -201,7 +198,7 @@ def _taken_apart(form: Form, result: Any) -> list[Outcome]:
     try:
         parts = trees.leaves_of(tree, result)
     except trees.MisfitError as error:
-        return [Fault("wrong-type", f"returns {error}", _short(result))] * len(form.expects)
+        return [Fault("wrong-type", f"returns {error}", short(result))] * len(form.expects)
     named = list(tree.paths()) if tree and not tree.bare else [""] * len(parts)
     found = zip(parts, form.expects, named, strict=True)
     return [_judgeable(part, expected, name) for part, expected, name in found if expected != "any"]
@@ -269,10 +266,10 @@ def _complaint(
     except ValueError:
         pass
     code = getattr(function, "__code__", None)
-    return f"raises {_said(error, code.co_filename if code else None)}"
+    return f"raises {said(error, code.co_filename if code else None)}"
 
 
-def _said(error: BaseException, file: str | None) -> str:
+def said(error: BaseException, file: str | None) -> str:
     """The error as a person says it, with the last line of the file that it came by."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     try:
@@ -305,14 +302,14 @@ def _judgeable(result: Any, expected: str, name: str) -> Outcome:
         array = as_array(result)
     except Exception as error:  # a stranger's object may raise anything; it becomes the verdict, with the error in it
         ragged = isinstance(error, ValueError) and isinstance(result, (list, tuple))
-        what = " of parts of different shapes" if ragged else f" ({_short(error)})"
+        what = " of parts of different shapes" if ragged else f" ({short(error)})"
         what = f"returns a {type(result).__name__}{what}{which}, not an array of numbers"
-        return Fault("wrong-type", what, _short(result))
+        return Fault("wrong-type", what, short(result))
     real = array.dtype.kind in "biuf" or array.dtype.name in ("bfloat16", "float16")
     if not real and not (expected == "complex" and array.dtype.kind == "c"):
         of = f" of {array.dtype}" if hasattr(result, "dtype") or array.dtype.kind == "c" else ""
         what = "None" if result is None else f"a {type(result).__name__}{of}"
-        return Fault("wrong-type", f"returns {what}{which}, not an array of {expected} numbers", _short(result))
+        return Fault("wrong-type", f"returns {what}{which}, not an array of {expected} numbers", short(result))
     return array.copy()
 
 
@@ -326,130 +323,12 @@ def _judged_none(result: Any, which: str) -> Outcome:
     except Exception:  # a stranger's object may raise anything; it is no None, which the verdict says
         pass
     what = f"returns a {type(result).__name__}{which}, which consists of integers: its gradient is None"
-    return Fault("wrong-type", what, _short(result))
+    return Fault("wrong-type", what, short(result))
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
     try:
         text = " ".join(repr(value).split())
     except Exception as error:  # a stranger's repr may raise anything too, and that is then printed
         text = f"<{type(value).__name__} whose repr raises {type(error).__name__}>"
     return text if len(text) <= 200 else text[:200] + " ..."
-
-
-# What follows is for the process of its own. It answers on a pipe that only it knows, so that what the
-# candidate prints goes elsewhere. A message is the length of its head, the head in JSON, and the plain
-# bytes of its arrays.
-
-
-def plain_value(value: Any) -> Any:
-    """The value of a static argument as JSON has it, tuples apart from lists.
-
-    **Raises:** `TypeError` for a value that cannot be sent to another process.
-    """
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or type(value) in (bool, int, float, str):
-        return value
-    if type(value) in (tuple, list):
-        return [type(value).__name__, *map(plain_value, value)]
-    raise TypeError(f"{_short(value)}, a static argument, cannot be sent to another process: it is a {type(value)}")
-
-
-def plain_form(form: Form) -> Form:
-    """A form as JSON has it: in another process, classes are not known.
-
-    **Raises:** `TypeError` as `plain_value`.
-    """
-    parameters = tuple((name, tree and tree.plain()) for name, tree in form.parameters)
-    options = {name: plain_value(value) for name, value in form.options.items()}
-    return form._replace(parameters=parameters, answer=form.answer and form.answer.plain(), options=options)
-
-
-def _from_plain(plain: Any) -> Any:
-    """The value that `plain_value` has written."""
-    if not isinstance(plain, list):
-        return plain
-    return {"tuple": tuple, "list": list}[plain[0]](map(_from_plain, plain[1:]))
-
-
-def send(pipe: BinaryIO, head: dict[str, Any], payload: bytes = b"") -> None:
-    """Write one message."""
-    encoded = json.dumps(head).encode()
-    pipe.write(struct.pack("<I", len(encoded)) + encoded + payload)
-    pipe.flush()
-
-
-def receive(pipe: BinaryIO) -> dict[str, Any] | None:
-    """Read the head of one message, None at the end."""
-    length = pipe.read(4)
-    return json.loads(pipe.read(struct.unpack("<I", length)[0])) if len(length) == 4 else None
-
-
-def _called(function: Callable[..., Any], form: Form, values: Sequence[Any]) -> tuple[list[Outcome], str]:
-    try:
-        return call(function, form, values)
-    except BaseException as error:  # KeyboardInterrupt, say: here it is only the candidate's
-        return [Fault("raises", f"raises {_said(error, None)}")] * len(form.expects), ""
-
-
-def _form(plain: Sequence[Any]) -> Form:
-    """The form that has come as JSON."""
-    form = Form(*plain)
-    return form._replace(options={name: _from_plain(value) for name, value in form.options.items()})
-
-
-def serve(path: str, requests: BinaryIO, answers: BinaryIO, memory: int) -> None:
-    """Load a file, say what it offers, and answer requests to call it until there are no more."""
-    if memory:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    try:
-        offered = functions(load(path))
-    except BaseException as error:
-        send(answers, {"error": _said(error, str(Path(path).resolve()))})
-        return
-    send(answers, {"functions": list(offered)})
-    while request := receive(requests):
-        batch = [_values(requests, argument) for argument in request["arguments"]]
-        form = _form(request["form"])
-        function = offered[request["function"]]
-        for values in zip(*batch, strict=True) if batch else [()] * request["count"]:
-            _answer(answers, form, *_called(function, form, values))
-
-
-def _answer(pipe: BinaryIO, form: Form, outcomes: Sequence[Outcome], writes: str) -> None:
-    """Send what came of one call: a message for each array that is looked at."""
-    looked_at = sum(expected != "any" for expected in form.expects)
-    for outcome in outcomes[:looked_at]:
-        if isinstance(outcome, Fault):
-            send(pipe, {"fault": list(outcome)})
-        else:
-            described = {"dtype": outcome.dtype.name, "shape": outcome.shape, "writes": writes}
-            send(pipe, described, outcome.tobytes())
-
-
-def _values(pipe: BinaryIO, described: Mapping[str, Any]) -> Iterable[Any]:
-    """An argument for all instances: an array, or those of Python's values that a static one has."""
-    if "values" in described:
-        return [_from_plain(value) for value in described["values"]]
-    return _array(pipe, described["dtype"], described["shape"])
-
-
-def _array(pipe: BinaryIO, dtype: str, shape: Sequence[int]) -> np.ndarray:
-    if dtype == "bfloat16":
-        import ml_dtypes
-
-        actual: Any = ml_dtypes.bfloat16
-    else:
-        actual = np.dtype(dtype)
-    size = np.empty(shape, actual).nbytes
-    return np.frombuffer(pipe.read(size), actual).reshape(shape)
-
-
-if __name__ == "__main__":
-    # The candidate gets neither end of the conversation: its own input is empty.
-    requests: BinaryIO = os.fdopen(os.dup(0), "rb")
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    serve(sys.argv[1], requests, os.fdopen(int(sys.argv[2]), "wb"), int(sys.argv[3]))

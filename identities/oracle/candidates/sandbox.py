@@ -1,6 +1,6 @@
 """A stranger's code in a process of its own, with limits of time and memory; only arrays come back.
 
-The other side is `calling`, run as a program. What it sends is never trusted: the head of a message is JSON,
+The other side is `serving`, run as a program. What it sends is never trusted: the head of a message is JSON,
 read field by field, and an array is plain bytes with a dtype and a shape. Nothing is unpickled, and the
 candidate's file is never imported here. POSIX only.
 """
@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from identities.claim import Claim
-from identities.oracle.candidates import calling
+from identities.oracle.candidates import serving
 from identities.oracle.candidates.calling import Answers, Fault, Form, Outcome
 from identities.oracle.candidates.local import collected, form_of, with_static
 from identities.oracle.draw.shapes import Shape
@@ -76,7 +76,7 @@ class Sandbox:
         self._fault: Fault | None = None
         self._answers, theirs = os.pipe()
         self._buffer = bytearray()
-        program = [sys.executable, "-P", calling.__file__, file, str(theirs), str(limits.memory)]
+        program = [sys.executable, "-P", serving.__file__, file, str(theirs), str(limits.memory)]
         # 64-bit types, as the judge has them; and a process group, which can be ended as a whole.
         self._process = subprocess.Popen(
             program,
@@ -154,7 +154,7 @@ class Sandbox:
 
     def _ask(self, function: str, form: Form, batch: Batch, count: int) -> None:
         described = [_described(values) for values in batch.values()]
-        form = calling.plain_form(form)
+        form = serving.plain_form(form)
         request = {"function": function, "form": form, "arguments": described, "count": count}
         head = json.dumps(request).encode()
         arrays = b"".join(values.tobytes() for values in batch.values() if values.dtype.kind != "O")
@@ -264,7 +264,7 @@ def _most_bytes(shape: tuple[int, ...]) -> int:
 def _described(values: np.ndarray) -> dict[str, Any]:
     """An argument as the head of a request has it; static ones, whose values are Python's, by themselves."""
     if values.dtype.kind == "O":
-        return {"values": [calling.plain_value(value) for value in values]}
+        return {"values": [serving.plain_value(value) for value in values]}
     return {"dtype": values.dtype.name, "shape": values.shape}
 
 

@@ -11,7 +11,7 @@ from identities.claim import Claim
 from identities.dimensions import BATCH_AXES
 from identities.oracle.diagnosis.edits.place import Place
 from identities.oracle.draw.shapes import Shape
-from identities.oracle.draw.values import REGIMES, Batch
+from identities.oracle.draw.values import HUGE, REGIMES, Batch
 from identities.oracle.reference.unit import TOLERANCE, errors_beside
 from identities.oracle.trial import Leaf
 
@@ -167,13 +167,12 @@ def _certain(leaf: Leaf) -> np.ndarray:
 
 def _usual(leaf: Leaf) -> np.ndarray:
     """The instances of the regimes that are not hard."""
-    return np.arange(len(leaf.judged)) < len(leaf.judged) // leaf.groups * min(leaf.groups, len(REGIMES))
+    return leaf.regime < len(REGIMES)
 
 
 def _without_huge(leaf: Leaf) -> np.ndarray:
-    """The instances of all regimes but the last of the hard ones, in which much overflows."""
-    hard = leaf.groups > len(REGIMES)
-    return np.arange(len(leaf.judged)) < len(leaf.judged) // leaf.groups * (leaf.groups - hard)
+    """The instances of all regimes but the one in which much overflows."""
+    return leaf.regime != HUGE
 
 
 def _all_of(conditions: Sequence[Callable[[Leaf], np.ndarray]], leaf: Leaf) -> np.ndarray:

@@ -19,6 +19,9 @@ REGIMES = ("small", "ordinary", "simple", "large")
 HARD = ("special", "huge")
 """What else a candidate meets: signed zeros, equal entries, powers of two, subnormal numbers; and very large ones."""
 
+HUGE = (*REGIMES, *HARD).index("huge")
+"""The number of the regime in which much overflows."""
+
 EXACT = ("integers",)
 """Exact identities meet integers only, since those are what they are exact on."""
 

@@ -28,6 +28,7 @@ def steps_of(claim: Claim, then: str | None = None) -> tuple[tuple[int, ...], ..
     return tuple(steps)
 
 
+@functools.cache
 def both_modes(function: Callable[..., Any], steps: tuple[tuple[int, ...], ...]) -> Callable[..., dict[str, Any]]:
     """All derivatives by one set of arguments after the other: trees of arrays of shape (output, input, ...)."""
 

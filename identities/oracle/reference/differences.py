@@ -4,9 +4,10 @@ Every result is compared along random lines. Where a function has a kink, it say
 lie: the one-sided derivatives along the line.
 """
 
+import itertools
 import math
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -41,7 +42,7 @@ def differences(claim: Claim, shape: Shape, batch: Batch, which: np.ndarray, see
     number: int = {"vjp": by, "jvp": results}.get(claim.kind.name) or results * by**claim.kind.order
     asked = range(number) if entries <= _MANY else [int(rng.integers(number))]
     count = len(next(iter(batch.values())))
-    words = [_spread(_LEAVES[claim.kind.name](lines, leaf, leaf in asked), which, count) for leaf in range(number)]
+    words = [_spread(word, which, count) for word in _WORDS[claim.kind.name](lines, asked)]
     return tuple(words) if claim.place is None else (words[claim.place],)
 
 
@@ -123,16 +124,19 @@ def _first(values: np.ndarray, probe: np.ndarray | None, axis: int) -> Word:
     return Word(middle, np.zeros_like(middle), probe, axis, error, np.where(kink, jump / 2, 0.0))
 
 
+def _of_vjp(lines: _Lines, asked: Collection[int]) -> list[Word]:
+    return [_pulled(lines, name, leaf in asked) for leaf, name in enumerate(lines.claim.moving)]
+
+
 @np.errstate(all="ignore")
-def _of_vjp(lines: _Lines, leaf: int, asked: bool) -> Word:
-    claim = lines.claim
-    name = claim.moving[leaf]
+def _pulled(lines: _Lines, name: str, asked: bool) -> Word:
+    """Of one gradient."""
     step = lines.direction(name)
     count = len(step)
     if not asked:
         return _nothing((count,), _conjugate(step), 1)
     paired, bent = np.zeros((len(POINTS), count)), np.zeros(count, bool)
-    for cotangent, values in zip(claim.vectors, lines.along({name: step}), strict=True):
+    for cotangent, values in zip(lines.claim.vectors, lines.along({name: step}), strict=True):
         weights = _conjugate(lines.batch[cotangent.name])
         paired = paired + (weights * values).reshape(len(POINTS), count, -1).sum(axis=-1)
         kinks = np.asarray(_first(values, None, 1).within) > 0
@@ -145,45 +149,66 @@ def _of_vjp(lines: _Lines, leaf: int, asked: bool) -> Word:
     )
 
 
-def _of_jvp(lines: _Lines, leaf: int, asked: bool) -> Word:
+def _of_jvp(lines: _Lines, asked: Collection[int]) -> list[Word]:
     claim = lines.claim
     steps = {name: lines.batch[tangent.name] for name, tangent in zip(claim.moving, claim.vectors, strict=True)}
-    return _first(lines.along(steps)[leaf], None, 1)
+    return [_first(values, None, 1) for values in lines.along(steps)]
 
 
-def _of_jacobian(lines: _Lines, leaf: int, asked: bool) -> Word:
-    claim = lines.claim
-    result, by = divmod(leaf, len(claim.moving))
-    step = lines.direction(claim.moving[by])
-    if not asked:
-        return _nothing((len(step), *lines.shape_of(result)), step, LAST)
-    return _first(lines.along({claim.moving[by]: step})[result], step, LAST)
+def _of_jacobian(lines: _Lines, asked: Collection[int]) -> list[Word]:
+    """All results along one line for each argument."""
+    claim, found = lines.claim, {}
+    for by, name in enumerate(claim.moving):
+        step = lines.direction(name)
+        leaves = range(by, len(claim.moving) * len(claim.results), len(claim.moving))
+        values = lines.along({name: step}) if any(leaf in asked for leaf in leaves) else []
+        for result, leaf in enumerate(leaves):
+            nothing = _nothing((len(step), *lines.shape_of(result)), step, LAST)
+            found[leaf] = _first(values[result], step, LAST) if leaf in asked else nothing
+    return [found[leaf] for leaf in sorted(found)]
 
 
-def _of_hessian(lines: _Lines, leaf: int, asked: bool) -> Word:
-    """From u'Hv = ((u + v)'H(u + v) - (u - v)'H(u - v))/4."""
-    claim = lines.claim
-    by = len(claim.moving)
-    result, first, second = leaf // by**2, leaf // by % by, leaf % by
-    names = claim.moving[first], claim.moving[second]
-    u, v = (lines.direction(name) for name in names)
-    probe = np.einsum("bi,bj->bij", u.reshape(len(u), -1), v.reshape(len(v), -1))
-    probe = probe.reshape(len(u), *u.shape[1:], *v.shape[1:])
-    if not asked:
-        return _nothing((len(u), *lines.shape_of(result)), probe, LAST)
-    estimates: list[Estimate] = []
+def _of_hessian(lines: _Lines, asked: Collection[int]) -> list[Word]:
+    """All results along two lines for each pair of arguments, in whichever order they are taken."""
+    claim, found = lines.claim, {}
+    by, results = len(claim.moving), range(len(claim.results))
+    for first, second in itertools.combinations_with_replacement(range(by), 2):
+        u, v = (lines.direction(claim.moving[i]) for i in (first, second))
+        leaves = {(first, second): _outer(u, v), (second, first): _outer(v, u)}
+        wanted = any((r * by + i) * by + j in asked for r in results for i, j in leaves)
+        estimates = _second(lines, claim.moving[first], claim.moving[second], u, v) if wanted else []
+        for result, ((i, j), probe) in itertools.product(results, leaves.items()):
+            leaf = (result * by + i) * by + j
+            if leaf not in asked:
+                found[leaf] = _nothing((len(u), *lines.shape_of(result)), probe, LAST)
+                continue
+            values, off = estimates[result]
+            found[leaf] = Word(values, np.zeros_like(values), probe, LAST, off)
+    return [found[leaf] for leaf in sorted(found)]
+
+
+def _outer(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    product = np.einsum("bi,bj->bij", u.reshape(len(u), -1), v.reshape(len(v), -1))
+    return product.reshape(len(u), *u.shape[1:], *v.shape[1:])
+
+
+@np.errstate(all="ignore")
+def _second(lines: _Lines, first: str, second: str, u: np.ndarray, v: np.ndarray) -> list[Estimate]:
+    """Of every result u'Hv, from ((u + v)'H(u + v) - (u - v)'H(u - v))/4."""
+    estimates: list[list[Estimate]] = []
     for sign in (1, -1):
-        steps = {names[0]: u + sign * v} if first == second else {names[0]: u, names[1]: sign * v}
-        with np.errstate(all="ignore"):
-            estimates.append(extrapolation.second(lines.along(steps)[result]))
-    (plus, off_plus), (minus, off_minus) = estimates
-    found = (plus - minus) / 4
-    return Word(found, np.zeros_like(found), probe, LAST, (off_plus + off_minus) / 4)
+        steps = {first: u + sign * v} if first == second else {first: u, second: sign * v}
+        estimates.append([extrapolation.second(values) for values in lines.along(steps)])
+    return [
+        ((plus - minus) / 4, (off_plus + off_minus) / 4)
+        for (plus, off_plus), (minus, off_minus) in zip(*estimates, strict=True)
+    ]
 
 
-_LEAVES: Mapping[str, Callable[[_Lines, int, bool], Word]] = {
+_WORDS: Mapping[str, Callable[[_Lines, Collection[int]], list[Word]]] = {
     "vjp": _of_vjp,
     "jvp": _of_jvp,
     "jacobian": _of_jacobian,
     "hessian": _of_hessian,
 }
+"""By the kind of a derivative, a word on each of its arrays; it is a real one for those that are asked for."""

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import Batch, real_parts
 from identities.oracle.reference.differences import DIFFERENCES, differences
 from identities.oracle.reference.function import function_values
+from identities.oracle.reference.instances import largest_of
 from identities.oracle.reference.rounding import beyond_range
 from identities.oracle.reference.witnesses import smooth
 from identities.oracle.reference.words import Reference, Word
@@ -40,6 +41,14 @@ class Points:
     free: np.ndarray
     reasons: Mapping[str, int] = field(default_factory=dict)
 
+    def without(self, beyond: np.ndarray, dtype: str) -> "Points":
+        """Without the instances at which the derivative itself leaves the range of a dtype on its way."""
+        left_out = int((beyond & self.judged).sum())
+        if not left_out:
+            return self
+        why = f"beyond the range of {dtype} on the way"
+        return replace(self, judged=self.judged & ~beyond, reasons={**self.reasons, why: left_out})
+
 
 def everywhere(count: int) -> Points:
     """Every instance is judged by every witness."""
@@ -65,10 +74,11 @@ def examined(
     told = np.all([_is_telling(word, right.of(leaf)) for leaf, word in enumerate(words)], axis=0)
     judged = agreed | told | _steep(claim, shape, batch, right)
     doubtful = np.flatnonzero(judged & ~agreed)
-    judged[doubtful[beyond_range(claim, shape, batch, doubtful, seed)]] = False
+    beyond = np.zeros(count, bool)
+    beyond[doubtful[beyond_range(claim, shape, batch, doubtful, seed)]] = True
     points = Points(judged, ~agreed, _reasons(claim, shape, batch, ~judged))
     _still(right, ~agreed)
-    return Reference({**right.words, DIFFERENCES: words}), points
+    return Reference({**right.words, DIFFERENCES: words}), points.without(beyond, "float64")
 
 
 def _defined(right: Reference) -> np.ndarray:
@@ -90,9 +100,9 @@ def _is_telling(word: Word, others: Mapping[str, Word]) -> np.ndarray:
     At a kink at which that says NaN, NaN is nobody's mistake.
     """
     count = len(word.values)
-    error = np.asarray(word.error).reshape(count, -1).max(axis=1, initial=0)
+    error = largest_of(np.asarray(word.error))
     parts = [word.values, np.asarray(word.within if word.within is not None else 0.0 * word.values)]
-    own = np.max([np.abs(part).reshape(count, -1).max(axis=1, initial=0) for part in parts], axis=0)
+    own = np.max([largest_of(np.abs(part)) for part in parts], axis=0)
     finite = [w.values[np.isfinite(w.values)] for w in others.values()]
     usual = np.median([np.abs(values).max(initial=0) for values in finite])
     lost = np.any([np.isnan(w.values).reshape(count, -1).any(axis=1) for w in others.values()], axis=0)

@@ -105,6 +105,7 @@ def _program(function: Any, kind: str, witness: str, moving: tuple[int, ...], of
     return evaluated(_product(function, kind, witness, moving), structures, made_of)
 
 
+@functools.cache
 def _product(function: Any, kind: str, witness: str, moving: tuple[int, ...]) -> Callable[..., Any]:
     def program(primals, vectors, inputs, outputs):
         def at(*moved):

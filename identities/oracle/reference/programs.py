@@ -1,7 +1,8 @@
 """What can be read in a derivative's own program: how long its sums are, and how long it is itself."""
 
+import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -53,22 +54,29 @@ def holds_constants(claim: Claim, shape: Shape) -> bool:
 
 def _traced(claim: Claim, shape: Shape, gradient: bool) -> Jaxpr:
     dtypes = {"floating": np.float64, "integer": np.int64, "boolean": np.bool_, "complex": complex_of("", "float64")}
-    structures = [jax.ShapeDtypeStruct(shape.of(a), dtypes[a.values]) for a in claim.primals]
-    function = claim.flat(shape.static(claim))
-    moving = [i for i, a in enumerate(claim.primals) if a.name in claim.moving]
+    of = tuple((shape.of(a), np.dtype(dtypes[a.values])) for a in claim.primals)
+    moving = tuple(i for i, a in enumerate(claim.primals) if a.name in claim.moving)
+    return _program(claim.flat(shape.static(claim)), of, moving if gradient and claim.kind.order else ())
+
+
+@functools.lru_cache(maxsize=64)  # every look at a result asks anew
+def _program(
+    function: Callable[..., Any], of: tuple[tuple[tuple[int, ...], np.dtype], ...], by: tuple[int, ...]
+) -> Jaxpr:
+    """Of the function, or of its gradient by some arguments."""
 
     def pulled(*primals):
         def at(*moved):
             everything = list(primals)
-            for i, value in zip(moving, moved, strict=True):
+            for i, value in zip(by, moved, strict=True):
                 everything[i] = value
             return function(*everything)
 
-        results, pull = jax.vjp(at, *(primals[i] for i in moving))
+        results, pull = jax.vjp(at, *(primals[i] for i in by))
         return pull(results)
 
     with full_precision():
-        return jax.make_jaxpr(pulled if gradient and claim.kind.order else function)(*structures).jaxpr
+        return jax.make_jaxpr(pulled if by else function)(*(jax.ShapeDtypeStruct(*array) for array in of)).jaxpr
 
 
 def _equations(jaxpr: Jaxpr) -> Iterator[JaxprEqn]:

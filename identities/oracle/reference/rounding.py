@@ -15,6 +15,7 @@ from identities.claim import Claim
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import Batch, real_parts, wide
 from identities.oracle.reference.dense import arranged, both_modes, of_part, steps_of
+from identities.oracle.reference.instances import largest_of
 from identities.oracle.reference.products import in_full, operands, product, random_vectors
 from identities.oracle.reference.witnesses import is_dense
 from identities.oracle.run.rounded import recorded
@@ -37,7 +38,7 @@ def rounding(claim: Claim, shape: Shape, batch: Batch, dtype: str, seed: int) ->
                 off = np.abs(there.astype(float) - here)
                 off = np.where(np.isfinite(here), np.where(np.isnan(off), np.inf, off), 0.0)
                 movement = np.sqrt(np.mean(np.square(off), axis=0))
-            found[i] = np.maximum(found[i], movement.reshape(len(here), -1).max(axis=1, initial=0))
+            found[i] = np.maximum(found[i], largest_of(movement))
     return found
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 import jax.numpy as jnp
 import numpy as np
 
+from identities.oracle.reference.instances import largest_of
 from identities.oracle.reference.words import Word
 
 TOLERANCE = 8
@@ -52,7 +53,7 @@ def rounding_errors(
     witness is within the range of the dtype.
     """
     whole = next((word for word in words.values() if word.in_full), None)
-    moved = _largest(next(word.movement for word in words.values() if word.error is None))
+    moved = largest_of(next(word.movement for word in words.values() if word.error is None))
     errors = {}
     for witness, word in words.items():
         probe = None if word.probe is None else np.abs(word.probe)
@@ -98,17 +99,13 @@ def errors_beside(
 def units_of(expected: np.ndarray, movement: np.ndarray, dtype: str, groups: int) -> np.ndarray:
     """The unit of each instance, of results of that size that move as told."""
     rounding = rounding_unit(dtype) * np.abs(expected) + movement
-    own = _largest(rounding)
+    own = largest_of(rounding)
     own = np.where(np.isfinite(own), own, 0.0)
     by_group = own.reshape(groups, -1)
     usual = np.quantile(by_group, 0.9, axis=1)
     of_group = np.where(usual > 0, np.minimum(by_group.max(axis=1), _OUTLIER * usual), by_group.max(axis=1))
     of_group = np.maximum.accumulate(of_group)
     return np.maximum(own, np.repeat(of_group, len(own) // groups))
-
-
-def _largest(values: np.ndarray) -> np.ndarray:
-    return values.reshape(len(values), -1).max(axis=1, initial=0)
 
 
 def _beside(unit: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ from identities.oracle.draw.values import Batch, perturbed, real_parts, tiny_ste
 from identities.oracle.draw.values import moved as moved_within
 from identities.oracle.reference.dense import WITNESSES, Said, arranged, both_modes, of_part, steps_of
 from identities.oracle.reference.function import function_values, structure, structures
+from identities.oracle.reference.instances import largest_of
 from identities.oracle.reference.products import in_full, products, random_vectors
 from identities.oracle.reference.words import Reference, Word
 from identities.oracle.run.programs import evaluated
@@ -40,9 +41,16 @@ def reference(claim: Claim, shape: Shape, batch: Batch, eps: float, seed: int, t
     - `eps`: how far, relatively, to move the inputs for measuring the movement: the spacing of the
       dtype under test. At that of float64, the movement includes the witnesses' own rounding. At 0, there is none.
     - `then`: an argument to differentiate by once more, for the derivative of an identity itself.
+
+    **Raises:** `ValueError`, if it is to be differentiated once more and is too large to be written down.
     """
     given = wide(batch)
     probes = random_vectors(claim, shape, given, seed) if not is_dense(claim, shape, given) else None
+    if probes is not None and then is not None:
+        raise ValueError(
+            f"{claim.name} has a derivative too large to be written down at {shape.described(claim)}, "
+            f"and products with it are not differentiated by {then} once more"
+        )
     here = _said(claim, shape, given, then, probes)
     copies = perturbed(claim, shape, given, eps, seed) if eps else []
     # The unit is known by those that give the result itself.
@@ -98,16 +106,13 @@ def _with_rounding_of_terms(claim: Claim, shape: Shape, batch: Batch, eps: float
     if np.abs(finite).max(initial=0) >= _VANISHING:
         return word
 
-    def largest(values: np.ndarray) -> np.ndarray:
-        return np.abs(values).astype(float).reshape(len(values), -1).max(axis=1, initial=0)
-
     name = claim.leaves[leaf].name
     by = batch[name if name in claim.moving else claim.moving[0]]
     x = np.abs(by).astype(float).reshape(len(by), -1)
-    values = np.max([largest(part) for part in function_values(claim, shape, batch)], axis=0)
+    values = np.max([largest_of(np.abs(part).astype(float)) for part in function_values(claim, shape, batch)], axis=0)
     terms = values / np.where(x > 0, x, 1).min(axis=1, initial=1)  # infinite for a subnormal x, as it should be
     if claim.kind.name == "vjp":
-        terms *= np.max([largest(batch[a.name]) for a in claim.vectors], axis=0)
+        terms *= np.max([largest_of(np.abs(batch[a.name]).astype(float)) for a in claim.vectors], axis=0)
     left = (eps * terms).reshape(-1, *[1] * (word.movement.ndim - 1))
     return replace(word, movement=word.movement + left)
 
@@ -133,7 +138,7 @@ def smooth(claim: Claim, shape: Shape, batch: Batch, seed: int) -> np.ndarray:
             before, after = (real_parts(s[witness][leaf]).reshape(len(found), -1) for s in (here, said))
             finite = np.isfinite(before).all(axis=1) & np.isfinite(after).all(axis=1)
             with np.errstate(invalid="ignore"):
-                jump = np.abs(after - before).max(axis=1, initial=0)
+                jump = largest_of(np.abs(after - before))
             found &= finite & ~(jump > max(1e-6 * np.abs(before[finite]).max(initial=0), _VANISHING))
     return found
 

@@ -4,7 +4,7 @@ Each takes the operands and those parameters that its row of the table names. Wh
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -118,12 +118,15 @@ def triangular_solve(
         a = np.where(eye == 1, eye, a)
     a = a.conj() if conjugate_a else a
     a = a.swapaxes(-1, -2) if transpose_a else a
+    lower = lower != transpose_a
     if left_side:
-        return _solved(a, b)
-    return _solved(a.swapaxes(-1, -2), b.swapaxes(-1, -2)).swapaxes(-1, -2)
+        return _solved(a, b, lower)
+    return _solved(a.swapaxes(-1, -2), b.swapaxes(-1, -2), not lower).swapaxes(-1, -2)
 
 
-def _solved(a: Array, b: Array) -> Array:
+def _solved(a: Array, b: Array, lower: bool) -> Array:
+    if lower:  # an upper triangular matrix is its own factorisation: no row is exchanged, and no pivot lost
+        return np.flip(_solved(np.flip(a, (-2, -1)), np.flip(b, -2), lower=False), -2)
     singular = ((np.diagonal(a, axis1=-2, axis2=-1) == 0).any(axis=-1) | ~_finite(a))[..., None, None]
     found = np.linalg.solve(np.where(singular, np.eye(a.shape[-1]), a), b)
     return np.where(singular, np.nan, found)
@@ -148,10 +151,21 @@ def lu(a: Array) -> list[Array]:
     return [flat.reshape(a.shape), pivots.reshape(*batch, -1), order.reshape(*batch, rows).astype(np.int32)]
 
 
+def _one_by_one(factorise: Callable[[Array], Sequence[Array]], a: Array) -> list[Array]:
+    """The factors of every matrix of a batch; NaN for those over which NumPy raises, as one that does not converge."""
+    try:
+        return list(factorise(a))
+    except np.linalg.LinAlgError:
+        if a.ndim == 2:
+            return [np.full_like(factor, np.nan) for factor in factorise(np.eye(*a.shape, dtype=a.dtype))]
+        each = [_one_by_one(factorise, matrix) for matrix in a]
+        return [np.stack(factors) for factors in zip(*each, strict=True)]
+
+
 def _of_matrices(factorise: Callable[[Array], Sequence[Array]], a: Array, sound: Array) -> list[Array]:
     """The factors of every matrix of a batch; NaN for those that have none, over which NumPy would raise."""
     sound = sound[..., None, None]
-    factors = factorise(np.where(sound, a, np.eye(*a.shape[-2:])))
+    factors = _one_by_one(factorise, np.where(sound, a, np.eye(*a.shape[-2:])))
     wide = [sound if factor.ndim == a.ndim else sound[..., 0] for factor in factors]
     return [np.where(there, factor, np.nan) for there, factor in zip(wide, factors, strict=True)]
 
@@ -275,8 +289,9 @@ def _by_entry(function: Callable[[float], float]) -> Callable[[Array], Array]:
 
 
 def logistic(x: Array) -> Array:
-    small = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1 / (1 + small), small / (1 + small)).astype(x.dtype)
+    right = np.real(x) >= 0
+    small = np.exp(np.where(right, -x, x))
+    return np.where(right, 1 / (1 + small), small / (1 + small)).astype(x.dtype)
 
 
 def convert(x: Array, new_dtype: Any) -> Array:
@@ -353,7 +368,8 @@ TABLE: dict[str, _Row] = {
     "split": (split, ("sizes", "axis")),
     "slice": (slice_, ("start_indices", "limit_indices", "strides")),
     "pad": (pad, ("padding_config",)),
-    "empty2": (lambda shape, dtype: np.zeros(shape, dtype), ("shape", "dtype")),
+    "empty": (lambda shape, dtype: np.zeros(shape, dtype), ("shape", "dtype")),
+    "empty2": (lambda dtype: np.zeros((), dtype), ("dtype",)),
     "iota": (iota, ("dtype", "shape", "dimension")),
     "dot_general": (dot_general, ("dimension_numbers", "preferred_element_type")),
     "gather": (gather, ("dimension_numbers", "slice_sizes", "mode", "fill_value")),
@@ -388,9 +404,9 @@ EXACT = frozenset(
     (
         *("floor", "ceil", "sign", "abs", "real", "imag", "conj", "complex", "neg", "max", "min", "is_finite", "clamp"),
         *("select_n", "stop_gradient", "copy", "broadcast_in_dim", "reshape", "transpose", "squeeze", "rev", "stack"),
-        *("concatenate", "tile", "split", "slice", "pad", "empty2", "iota", "gather", "scatter", "sort", "unstack"),
+        *("concatenate", "tile", "split", "slice", "pad", "empty", "empty2", "iota", "gather", "scatter", "sort"),
         *("cummax", "cummin", "reduce_max", "reduce_min", "reduce_precision", "dynamic_slice", "dynamic_update_slice"),
-        *("eq", "ne", "lt", "le", "gt", "ge", "argmax", "argmin"),
+        *("unstack", "eq", "ne", "lt", "le", "gt", "ge", "argmax", "argmin"),
     )
 )
 """Operations that round nothing, since they only choose, move or compare."""
@@ -412,6 +428,18 @@ _NOT_WITH: dict[str, Callable[[Any], bool]] = {
 }
 
 
-def known(name: str, parameters: Any) -> bool:
-    """Whether an operation can be evaluated without compiling it."""
-    return name in TABLE and not _NOT_WITH.get(name, lambda _: False)(parameters)
+_REAL = frozenset(("exp2", "cumlogsumexp"))
+"""Operations that NumPy has for real numbers only."""
+
+_KINDS = "biufc"
+"""Of the dtypes that are NumPy's own. For others, as bfloat16, it has some functions, and those round as they like."""
+
+
+def known(name: str, parameters: Mapping[str, Any], dtypes: Sequence[Any]) -> bool:
+    """Whether NumPy has an operation with these parameters, which JAX's versions change, on arrays of these dtypes."""
+    if name not in TABLE or any(parameter not in parameters for parameter in TABLE[name][1]):
+        return False
+    kinds = _KINDS.replace("c", "") if name in _REAL else _KINDS
+    if not all(isinstance(dtype, np.dtype) and dtype.kind in kinds for dtype in dtypes):
+        return False
+    return not _NOT_WITH.get(name, lambda _: False)(parameters)

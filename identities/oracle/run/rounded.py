@@ -4,6 +4,7 @@ What comes out moves by what the rounding of a dtype makes of it: where terms ca
 pole. See Parker, Monte Carlo Arithmetic, 1997.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from identities.oracle.run.primitives import CLOSE, EXACT, GROWING, SUMS
-from identities.oracle.run.programs import full_precision
+from identities.oracle.run.programs import cpu, full_precision
 from identities.oracle.run.tape import Step, Tape, run_step, tape_of
 
 
@@ -26,7 +27,7 @@ class Recording:
 
     def exactly(self, arguments: Any) -> Any:
         """The results in float64."""
-        with full_precision(), np.errstate(all="ignore"):
+        with full_precision(), jax.default_device(cpu()), np.errstate(all="ignore"):
             return self._tree(self.tape(*jax.tree.leaves(arguments)))
 
     def moved(self, arguments: Any, dtype: str, copies: int, rng: np.random.Generator) -> list[Any]:
@@ -38,7 +39,7 @@ class Recording:
         """
         rounding = _Rounding(dtype, rng)
         given = jax.tree.leaves(arguments)
-        with full_precision(), np.errstate(all="ignore"):
+        with full_precision(), jax.default_device(cpu()), np.errstate(all="ignore"):
             values: dict[int, list[Any]] = {
                 number: [rounding.argument(value) for _ in range(copies)]
                 for number, value in zip(self.tape.arguments, given, strict=True)
@@ -75,7 +76,7 @@ class Recording:
                 found |= bool((usual & (np.isinf(made[0]) | (np.abs(made[0]) < self._tiny))).any())
             return made
 
-        with full_precision(), np.errstate(all="ignore"):
+        with full_precision(), jax.default_device(cpu()), np.errstate(all="ignore"):
             self.tape.run(jax.tree.leaves(arguments), execute)
         return found
 
@@ -87,6 +88,13 @@ class Recording:
 
 def recorded(function: Callable[..., Any], arguments: Sequence[Any]) -> Recording:
     """The program of a function over a batch, for arrays like those given."""
+    leaves, tree = jax.tree.flatten(arguments)
+    return _recorded(function, tree, tuple((leaf.shape, leaf.dtype) for leaf in leaves))
+
+
+@functools.lru_cache(maxsize=64)  # those of one inquiry, more or less
+def _recorded(function: Callable[..., Any], tree: Any, of: tuple[tuple[tuple[int, ...], np.dtype], ...]) -> Recording:
+    arguments = jax.tree.unflatten(tree, [jax.ShapeDtypeStruct(*leaf) for leaf in of])
     with full_precision():
         traced, shapes = jax.make_jaxpr(jax.vmap(function), return_shape=True)(*arguments)
     return Recording(tape_of(traced, complete=True), jax.tree.structure(shapes))
@@ -120,7 +128,7 @@ class _Rounding:
     def execute(self, step: Step, operands: Sequence[Any]) -> Sequence[Any]:
         if step.name in SUMS:
             operands = [self._off(o, self._in_sums) for o in operands]
-        if step.name == "integer_pow" and step.parameters["y"] < 0:  # by way of the power, which may be out of range
+        if step.parameters.get("y", 0) < 0:  # by way of the power, which may be out of range
             power = replace(step, parameters={"y": -step.parameters["y"]})
             return [self._rounded(1 / values, self._on_the_way) for values in self.execute(power, operands)]
         made = run_step(step, operands)
@@ -157,7 +165,7 @@ class _Rounding:
         return self._off(value, self._unit)
 
     def execute_flushed(self, step: Step, operands: Sequence[Any]) -> Sequence[Any]:
-        if step.name == "integer_pow" and step.parameters["y"] < 0:
+        if step.parameters.get("y", 0) < 0:
             power = replace(step, parameters={"y": -step.parameters["y"]})
             return [self.flushed(1 / values) for values in self.execute_flushed(power, operands)]
         return [self.flushed(values) for values in run_step(step, operands)]
@@ -189,4 +197,4 @@ _ROUGH = 4
 
 
 def _is_inexact(values: Any) -> bool:
-    return np.asarray(values).dtype.kind in "fc"
+    return isinstance(values.dtype, np.dtype) and values.dtype.kind in "fc"

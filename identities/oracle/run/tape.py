@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
@@ -29,7 +30,7 @@ class Step:
     takes: tuple[int, ...]
     makes: tuple[int, ...]
     done: tuple[int, ...]
-    compiled: Callable[..., Any] | None = None  # by JAX, if that may be asked where NumPy has it not
+    compiled: Callable[..., Any] | None = None  # JAX's own, of an operation that NumPy has not
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Tape:
     @staticmethod
     def executed(step: Step, operands: Sequence[Any], execute: "Execute") -> Sequence[Any]:
         """The results of one step: of a loop or a branch by its operations, each of them executed so."""
-        if step.name in _CONTROL:
+        if step.name in _CONTROL and step.compiled is None:
             return _CONTROL[step.name](operands, execute, **step.parameters)
         return execute(step, operands)
 
@@ -68,16 +69,19 @@ Execute = Callable[[Step, Sequence[Any]], Sequence[Any]]
 
 
 def run_step(step: Step, operands: Sequence[Any]) -> Sequence[Any]:
-    """The results of one operation, by NumPy where it has it."""
-    try:
+    """The results of one operation, by JAX if NumPy has it not."""
+    if step.compiled is None:
         function, _ = TABLE[step.name]
         made = function(*operands, **step.parameters)
-    except Exception:  # NumPy may not have it at all, or not of these dtypes; JAX does
-        if step.compiled is None:
-            raise
-        found = step.compiled(*operands)
-        made = list(map(np.asarray, found)) if isinstance(found, (list, tuple)) else found
-    return made if isinstance(made, list) else [np.asarray(made)]
+    else:
+        made = step.compiled(*operands)
+    return list(map(_as_numpy, made)) if isinstance(made, (list, tuple)) else [_as_numpy(made)]
+
+
+def _as_numpy(value: Any) -> Any:
+    """An array of NumPy, unless it holds what NumPy has not, as the keys of random numbers."""
+    beyond = isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.extended)
+    return value if beyond else np.asarray(value)
 
 
 def tape_of(closed: ClosedJaxpr, complete: bool = False) -> Tape:
@@ -138,7 +142,7 @@ class _Recorder:
 
     def tape(self, jaxpr: Jaxpr, constants: Sequence[Any]) -> Tape:
         for variable, value in zip(jaxpr.constvars, constants, strict=True):
-            self._constants[self._number(variable)] = np.asarray(value)
+            self._constants[self._number(variable)] = _as_numpy(value)
         arguments = tuple(self._number(variable) for variable in jaxpr.invars)
         steps: list[Step] = []
         self._record(jaxpr, steps)
@@ -156,14 +160,13 @@ class _Recorder:
                 continue
             takes = tuple(self._number(variable) for variable in equation.invars)
             makes = tuple(self._number(variable) for variable in equation.outvars)
-            compiled = partial(equation.primitive.bind, **equation.params) if self._complete else None
-            try:
-                parameters = _parameters(equation, self._complete)
-            except UnknownOperationError:
-                if not self._complete:
-                    raise
-                parameters = {}
-            steps.append(Step(name, parameters, takes, makes, (), compiled))
+            if _is_known(equation):
+                steps.append(Step(name, _parameters(equation, self._complete), takes, makes, ()))
+            elif self._complete:
+                compiled = partial(equation.primitive.bind, **equation.params)
+                steps.append(Step(name, {}, takes, makes, (), compiled))
+            else:
+                raise UnknownOperationError(name)
 
     def _inline(self, equation: JaxprEqn, inner: ClosedJaxpr, operands: Sequence[Any], steps: list[Step]) -> None:
         """A call of another program, written out in its place."""
@@ -173,7 +176,7 @@ class _Recorder:
         for variable in _variables(inner.jaxpr):
             self._numbers.pop(variable, None)
         for variable, value in zip(inner.jaxpr.constvars, inner.consts, strict=True):
-            self._constants[self._number(variable)] = np.asarray(value)
+            self._constants[self._number(variable)] = _as_numpy(value)
         self._numbers.update(zip(inner.jaxpr.invars, given, strict=True))
         self._record(inner.jaxpr, steps)
         made = [self._number(variable) for variable in inner.jaxpr.outvars]
@@ -227,13 +230,21 @@ def _here(platforms: Sequence[Any]) -> int:
     return next(i for i, names in enumerate(platforms) if names is None or "cpu" in names)
 
 
+def _is_known(equation: JaxprEqn) -> bool:
+    """Whether an operation is evaluated by NumPy, or by its own operations."""
+    name, parameters = equation.primitive.name, equation.params
+    if name in _CONTROL:
+        return parameters.get("length") != 0  # of a loop over nothing, the results have no parts to be stacked
+    dtypes = [getattr(variable.aval, "dtype", None) for variable in (*equation.invars, *equation.outvars)]
+    return known(name, parameters, dtypes)
+
+
 def _parameters(equation: JaxprEqn, complete: bool) -> dict[str, Any]:
+    """What an operation that is known needs to be told."""
     name, parameters = equation.primitive.name, equation.params
     if name in _CONTROL:
         return _CONTROLLED[name](equation, complete)
-    if not known(name, parameters):
-        raise UnknownOperationError(name)
-    kept = {key: parameters[key] for key in TABLE[name][1] if key in parameters}
+    kept = {key: parameters[key] for key in TABLE[name][1]}
     if "mode" in kept:
         kept["mode"] = "fill" if "FILL" in str(kept["mode"]) else "clip" if "CLIP" in str(kept["mode"]) else "inside"
     return kept
@@ -264,8 +275,6 @@ def _scan_of(equation: JaxprEqn, complete: bool) -> dict[str, Any]:
     inside = parameters["jaxpr"].jaxpr
     sliced = sum(i.aval != o.aval for i, o in zip(inside.invars, equation.invars, strict=True))
     carried = sum(i.aval == o.aval for i, o in zip(inside.outvars, equation.outvars, strict=True))
-    if not parameters["length"]:
-        raise UnknownOperationError("scan over nothing")
     return {
         "body": tape_of(parameters["jaxpr"], complete),
         "length": parameters["length"],

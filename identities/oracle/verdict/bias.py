@@ -11,6 +11,7 @@ import numpy as np
 
 from identities.oracle.diagnosis import Diagnosis
 from identities.oracle.draw.values import REGIMES
+from identities.oracle.reference.instances import largest_of
 from identities.oracle.reference.rounding import moved
 from identities.oracle.reference.unit import rounding_unit, units_of
 from identities.oracle.trial import Leaf, Trial
@@ -30,8 +31,13 @@ class Slope:
     error: float
 
     @property
+    def known(self) -> bool:
+        """Whether it says anything: of numbers that are next to nothing, squares overflow or vanish."""
+        return bool(np.isfinite(self.off)) and 0 < self.error < np.inf
+
+    @property
     def in_errors(self) -> float:
-        return abs(self.off) / self.error if self.error else 0.0
+        return abs(self.off) / self.error if self.known else 0.0
 
 
 @dataclass(frozen=True)
@@ -65,11 +71,13 @@ def _bias(trials: Sequence[Trial], number: int, seed: int) -> Bias | None:
         return None
     # What the rounding of constants does is the same for all instances, and nobody's mistake: it is measured.
     copies = [_copies(trial, leaf, number, seed) for trial, leaf in zip(trials, leaves, strict=True)]
+    if not np.isfinite(copies).all():
+        return None
     by_copy = [[Slope(of, s.error) for of, s in zip(ofs, slopes, strict=True)] for ofs in zip(*copies, strict=True)]
-    systematic = float(np.sqrt(np.mean([_together(of_copy).off ** 2 for of_copy in by_copy])))
+    systematic = float(np.hypot.reduce([_together(of_copy).off for of_copy in by_copy]) / np.sqrt(len(by_copy)))
     if abs(total.off) <= STANDARD_ERRORS * np.hypot(total.error, systematic):
         return None
-    alike = all(abs(s.off - total.off) <= _ALIKE * np.hypot(s.error, systematic) for s in slopes if s.error)
+    alike = all(abs(s.off - total.off) <= _ALIKE * np.hypot(s.error, systematic) for s in slopes if s.known)
     count = sum(int(_counted(leaf).sum()) for leaf in leaves)
     by = f"{total.in_errors:.0f} standard errors over {count} instances, where no single one tells"
     factor = f"{1 + total.off:.9g}"
@@ -81,13 +89,12 @@ def _bias(trials: Sequence[Trial], number: int, seed: int) -> Bias | None:
         diagnosis = Diagnosis("precision", f"{sentence}; as sums that stagnate, or numbers that are cut off, leave it")
     leaf = max(leaves, key=lambda leaf: int(_counted(leaf).sum()))
     size = np.abs(np.where(_counted(leaf).reshape(-1, *[1] * (leaf.expected.ndim - 1)), leaf.expected, 0))
-    return Bias(leaf, int(size.reshape(len(size), -1).max(axis=1, initial=0).argmax()), diagnosis)
+    return Bias(leaf, int(largest_of(size).argmax()), diagnosis)
 
 
 def _counted(leaf: Leaf) -> np.ndarray:
     """The instances that tell: where all witnesses agree, of the regimes that are not hard."""
-    usual = np.arange(len(leaf.judged)) < len(leaf.judged) // leaf.groups * min(leaf.groups, len(REGIMES))
-    return leaf.judged & ~leaf.points.free & usual
+    return leaf.judged & ~leaf.points.free & (leaf.regime < len(REGIMES))
 
 
 def _slope(leaf: Leaf, got: np.ndarray) -> Slope:
@@ -107,21 +114,25 @@ def _slope(leaf: Leaf, got: np.ndarray) -> Slope:
     right, off = np.where(sound, right, 0), np.where(sound, off, 0)
     weight = np.where(unit[which] > 0, unit[which], np.inf)[:, None]
     scaled, moved_by = right / weight, off / weight
-    total = float(np.square(scaled).sum())
-    if not total:
-        return Slope(0.0, 0.0)
-    slope = float((scaled * moved_by).sum()) / total
-    by_instance = (scaled * (moved_by - slope * scaled)).sum(axis=1)
-    return Slope(slope, max(total**-0.5, float(np.sqrt(np.square(by_instance).sum())) / total))
+    with np.errstate(over="ignore", invalid="ignore"):  # of results beside which the unit is next to nothing
+        total = np.square(scaled).sum()
+        if not total:
+            return Slope(0.0, 0.0)
+        slope = (scaled * moved_by).sum() / total
+        by_instance = (scaled * (moved_by - slope * scaled)).sum(axis=1)
+        error = np.maximum(total**-0.5, np.sqrt(np.square(by_instance).sum()) / total)
+    return Slope(float(slope), float(error))
 
 
 def _together(slopes: Sequence[Slope]) -> Slope:
     """The mean of slopes, weighted by what they are worth."""
-    known = [s for s in slopes if s.error]
+    known = [s for s in slopes if s.known]
     if not known:
         return Slope(0.0, 0.0)
-    weights = np.array([s.error**-2 for s in known])
-    return Slope(float(weights @ [s.off for s in known] / weights.sum()), float(weights.sum() ** -0.5))
+    errors = np.array([s.error for s in known])
+    weights = np.square(errors.min() / errors)  # beside the best of them: by themselves they may be out of range
+    mean = float(weights @ [s.off for s in known] / weights.sum())
+    return Slope(mean, float(errors.min() / np.sqrt(weights.sum())))
 
 
 def _copies(trial: Trial, leaf: Leaf, number: int, seed: int) -> list[float]:

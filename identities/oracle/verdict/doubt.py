@@ -1,16 +1,18 @@
 """Before a result is called wrong: what else it may be."""
 
+import functools
+import itertools
 from dataclasses import replace
 
 import numpy as np
 
 from identities.oracle.draw.values import of_simple_values
 from identities.oracle.reference.differences import DIFFERENCES, differences
-from identities.oracle.reference.points import Points
+from identities.oracle.reference.instances import largest_of
 from identities.oracle.reference.programs import holds_constants
 from identities.oracle.reference.rounding import rounding
 from identities.oracle.reference.unit import TOLERANCE
-from identities.oracle.reference.words import Reference, Word
+from identities.oracle.reference.words import Reference
 from identities.oracle.trial import Leaf, Trial
 from identities.oracle.verdict.disagreement import WitnessMismatch
 
@@ -27,26 +29,33 @@ def in_doubt(trial: Trial, seed: int) -> Trial:
     if found.passed:
         return found
     try:
-        for i, leaf in enumerate(found.leaves):
-            _check_agreement(found, leaf, i, seed)
+        _check_agreement(found, seed)
+        return _without_strays(found, seed)
     except WitnessMismatch as mismatch:
         # What a function declares to be constant, a difference moves all the same.
         if DIFFERENCES not in mismatch.witnesses or not holds_constants(trial.claim, trial.shape):
             raise
         modes = {witness: words for witness, words in found.reference.words.items() if witness != DIFFERENCES}
         return replace(found, reference=Reference(modes))
-    return _without_strays(found)
 
 
-def _without_strays(trial: Trial) -> Trial:
-    """Without what differences say against both modes at an instance, and along no other line again."""
+def _without_strays(trial: Trial, seed: int) -> Trial:
+    """Without what differences say against both modes at an instance, and along no other line again.
+
+    **Raises:** `WitnessMismatch`, if they say it again. Modes that do not give every entry are held against differences
+    here, by a result that both of them agree with.
+    """
     if DIFFERENCES not in trial.reference.words:
         return trial
     words = []
-    for leaf in trial.leaves:
+    for number, leaf in enumerate(trial.leaves):
         errors, word = leaf.errors, leaf.words[DIFFERENCES]
         others = np.max([found for witness, found in errors.items() if witness != DIFFERENCES], axis=0)
         stray = (errors[DIFFERENCES] > TOLERANCE) & (others <= TOLERANCE) & ~leaf.points.free
+        if stray.any() and not leaf.in_full:
+            confirmed = _confirmed(trial, leaf, number, leaf.got, np.flatnonzero(stray), seed)
+            if confirmed.size:
+                raise _mismatch(leaf, (next(iter(leaf.words)), DIFFERENCES), leaf.got, confirmed)
         error = np.asarray(word.error)
         silent = stray.reshape(-1, *[1] * (error.ndim - 1))
         words.append(replace(word, error=np.where(silent, np.inf, error)))
@@ -76,50 +85,55 @@ def _measured(trial: Trial, which: np.ndarray, seed: int) -> Trial:
         unit[which] = of_some
     beyond = np.any([np.isinf(unit) for unit in units], axis=0)
     units = [np.where(beyond, 0.0, unit) for unit in units]
-    return replace(trial, rounding=tuple(units), points=_without(trial.points, beyond, trial.dtype))
+    return replace(trial, rounding=tuple(units), points=trial.points.without(beyond, trial.dtype))
 
 
-def _without(points: Points, beyond: np.ndarray, dtype: str) -> Points:
-    """Without the instances at which the derivative itself leaves the range of a dtype on its way."""
-    left_out = int((beyond & points.judged).sum())
-    if not left_out:
-        return points
-    why = f"beyond the range of {dtype} on the way"
-    return replace(points, judged=points.judged & ~beyond, reasons={**points.reasons, why: left_out})
+def _check_agreement(trial: Trial, seed: int) -> None:
+    """Hold every witness that gives all entries against the others.
+
+    **Raises:** `WitnessMismatch`, if there are two that disagree.
+    """
+    disputes = {}
+    for number, leaf in enumerate(trial.leaves):
+        for name, other in itertools.permutations(leaf.words, 2):
+            if leaf.words[name].in_full:
+                which = _disputed(leaf, leaf.words[name].values, other)
+                disputes |= {(number, name, other): which} if which.size else {}
+    if not disputes:
+        return
+    measured = _measured(trial, functools.reduce(np.union1d, disputes.values()), seed)  # whose own digits are in doubt
+    for (number, name, other), which in disputes.items():
+        leaf = measured.leaves[number]
+        said = leaf.words[name].values
+        which = np.intersect1d(which, _disputed(leaf, said, other))
+        if other == DIFFERENCES:
+            which = _confirmed(trial, leaf, number, said, which, seed)
+        if which.size:
+            raise _mismatch(leaf, (name, other), said, which)
 
 
-def _check_agreement(trial: Trial, leaf: Leaf, number: int, seed: int) -> None:
-    for name, word in leaf.words.items():
-        if not word.in_full:
-            continue
-        for other in leaf.words:
-            disputed = _disputed(leaf, word, other)
-            if other == name or not disputed.size:
-                continue
-            measured = _measured(trial, disputed, seed).leaves[number]  # where the witnesses' own digits are in doubt
-            disputed = np.intersect1d(disputed, _disputed(measured, word, other))
-            for again in (seed + 1, seed + 2) if other == DIFFERENCES else ():
-                if not disputed.size:
-                    break
-                said = differences(trial.claim, trial.shape, trial.batch, disputed, again)[number]
-                disputed = _disputed(replace(measured, words={**measured.words, other: said}), word, other)
-            if disputed.size:
-                raise _mismatch(measured, (name, other), disputed)
+def _confirmed(trial: Trial, leaf: Leaf, number: int, values: np.ndarray, which: np.ndarray, seed: int) -> np.ndarray:
+    """Those of some instances at which differences contradict values along two other lines too."""
+    for again in (seed + 1, seed + 2):
+        if not which.size:
+            break
+        said = differences(trial.claim, trial.shape, trial.batch, which, again)[number]
+        which = _disputed(replace(leaf, words={**leaf.words, DIFFERENCES: said}), values, DIFFERENCES)
+    return which
 
 
-def _disputed(leaf: Leaf, word: Word, other: str) -> np.ndarray:
-    """The instances at which two witnesses contradict each other."""
-    errors = leaf.judge(word.values)[other]
-    worst = errors.reshape(len(errors), -1).max(axis=1, initial=0)
+def _disputed(leaf: Leaf, values: np.ndarray, other: str) -> np.ndarray:
+    """The instances at which a witness contradicts values."""
+    worst = largest_of(leaf.judge(values)[other])
     return np.flatnonzero((worst > TOLERANCE) & leaf.judged & ~leaf.points.free & leaf.words[other].spoken)
 
 
-def _mismatch(leaf: Leaf, who: tuple[str, str], disputed: np.ndarray) -> WitnessMismatch:
+def _mismatch(leaf: Leaf, who: tuple[str, str], said: np.ndarray, disputed: np.ndarray) -> WitnessMismatch:
+    """Of one who says the entries, and another one."""
     i = min(disputed, key=lambda i: of_simple_values([v[i] for v in leaf.batch.values()]))
-    first, second = who
-    word, other = leaf.words[first], leaf.words[second]
+    other = leaf.words[who[1]]
     claim = leaf.whole or leaf.claim
-    errors = leaf.judge(word.values)[second].reshape(len(leaf.judged), -1)
+    errors = leaf.judge(said)[who[1]].reshape(len(leaf.judged), -1)
     agrees = [w for w, found in leaf.errors.items() if found[i] <= TOLERANCE and leaf.words[w].spoken[i]]
     return WitnessMismatch(
         claim.name,
@@ -127,7 +141,7 @@ def _mismatch(leaf: Leaf, who: tuple[str, str], disputed: np.ndarray) -> Witness
         leaf.dtype,
         {name: values[i] for name, values in leaf.batch.items()},
         leaf.shape.static(claim),
-        (other.of(word.values)[i], other.values[i]),
+        (other.of(said)[i], other.values[i]),
         float(errors[i].max()),
         tuple(agrees),
         leaf.claim.leaves[0].name if len(claim.leaves) > 1 else "",
