@@ -23,8 +23,10 @@ from typing import Any
 
 import jax
 
-from benchmarks.jax_derivatives import LOST, WRONG, Finding, Trial, answers, judge, literal, mpmath, trials
+from benchmarks.jax_derivatives import LOST, Trial, trials
+from benchmarks.jax_findings import WRONG, Finding, answers, judge, literal
 from benchmarks.jax_functions import ARRAYS, ELEMENTWISE, EXCLUDED, SETUP
+from benchmarks.jax_values import mpmath
 
 _PATIENCE = 120
 """For how many seconds a trial may take."""
