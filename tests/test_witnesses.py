@@ -60,6 +60,17 @@ def test_a_kink_has_two_derivatives():
     assert max(off_left, off_right) < 1e-9
 
 
+@pytest.mark.parametrize("scale", [1e-3, 1e-6, 1e-7, 1e-8, 1e-12, 0])
+def test_what_changes_at_a_smaller_scale_than_the_steps_is_not_known(scale):
+    slope = np.concatenate([np.random.default_rng(0).standard_normal(500), [100.0, 1e3, 1e5]])
+    x = extrapolation.POINTS[:, None] * slope
+    with np.errstate(all="ignore"):
+        values = np.where(x == 0, 0, x / np.sqrt(x * x + scale**2))
+        right = slope / np.float64(scale)
+        for found, error in (extrapolation.first(values), *extrapolation.one_sided(values)):
+            assert np.all(np.isinf(error) | (np.abs(found - right) <= 2 * error))
+
+
 # Witnesses that disagree.
 
 
@@ -180,6 +191,17 @@ def test_right_gradients_that_round_otherwise_are_right():
 def test_automatic_differentiation_in_the_dtype_under_test_is_right(name, dtype):
     written = next(w for w in WRITTEN if w.name == name)
     assert judged_by_itself(written, dtype, seed=0, instances=48).passed
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "seed"),
+    [
+        ("normalised_safely", "float64", 0),  # which changes at a scale of 1e-3, at the zeros of a large shape
+    ],
+)
+def test_automatic_differentiation_is_right_where_it_is_hard(name, dtype, seed):
+    written = next(w for w in WRITTEN if w.name == name)
+    assert judged_by_itself(written, dtype, seed).passed
 
 
 def test_there_are_functions_of_all_kinds():
