@@ -167,6 +167,15 @@ def test_what_is_not_judged_is_counted_and_has_a_reason():
     assert 0 < verdict.judged < verdict.instances
 
 
+def test_where_a_function_has_no_value_it_has_no_derivative():
+    with np.errstate(invalid="ignore"):
+        for undefined in (np.nan, 1.0):
+            gradient = lambda g, x, u=undefined: np.where(x < 0, u, g / np.where(x == 0, 1, x))  # noqa: E731
+            verdict = check_vjp(jnp.log, gradient, signature="()->()", **few)
+            assert verdict.not_judged == {"the function is not finite": verdict.instances - verdict.judged}
+            assert verdict.judged > verdict.instances / 4
+
+
 # Rounding of every operation.
 
 
