@@ -13,7 +13,7 @@ from scipy import special
 from identities import CandidateMismatch, Verification, WitnessMismatch, check_jacobian, check_value, check_vjp, domains
 from identities.oracle.reference import extrapolation
 from tests.autodiff import judged_by_itself
-from tests.functions import WRITTEN
+from tests.functions import WRITTEN, Written
 
 few: Any = {"shapes": 3, "instances": 48}
 
@@ -265,6 +265,15 @@ def test_a_factor_that_no_single_entry_shows(dtype, excess):
         check_vjp(product, backward(1 + excess), **asked)
     assert caught.value.diagnosis.kind == "factor"
     assert float(caught.value.diagnosis.factor or 0) == pytest.approx(1 + excess, rel=excess / 5)
+
+
+def test_reciprocals_of_constants_are_rounded_alike_everywhere():
+    def divided(x):
+        return x * jnp.abs(x) / 3 / 3 / 3
+
+    assert judged_by_itself(Written("divided", divided, "(n)->(n)"), "float32", seed=0).passed
+    with pytest.raises(CandidateMismatch):
+        check_vjp(divided, lambda g, x: g * 2 * abs(x) / 26.999, signature="(n)->(n)", dtypes=("float32",))
 
 
 def test_digits_that_were_lost_on_the_way_are_missed():

@@ -123,6 +123,9 @@ class _Rounding:
         made = run_step(step, operands)
         if step.name in EXACT:
             return made
+        if step.name == "div" and _is_one_number(operands[1]):
+            # A compiler multiplies by the reciprocal, whose rounding is the same for all instances.
+            made = [made[0] * self._off(np.ones(()), self._unit)]
         unit = self._unit if step.name in CLOSE else _ROUGH * self._unit
         return [self._rounded(values, unit) for values in made]
 
@@ -183,6 +186,12 @@ _SINGLE = float(jnp.finfo("float32").eps) / 2
 
 _ROUGH = 4
 """Units of rounding by which a library's exponential, tanh or factorisation may be off."""
+
+
+def _is_one_number(values: Any) -> bool:
+    """Whether an operand is the same number everywhere, and no power of two."""
+    numbers = np.unique(values)
+    return numbers.size == 1 and numbers.dtype.kind == "f" and np.abs(np.frexp(numbers[0])[0]) != 0.5
 
 
 def _is_inexact(values: Any) -> bool:
