@@ -23,8 +23,10 @@ from typing import Any
 
 import jax
 
-from benchmarks.jax_derivatives import LOST, WRONG, Finding, Trial, answers, judge, literal, mpmath, trials
+from benchmarks.jax_derivatives import LOST, Trial, trials
+from benchmarks.jax_findings import WRONG, Finding, answers, judge, literal
 from benchmarks.jax_functions import ARRAYS, ELEMENTWISE, EXCLUDED, SETUP
+from benchmarks.jax_values import mpmath
 
 _PATIENCE = 120
 """For how many seconds a trial may take."""
@@ -112,7 +114,7 @@ class _Worker:
 
 def audit(names: Sequence[str]) -> dict[str, Any]:
     """Everything, or the functions whose names contain one of those given: what is found and how much was tested."""
-    started, tested, broken, points_ = time.perf_counter(), set(), [], 0
+    started, tested, broken, unseen, points_ = time.perf_counter(), set(), [], [], 0
     best: dict[tuple[str, ...], Finding] = {}
     wanted = [t for t in trials() if not names or any(n in t.function for n in names)]
     worker = _Worker()
@@ -127,7 +129,8 @@ def audit(names: Sequence[str]) -> dict[str, Any]:
                 broken.append(f"{trial.expression}, argument {trial.moved}: {answer}")
                 continue
             points_ += trial.x.size if trial.elementwise else 1
-            for f in answer:
+            unseen += [f"{f.case}: {f.kind}, {f.gives}" for f in answer if not f.shown]
+            for f in (f for f in answer if f.shown):
                 known = best.get(key := (f.function, f.argument, f.kind))
                 modes = " ".join(sorted({*f.modes.split(), *(known.modes.split() if known else ())}))
                 best[key] = replace(f if known is None or len(f.case) < len(known.case) else known, modes=modes)
@@ -152,6 +155,7 @@ def audit(names: Sequence[str]) -> dict[str, Any]:
         "left out": left,
         "unaccounted": lost,
         "broken": broken,
+        "not shown": unseen,
         "findings": [asdict(f) for f in best.values()],
     }
 
@@ -313,12 +317,17 @@ def main() -> None:
             print(f"JAX {run['jax']}: ACCOUNTED FOR NOWHERE: {text}")
         for text in run["broken"]:
             print(f"JAX {run['jax']}: CANNOT BE CALLED: {text}")
+        for text in run["not shown"]:
+            print(f"JAX {run['jax']}: FOUND, BUT NOT SHOWN BY ITS LINE: {text}")
         if not run["mpmath"]:
             print("mpmath is not installed: the special functions were compared with differences only.")
         if not given.merge:
             for f in run["findings"]:
-                print(" | ".join(f.values()))
-            print(f"JAX {run['jax']}: {run['tested']} functions at {run['points']:,} points, {run['seconds']} s")
+                print(" | ".join(text for text in f.values() if isinstance(text, str)))
+            said = f"{run['tested']} functions at {run['points']:,} points, {run['seconds']} s"
+            print(
+                f"JAX {run['jax']}: {said}; {len(run['findings'])} findings, {len(run['not shown'])} others not shown"
+            )
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from identities.oracle.reference import extrapolation
 from identities.oracle.reference.witnesses import reference
 from identities.oracle.verdict import bias
 from tests.autodiff import judged_by_itself
-from tests.functions import WRITTEN
+from tests.functions import WRITTEN, Written
 
 few: Any = {"shapes": 3, "instances": 48}
 
@@ -71,6 +71,17 @@ def test_a_kink_has_two_derivatives():
     assert left == pytest.approx(-1)
     assert right == pytest.approx(1)
     assert max(off_left, off_right) < 1e-9
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e-6, 1e-7, 1e-8, 1e-12, 0])
+def test_what_changes_at_a_smaller_scale_than_the_steps_is_not_known(scale):
+    slope = np.concatenate([np.random.default_rng(0).standard_normal(500), [100.0, 1e3, 1e5]])
+    x = extrapolation.POINTS[:, None] * slope
+    with np.errstate(all="ignore"):
+        values = np.where(x == 0, 0, x / np.sqrt(x * x + scale**2))
+        right = slope / np.float64(scale)
+        for found, error in (extrapolation.first(values), *extrapolation.one_sided(values)):
+            assert np.all(np.isinf(error) | (np.abs(found - right) <= 2 * error))
 
 
 # Witnesses that disagree.
@@ -208,6 +219,17 @@ def test_only_what_is_written_down_is_differentiated_once_more():
         reference(identity, shape, batch, 0.0, 0, then="x")
 
 
+def test_where_a_function_has_no_value_it_has_no_derivative():
+    def gradient(undefined):
+        return lambda g, x: np.where(x < 0, undefined, g / np.where(x == 0, 1, x))
+
+    with np.errstate(invalid="ignore"):
+        for undefined in (np.nan, 1.0):
+            verdict = check_vjp(jnp.log, gradient(undefined), signature="()->()", **few)
+            assert verdict.not_judged == {"the function is not finite": verdict.instances - verdict.judged}
+            assert verdict.judged > verdict.instances / 4
+
+
 # Rounding of every operation.
 
 
@@ -247,6 +269,19 @@ def test_the_largest_entry_stays_one_of_the_entries_when_they_are_rounded():
 def test_automatic_differentiation_in_the_dtype_under_test_is_right(name, dtype):
     written = next(w for w in WRITTEN if w.name == name)
     assert judged_by_itself(written, dtype, seed=0, instances=48).passed
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "seed"),
+    [
+        ("normalised_safely", "float64", 0),  # which changes at a scale of 1e-3, at the zeros of a large shape
+        ("gated", "bfloat16", 1),  # where 1 + exp(-x) is rounded within a sigmoid
+        ("rms_norm", "bfloat16", 3),  # where terms cancel that are rounded each
+    ],
+)
+def test_automatic_differentiation_is_right_where_it_is_hard(name, dtype, seed):
+    written = next(w for w in WRITTEN if w.name == name)
+    assert judged_by_itself(written, dtype, seed).passed
 
 
 def test_there_are_functions_of_all_kinds():
@@ -314,6 +349,15 @@ def test_slopes_that_are_known_ever_so_well_have_a_mean():
     together = bias._together([bias.Slope(1.0, 1e-200), bias.Slope(3.0, 1e-200), bias.Slope(9.0, 1.0)])
     assert together.off == pytest.approx(2)
     assert together.error == pytest.approx(1e-200 / np.sqrt(2))
+
+
+def test_reciprocals_of_constants_are_rounded_alike_everywhere():
+    def divided(x):
+        return x * jnp.abs(x) / 3 / 3 / 3
+
+    assert judged_by_itself(Written("divided", divided, "(n)->(n)"), "float32", seed=0).passed
+    with pytest.raises(CandidateMismatch):
+        check_vjp(divided, lambda g, x: g * 2 * abs(x) / 26.999, signature="(n)->(n)", dtypes=("float32",))
 
 
 def test_digits_that_were_lost_on_the_way_are_missed():

@@ -18,9 +18,8 @@ from identities.oracle.trial import Leaf
 
 NONDETERMINISTIC = "gives different results when it is called again with the same arguments"
 
-def diagnose(
-    leaves: Sequence[Leaf], deterministic: bool, layout: str = "", hints: Hints | None = None
-) -> Diagnosis:
+
+def diagnose(leaves: Sequence[Leaf], deterministic: bool, layout: str = "", hints: Hints | None = None) -> Diagnosis:
     """What is wrong with one array of the results in one dtype, which is not right everywhere.
 
     **Arguments:**

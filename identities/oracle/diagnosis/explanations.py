@@ -226,8 +226,8 @@ def _same_entries(case: Case, hints: Hints) -> Diagnosis | None:
 
 EXPLANATIONS: tuple[Explanation, ...] = (
     Explanation("nothing but rounding", _rounding),
-    Explanation("what was given is given back, or one number", _returned),
     Explanation("the right result is multiplied with a number or with powers of dimensions", _multiple),
+    Explanation("what was given is given back, or one number", _returned),
     Explanation("the cotangents are others", _cotangents),
     Explanation("the right result is conjugated", _conjugate),
     Explanation("its axes are in another order", _transposed),

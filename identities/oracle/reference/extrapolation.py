@@ -46,22 +46,24 @@ Estimate = tuple[np.ndarray, np.ndarray]
 def first(values: np.ndarray) -> Estimate:
     """The first derivative along a line, of values at all `POINTS` along the first axis."""
     _, after, before = _parts(values)
-    return _extrapolated((after - before) / (2 * _along(values)), _noise(values, 1), range(2, 2 * _COLUMNS, 2))
+    return _extrapolated((after - before) / (2 * _along(values)), *_noise(values, 1), range(2, 2 * _COLUMNS, 2))
 
 
 def second(values: np.ndarray) -> Estimate:
     """The second derivative along a line."""
     here, after, before = _parts(values)
     quotients = ((after - here) - (here - before)) / _along(values) ** 2
-    return _extrapolated(quotients, 2 * _noise(values, 2), range(2, 2 * _COLUMNS, 2))
+    noise = 2 * _noise(values, 2)[0]  # at the smallest steps, a second difference is hardly anything else
+    return _extrapolated(quotients, noise, noise[-2:], range(2, 2 * _COLUMNS, 2))
 
 
 def one_sided(values: np.ndarray) -> tuple[Estimate, Estimate]:
     """The derivatives to the left and to the right of where the line starts."""
     here, after, before = _parts(values)
-    h, noise = _along(values), 2 * _noise(values, 1)
-    powers = range(1, _COLUMNS)
-    return _extrapolated((here - before) / h, noise, powers), _extrapolated((after - here) / h, noise, powers)
+    h, powers = _along(values), range(1, _COLUMNS)
+    noise, at_nearest = (2 * part for part in _noise(values, 1))
+    left, right = (_extrapolated(side / h, noise, at_nearest, powers) for side in (here - before, after - here))
+    return left, right
 
 
 def _parts(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -72,23 +74,29 @@ def _along(values: np.ndarray) -> np.ndarray:
     return STEPS.reshape(-1, *[1] * (values.ndim - 1))
 
 
-def _noise(values: np.ndarray, order: int) -> np.ndarray:
-    """What the rounding of the values makes of a quotient, at each step.
+def _noise(values: np.ndarray, order: int) -> tuple[np.ndarray, np.ndarray]:
+    """What the rounding of the values makes of a quotient, at most: at each step, and what of that is certain to be
+    rounding, at the two smallest ones.
 
     At the smallest steps the function is a straight line, and what is left beside that is rounding. A kink has no part
-    in it, since what grows with the step to one side only is even.
+    in it, since what grows with the step to one side only is even. But a function may change at a scale that only the
+    smallest step comes close to, as x/sqrt(x^2 + e) does, or not even that. Rounding is in the even part as well, and
+    another one at every step.
     """
-    _, after, before = _parts(values)
+    here, after, before = _parts(values)
     odd = (after - before)[-_STRAIGHT:]
-    left = np.abs(odd[1:] - odd[:-1] / _FACTOR).max(axis=0)
+    left = np.abs(odd[1:] - odd[:-1] / _FACTOR)
+    even = np.abs((after - here) + (before - here))[-1]
+    certain = np.minimum(np.minimum(left[-1], even), np.abs(odd[-1] - odd[-2]))
     size = np.maximum(np.abs(after), np.abs(before))
-    return (np.finfo(float).eps * size + np.finfo(float).tiny + 2 * left) / _along(values) ** order
+    least = np.finfo(float).eps * size + np.finfo(float).tiny
+    h = _along(values) ** order
+    return (least + 2 * left.max(axis=0)) / h, ((least + 2 * certain) / h)[-2:]
 
 
-def _extrapolated(quotients: np.ndarray, noise: np.ndarray, powers: Sequence[int]) -> Estimate:
+def _extrapolated(quotients: np.ndarray, noise: np.ndarray, at_nearest: np.ndarray, powers: Sequence[int]) -> Estimate:
     """The limit of quotients whose errors consist of those powers of the step."""
     best, off = quotients[-1], np.full(quotients.shape[1:], np.inf)
-    at_nearest = noise[-2:]
     column = quotients
     for power in powers:
         finer = column[1:] + (column[1:] - column[:-1]) / (_FACTOR**power - 1)
@@ -103,6 +111,9 @@ def _extrapolated(quotients: np.ndarray, noise: np.ndarray, powers: Sequence[int
         best = np.where(better, np.take_along_axis(finer, which, 0)[0], best)
         off = np.where(better, least, off)
         column = finer
-    # What agrees with itself at large steps is no derivative if the function is another one at the smallest.
+    # What agrees with itself at large steps is no derivative if the function is another one at the smallest; and where
+    # the quotients still grow there, as beside a jump, nothing is known.
     nearest = np.abs(best - quotients[-2:]) - 4 * at_nearest
-    return best, np.where(np.isnan(nearest).any(axis=0), np.inf, np.maximum(off, nearest.max(axis=0)))
+    grow = np.abs(quotients[-1]) - 4 * at_nearest[-1] > 1.5 * np.abs(quotients[-2])
+    unknown = np.isnan(nearest).any(axis=0) | grow
+    return best, np.where(unknown, np.inf, np.maximum(off, nearest.max(axis=0)))

@@ -73,6 +73,8 @@ def examined(
     words = differences(claim, shape, batch, _looked_at(agreed), seed)
     told = np.all([_is_telling(word, right.of(leaf)) for leaf, word in enumerate(words)], axis=0)
     judged = agreed | told | _steep(claim, shape, batch, right)
+    if thorough:  # the logarithm of a negative number has no derivative, although its rule gives one
+        judged &= _has_value(claim, shape, batch)
     doubtful = np.flatnonzero(judged & ~agreed)
     beyond = np.zeros(count, bool)
     beyond[doubtful[beyond_range(claim, shape, batch, doubtful, seed)]] = True
@@ -132,6 +134,14 @@ def _finite(claim: Claim, shape: Shape, batch: Batch) -> np.ndarray:
     for values in function_values(claim, shape, batch):
         finite &= np.isfinite(real_parts(values)).reshape(len(finite), -1).all(axis=1)
     return finite
+
+
+def _has_value(claim: Claim, shape: Shape, batch: Batch) -> np.ndarray:
+    """Where no result of the function is NaN."""
+    found = np.ones(len(next(iter(batch.values()), np.zeros(1))), bool)
+    for values in function_values(claim, shape, batch):
+        found &= ~np.isnan(real_parts(values)).reshape(len(found), -1).any(axis=1)
+    return found
 
 
 def _reasons(claim: Claim, shape: Shape, batch: Batch, left_out: np.ndarray) -> dict[str, int]:

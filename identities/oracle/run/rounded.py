@@ -120,22 +120,24 @@ class _Rounding:
         self._unit, self._largest = float(info.eps) / 2, float(info.max)
         # Numbers below the normal ones are flushed to zero or kept, as the machine pleases; float16 cannot do without.
         self._smallest = float(info.smallest_subnormal if dtype == "float16" else info.tiny)
-        # Sums of half types are kept in float32. bfloat16 is a format to store numbers in, and arithmetic with it is in
-        # float32; float16 has its own.
+        # Sums of half types are kept in float32. Everything else may be stored, and parts of it that are no step of the
+        # program too: the 1 + exp(-x) of a sigmoid.
         self._in_sums = min(self._unit, _SINGLE)
-        self._on_the_way = self._in_sums if dtype == "bfloat16" else self._unit
 
     def execute(self, step: Step, operands: Sequence[Any]) -> Sequence[Any]:
         if step.name in SUMS:
             operands = [self._off(o, self._in_sums) for o in operands]
         if step.parameters.get("y", 0) < 0:  # by way of the power, which may be out of range
             power = replace(step, parameters={"y": -step.parameters["y"]})
-            return [self._rounded(1 / values, self._on_the_way) for values in self.execute(power, operands)]
+            return [self._rounded(1 / values, self._unit) for values in self.execute(power, operands)]
         made = run_step(step, operands)
         if step.name in EXACT:
             return made
-        unit = self._unit if step.name in SUMS else self._on_the_way
-        return [self._rounded(values, unit if step.name in CLOSE else _ROUGH * unit) for values in made]
+        if step.name == "div" and _is_one_number(operands[1]):
+            # A compiler multiplies by the reciprocal, whose rounding is the same for all instances.
+            made = [made[0] * self._off(np.ones(()), self._unit)]
+        unit = self._unit if step.name in CLOSE else _ROUGH * self._unit
+        return [self._rounded(values, unit) for values in made]
 
     def alike(self, copies: Sequence[Any]) -> Any:
         """Which entries of copies differ by rounding, rather than by another branch, order or sign.
@@ -194,6 +196,12 @@ _SINGLE = float(jnp.finfo("float32").eps) / 2
 
 _ROUGH = 4
 """Units of rounding by which a library's exponential, tanh or factorisation may be off."""
+
+
+def _is_one_number(values: Any) -> bool:
+    """Whether an operand is the same number everywhere, and no power of two."""
+    numbers = np.unique(values)
+    return numbers.size == 1 and numbers.dtype.kind == "f" and np.abs(np.frexp(numbers[0])[0]) != 0.5
 
 
 def _is_inexact(values: Any) -> bool:

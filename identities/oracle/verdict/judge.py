@@ -14,6 +14,7 @@ from identities.oracle.draw.shapes import draw_shapes
 from identities.oracle.draw.values import real_parts
 from identities.oracle.reference.unit import TOLERANCE
 from identities.oracle.trial import Leaf, Trial
+from identities.oracle.verdict.disagreement import WitnessMismatch
 from identities.oracle.verdict.inquiry import Finding, Inquiry, function_name, has_ended, inquire, is_small
 from identities.oracle.verdict.verification import CandidateMismatch, Verification
 
@@ -65,8 +66,13 @@ def _fresh(inquiry: Inquiry, found: Finding) -> list[Trial]:
     plan = inquiry.plan
     shapes = [s for s in draw_shapes(inquiry.claim, plan.shapes, plan.seed + 1, plan.sizes) if s not in known]
     dtypes = (found.failed[0].dtype,)
-    small = [shape for shape in shapes if is_small(inquiry.claim, shape)][:_FRESH]
-    return [trial for shape in small for trial in inquiry.trials(shape, dtypes)]
+    found_there = []
+    for shape in [shape for shape in shapes if is_small(inquiry.claim, shape)][:_FRESH]:
+        try:
+            found_there += inquiry.trials(shape, dtypes)
+        except WitnessMismatch:  # which tells nothing of the candidate, whose verdict stands
+            continue
+    return found_there
 
 
 def repeats(candidate: Candidate, leaf: Leaf) -> bool:

@@ -191,7 +191,11 @@ _NEIGHBOURS: dict[str, tuple[tuple[str, Callable], ...]] = {
     "log1p": (("log", jnp.log),),
     "sqrt": (("rsqrt", jax.lax.rsqrt), ("a square", jnp.square)),
     "rsqrt": (("sqrt", jnp.sqrt), ("a reciprocal", lambda x: 1 / x)),
-    "mul": (("its first factor alone", lambda a, b: a + 0 * b), ("its second factor alone", lambda a, b: 0 * a + b), ("a quotient", jnp.divide)),
+    "mul": (
+        ("its first factor alone", lambda a, b: a + 0 * b),
+        ("its second factor alone", lambda a, b: 0 * a + b),
+        ("a quotient", jnp.divide),
+    ),
     "abs": (("a square", jnp.square),),
     "lt": (("<=", jnp.less_equal), (">", jnp.greater), (">=", jnp.greater_equal)),
     "le": (("<", jnp.less), (">", jnp.greater), (">=", jnp.greater_equal)),
@@ -209,7 +213,22 @@ _NEIGHBOURS: dict[str, tuple[tuple[str, Callable], ...]] = {
 
 _COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne")
 
-_LEFT_OUT = ("tanh", "logistic", "erf", "exp", "log", "log1p", "sqrt", "abs", "sin", "cos", "neg", "sign", "rev", "custom_jvp_call")
+_LEFT_OUT = (
+    "tanh",
+    "logistic",
+    "erf",
+    "exp",
+    "log",
+    "log1p",
+    "sqrt",
+    "abs",
+    "sin",
+    "cos",
+    "neg",
+    "sign",
+    "rev",
+    "custom_jvp_call",
+)
 """Operations of one operand, each of which may have been left out."""
 
 
@@ -225,7 +244,12 @@ def operations(program: Program) -> Iterator[Proposal]:
         if operation.name in _LEFT_OUT and operation.kernel.avals[0] == operation.kernel.gives[0]:
             yield _neighbour(address, operation, "its operand as it is", "copy", lambda x, *_: [x], "operation")
         if operation.name in ("reduce_max", "reduce_min"):
-            for what, reduce in (("a mean", jnp.mean), ("a sum", jnp.sum), ("a maximum", jnp.max), ("a minimum", jnp.min)):
+            for what, reduce in (
+                ("a mean", jnp.mean),
+                ("a sum", jnp.sum),
+                ("a maximum", jnp.max),
+                ("a minimum", jnp.min),
+            ):
                 axes = operation.kernel.parameters["axes"]
                 made = lambda x, reduce=reduce, axes=axes: [reduce(x, axes)]  # noqa: E731
                 yield _neighbour(address, operation, what, what, made, "operation")
@@ -262,7 +286,14 @@ def _with_parameters(address: Address, operation: Operation, what: str, other: d
 def indices(program: Program) -> Iterator[Proposal]:
     """Every whole number that an operation takes, off by one; and every slice."""
     for address, operation in firsts(program):
-        if operation.name not in ("gather", "dynamic_slice", "dynamic_update_slice", "scatter", "scatter-add", *_COMPARISONS):
+        if operation.name not in (
+            "gather",
+            "dynamic_slice",
+            "dynamic_update_slice",
+            "scatter",
+            "scatter-add",
+            *_COMPARISONS,
+        ):
             continue
         for k, (_, dtype) in enumerate(operation.kernel.avals):
             if np.issubdtype(dtype, np.integer):

@@ -100,7 +100,11 @@ class Program:
 
 
 def program_of(
-    function: Callable[..., Any], arrays: Sequence[Any], moving: Sequence[int], names: Sequence[str], sizes: Mapping[str, int]
+    function: Callable[..., Any],
+    arrays: Sequence[Any],
+    moving: Sequence[int],
+    names: Sequence[str],
+    sizes: Mapping[str, int],
 ) -> Program:
     """The function over arrays of those shapes and dtypes, differentiated by some of them.
 
@@ -194,7 +198,10 @@ class _Writer:
             called = equation.params.get("name", "")
             return self._jaxpr(inner, takes, (place, called), turn)
         if not takes:
-            return [self._constant(value, v.aval) for value, v in zip(kernel(equation).function(), equation.outvars, strict=True)]
+            return [
+                self._constant(value, v.aval)
+                for value, v in zip(kernel(equation).function(), equation.outvars, strict=True)
+            ]
         if name == "scan":
             return self._scan(equation, takes, place)
         return self._operation(kernel(equation), takes, place, turn)

@@ -54,9 +54,7 @@ GENERATORS: tuple[Generator, ...] = (
 """Where proposals come from, the likeliest and the quickest first."""
 
 
-def find_edit(
-    case: Case, hints: list[Proposal], generators: Sequence[Generator] = ()
-) -> Diagnosis | None:
+def find_edit(case: Case, hints: list[Proposal], generators: Sequence[Generator] = ()) -> Diagnosis | None:
     """The simplest edit that reproduces every instance.
 
     **Arguments:**
@@ -118,7 +116,9 @@ class _Search:
         """A wrong sample whose sizes are small and tell the dimensions apart."""
         wrong = [s for s in self._case.samples if not s.right.all()] or list(self._case.samples)
         small = [s for s in wrong if sum(v[0].size for v in s.batch.values()) <= 400] or wrong[:1]
-        return max(small, key=lambda s: (min(s.sizes.values(), default=0) > 1, len(set(s.sizes.values())), -s.shape.total))
+        return max(
+            small, key=lambda s: (min(s.sizes.values(), default=0) > 1, len(set(s.sizes.values())), -s.shape.total)
+        )
 
     def found(self, generators: Sequence[Generator]) -> Diagnosis | None:
         if not self._close(self._right, self._bench.sample.truth.values) or not self._size:
@@ -259,7 +259,6 @@ class _Search:
                     return Diagnosis(one.proposal.kind, says, where=_outside(one.proposal.place))
         return None
 
-
     def _mixed(self, parts_: Sequence[_Tried]) -> Diagnosis | None:
         """A step that is done otherwise for one part of the derivative only: what passes there, and not the rest."""
         program = self._bench.program
@@ -316,6 +315,8 @@ def _of_multiple(proposal: Proposal, factor: Factor) -> Diagnosis:
     if factor.constant == 1 and len(factor.powers) == 1 and abs(factor.powers[0][1]) == 1:
         ((name, power),) = factor.powers
         one, other = ("a sum", "an average") if power > 0 else ("an average", "a sum")
-        return Diagnosis("reduction", f"{says}, as {one} over {name} does in place of {other}", str(factor), _outside(proposal.place))
+        return Diagnosis(
+            "reduction", f"{says}, as {one} over {name} does in place of {other}", str(factor), _outside(proposal.place)
+        )
     kind = "missing-factor" if abs(float(factor.constant)) < 1 and not factor.powers else "factor"
     return Diagnosis(kind, says, str(factor), where=_outside(proposal.place))

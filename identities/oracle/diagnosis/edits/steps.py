@@ -66,7 +66,10 @@ def multiples(program: Program) -> Iterator[Proposal]:
             own, shape = program.avals[number][0], program.avals[target][0]
             if own != shape and not (target in program.results and _fits(own, shape)):
                 continue
-            what, at = value_of(program, number), "" if target in program.results else f", in {value_of(program, target)}"
+            what, at = (
+                value_of(program, number),
+                "" if target in program.results else f", in {value_of(program, target)}",
+            )
             for words, power in (("times", 1), ("divided by", -1)):
                 edit = _times(end.makes.index(target), address, k, power)
                 says = f"is the right result {words} {what}{at}"
@@ -144,7 +147,20 @@ def operands(program: Program) -> Iterator[Proposal]:
             )
 
 
-_LINEAR = ("reduce_sum", "transpose", "concatenate", "slice", "pad", "rev", "select_n", "gather", "dynamic_slice", "row", "stack", "cumsum")
+_LINEAR = (
+    "reduce_sum",
+    "transpose",
+    "concatenate",
+    "slice",
+    "pad",
+    "rev",
+    "select_n",
+    "gather",
+    "dynamic_slice",
+    "row",
+    "stack",
+    "cumsum",
+)
 
 
 def others(program: Program) -> Iterator[Proposal]:
@@ -259,7 +275,10 @@ def layouts(program: Program) -> Iterator[Proposal]:
                         "layout",
                         f"takes {value} for its transpose in the derivative of {where}",
                         1.7,
-                        _at(address, lambda here, k=k: here.pull(operands=_with(here, k, here.operands[k].swapaxes(-1, -2)))),
+                        _at(
+                            address,
+                            lambda here, k=k: here.pull(operands=_with(here, k, here.operands[k].swapaxes(-1, -2))),
+                        ),
                         operation.place,
                     )
             shape = operation.kernel.gives[0][0]
@@ -277,7 +296,12 @@ def layouts(program: Program) -> Iterator[Proposal]:
                 "layout",
                 f"does not flip the kernel in the derivative of {where}",
                 1.7,
-                _at(address, lambda here, spatial=spatial: here.pull(operands=_with(here, 1, np.flip(here.operands[1], [1 + a for a in spatial])))),
+                _at(
+                    address,
+                    lambda here, spatial=spatial: here.pull(
+                        operands=_with(here, 1, np.flip(here.operands[1], [1 + a for a in spatial]))
+                    ),
+                ),
                 operation.place,
             )
 
