@@ -22,7 +22,7 @@ from identities.oracle.diagnosis.precision import (
     units,
 )
 from identities.oracle.diagnosis.reduction import averages
-from identities.oracle.diagnosis.regions import find_region
+from identities.oracle.diagnosis.regions import find_wrong_region
 from identities.oracle.diagnosis.relatives import (
     column_major,
     conjugate,
@@ -71,8 +71,9 @@ def _returned(case: Case, hints: Hints) -> Diagnosis | None:
     everything = np.concatenate([sample.got[sample.kept].ravel() for sample in case.samples])
     if not everything.size or (everything != everything[0]).any():
         return None
-    kind = "zero" if everything[0] == 0 else "returned"
-    return Diagnosis(kind, f"returns {everything[0]:g} everywhere")
+    if everything[0] == 0:
+        return Diagnosis("zero", "returns 0 everywhere")
+    return Diagnosis("returned", f"returns {everything[0]:g} everywhere")
 
 
 def _multiple(case: Case, hints: Hints) -> Diagnosis | None:
@@ -169,12 +170,17 @@ def _less_precise(case: Case, hints: Hints) -> Diagnosis | None:
         return Diagnosis("precision", f"is right but for the rounding of sums that are kept in {case.dtype}")
     if digits(case, worst=0.5) < 1.5:  # far off
         return None
+    if lower := lower_precision(case):
+        return Diagnosis("precision", f"is right to the rounding of {lower}, not of {case.dtype}")
     for what, guess in finite_differences(case):
         if case.explained(guess):
             return Diagnosis("precision", f"is {what}: {right_to(case)}")
-    if lower := lower_precision(case):
-        return Diagnosis("precision", f"is right to the rounding of {lower}, not of {case.dtype}")
     return None
+
+
+def _textbook_term(case: Case, hints: Hints) -> Diagnosis | None:
+    """Of a function of the catalog, whose users have its formula at hand and not its source."""
+    return _term(case, hints) if case.claim.function.__module__.startswith("identities.") else None
 
 
 def _term(case: Case, hints: Hints) -> Diagnosis | None:
@@ -198,7 +204,7 @@ def _of_entry(case: Case) -> str:
 
 
 def _region(case: Case, hints: Hints) -> Diagnosis | None:
-    if region := find_region(case, [~sample.right for sample in case.samples]):
+    if region := find_wrong_region(case):
         return Diagnosis("region", f"is wrong {region}, and right elsewhere")
     return None
 
@@ -237,6 +243,7 @@ EXPLANATIONS: tuple[Explanation, ...] = (
     Explanation("its diagonal is wrong, or all but that", _diagonal),
     Explanation("it is multiplied with an argument, a norm, a sum or the value", _multiplied),
     Explanation("it is the derivative of what goes by the same name", _stand_in),
+    Explanation("a product of what is at hand is missing from a formula of the catalog", _textbook_term),
     Explanation("one step of the function or of its derivative is another", find_edit),
     Explanation("it has fewer digits", _less_precise),
     Explanation("a product of what is at hand is missing", _term),

@@ -26,8 +26,18 @@ class Condition:
     enough: float = 0.01
 
 
-def find_region(case: Case, wrong: Sequence[np.ndarray]) -> str | None:
+def find_wrong_region(case: Case) -> str | None:
     """The condition on the arguments that holds wherever a result is wrong, and almost nowhere else.
+
+    What is zero and comes out as zero does not count: with a cotangent of zero, any mistake would leave it right.
+    """
+    told = [((s.truth.values != 0) | (s.got != 0)).reshape(len(s.got), -1).any(axis=1) for s in case.samples]
+    counted = case.counting(told)
+    return find_region(counted, [~sample.right for sample in counted.samples])
+
+
+def find_region(case: Case, wrong: Sequence[np.ndarray]) -> str | None:
+    """The condition on the arguments that holds wherever a result is as told, and almost nowhere else.
 
     **Arguments:**
 
@@ -51,7 +61,9 @@ def find_region(case: Case, wrong: Sequence[np.ndarray]) -> str | None:
         if best >= least:
             # Several conditions may hold in the same places, since the sizes do not tell all names apart.
             words = [words for tightness, words in rated if tightness == best]
-            return f"{where} {' or '.join(words[:3])}"
+            # Where something begins needs no other words.
+            words = [w for w in words if w.startswith("from ")][:1] or [f"{where} {' or '.join(words[:3])}"]
+            return words[0]
     return None
 
 
@@ -59,21 +71,13 @@ def _tightness(case: Case, wrong: Sequence[np.ndarray], condition: Condition) ->
     """How large a part of what meets the condition is wrong; zero if anything outside it is."""
     inside = outside = bad = 0
     for sample, w, h in zip(case.samples, wrong, condition.holds, strict=True):
-        kept = np.broadcast_to(_column(sample.kept, w), w.shape) & (w | ~_vanishing(sample, w))
+        kept = np.broadcast_to(_column(sample.kept, w), w.shape)
         if (w & ~h & kept).any():
             return 0.0
         inside += int((h & kept).sum())
         outside += int((~h & kept).sum())
         bad += int((w & kept).sum())
     return bad / inside if outside > condition.enough * (inside + outside) and bad else 0.0
-
-
-def _vanishing(sample: Sample, like: np.ndarray) -> np.ndarray:
-    """Which entries, or instances, are zero and would be whatever the mistake, as where a cotangent is zero."""
-    zero = (sample.truth.values == 0) & (sample.got == 0) if sample.got.shape == sample.truth.values.shape else None
-    if zero is None:
-        return np.zeros(like.shape, bool)
-    return zero if like.ndim > 1 or zero.ndim == 1 else zero.reshape(len(zero), -1).all(axis=1)
 
 
 def _instance_conditions(case: Case, wrong: Sequence[np.ndarray]) -> Iterator[Condition]:
@@ -108,7 +112,9 @@ def _size_conditions(case: Case) -> Iterator[Condition]:
         for size in sorted({s.sizes[n] for s in case.samples}):
             yield everywhere(f"{n} = {size}", lambda s, n=n, size=size: s.sizes[n] == size)
             if size > 1:
-                yield everywhere(f"{n} > {size}", lambda s, n=n, size=size: s.sizes[n] > size)
+                known = size + 1 in {s.sizes[n] for s in case.samples}  # so that it is seen from both sides
+                words = f"from {n} = {size + 1} on: beyond the first {size}" if known else f"{n} > {size}"
+                yield everywhere(words, lambda s, n=n, size=size: s.sizes[n] > size)
         for tile in (2, 4, 8, 16, 32, 64, 128):
             yield everywhere(f"{n} is no multiple of {tile}", lambda s, n=n, tile=tile: s.sizes[n] % tile != 0)
     for n, m in itertools.permutations(names, 2):

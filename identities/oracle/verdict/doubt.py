@@ -63,19 +63,21 @@ def _without_strays(trial: Trial, seed: int) -> Trial:
 
 
 def _with_rounding_measured(trial: Trial, seed: int) -> Trial:
-    """The trial with the rounding of every operation measured, at the instances that look wrong."""
-    suspects = np.flatnonzero(np.any([~leaf.within for leaf in trial.leaves], axis=0))
-    if not suspects.size:
+    """The trial with the rounding of every operation measured, at the instances that look wrong.
+
+    Each array of the results is looked at by itself: one may be wrong everywhere, and another look wrong at a few.
+    """
+    suspects = [np.flatnonzero(~leaf.within) for leaf in trial.leaves]
+    everything = functools.reduce(np.union1d, suspects)
+    if not everything.size:
         return trial
-    first = suspects[np.unique(np.linspace(0, len(suspects) - 1, _FIRST).astype(int))]
+    some = [which[np.linspace(0, len(which) - 1, _FIRST).astype(int)] for which in suspects if which.size]
+    first = functools.reduce(np.union1d, some)
     found = _measured(trial, first, seed)
-    if len(first) < len(suspects) and _cleared(found, first).any():
-        found = _measured(trial, suspects, seed)
+    pairs = zip(found.leaves, suspects, strict=True)
+    if len(first) < len(everything) and any(leaf.within[np.intersect1d(first, which)].any() for leaf, which in pairs):
+        found = _measured(trial, everything, seed)
     return found
-
-
-def _cleared(trial: Trial, which: np.ndarray) -> np.ndarray:
-    return np.all([leaf.within[which] for leaf in trial.leaves], axis=0)
 
 
 def _measured(trial: Trial, which: np.ndarray, seed: int) -> Trial:

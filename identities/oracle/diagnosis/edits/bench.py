@@ -15,7 +15,7 @@ from identities.oracle.diagnosis.edits.evaluate import NOTHING, Arrays, Edit, pu
 from identities.oracle.diagnosis.edits.kernels import Aval
 from identities.oracle.diagnosis.edits.program import Program, program_of
 from identities.oracle.draw.shapes import Shape
-from identities.oracle.draw.values import Batch, perturbed, wide
+from identities.oracle.draw.values import Batch, moved, perturbed, tiny_steps, wide
 
 _ROWS = 4096
 """How many cotangents are pulled back at once, of a dense derivative."""
@@ -68,14 +68,32 @@ class Bench:
             return values_of(self.program, [self.batch[a.name] for a in self.sample.claim.primals])
 
     def truth(self, edit: Edit) -> Truth:
-        """The same, and how far it moves when the arguments move by their rounding."""
+        """The same, and how far it moves when the arguments move by their rounding.
+
+        Where the changed program jumps, anything that comes back is as good.
+        """
         claim, shape = self.sample.claim, self.sample.shape
         here = self.result(edit)
         eps = float(jnp.finfo(self.sample.dtype).eps)
         copies = [self.result(edit, copy) for copy in perturbed(claim, shape, self.batch, eps, 0)]
         with np.errstate(all="ignore"):
             movement = 0.5 * np.sqrt(np.mean([np.square(copy - here) for copy in copies], axis=0))
+            jumps = self._jumps(edit, here)
+        here = np.where(jumps.reshape(-1, *[1] * (here.ndim - 1)), self.sample.got, here)
         return Truth(here, np.where(np.isfinite(movement), movement, 0.0))
+
+    def _jumps(self, edit: Edit, here: np.ndarray) -> np.ndarray:
+        """At which instances the result is another one after a tiny step, as it is at a kink."""
+        claim, shape, rng = self.sample.claim, self.sample.shape, np.random.default_rng(0)
+        moving = [a for a in claim.primals if a.moves]
+        steps = {a.name: tiny_steps(a, self.batch[a.name], rng) for a in moving}
+        size = np.abs(here).reshape(len(here), -1).max(axis=1, initial=0)
+        found = np.zeros(len(here), bool)
+        for sign in (1, -1):
+            there = {a.name: moved(a, shape, self.batch[a.name], sign * steps[a.name]) for a in moving}
+            off = np.abs(self.result(edit, self.batch | there) - here).reshape(len(here), -1).max(axis=1, initial=0)
+            found |= off > 1e-6 * size
+        return found
 
     def moving(self) -> list[int]:
         """The numbers of the arguments that are differentiated by, as they are asked for."""

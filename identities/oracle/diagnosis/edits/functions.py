@@ -29,6 +29,9 @@ _CHANGES: tuple[tuple[str, Callable[[float], float]], ...] = (
 )
 """What is often used in place of a constant."""
 
+_OF_COUNTS = tuple(row for row in _CHANGES if row[0].startswith("one "))
+"""What is used in place of how many entries there are."""
+
 _NUMBERS = (0.0, 1.0, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-10, 1e-12)
 """Constants that are often used in place of another."""
 
@@ -38,7 +41,7 @@ def constants(program: Program) -> Iterator[Proposal]:
     for address, operation in firsts(program):
         for k, number in enumerate(operation.takes):
             if (old := number_of(program, number)) is not None and number not in program.arguments:
-                yield from _of_constant(address, operation, k, old)
+                yield from _of_constant(address, operation, k, old, program.counts.get(old, ""))
         if operation.name == "integer_pow":
             yield from _of_power(address, operation)
 
@@ -80,8 +83,9 @@ def sizes(program: Program) -> Iterator[Proposal]:
             if (old := number_of(program, number)) is None or number in program.arguments:
                 continue
             for names, (words, made) in itertools.product(products, _OF_SIZES):
-                what = words.format(n=" ".join(names), c=f"{old:g}")
-                says = f"uses {what} in place of {old:g} in {spelled(operation.place, operation)}"
+                named = program.counts.get(old, f"{old:g}")
+                what = words.format(n=" ".join(names), c=named)
+                says = f"uses {what} in place of {named} in {spelled(operation)}"
                 at = located(address, _size(k, names, made))
                 yield Proposal("constant", says, 1.2, at, operation.place)
 
@@ -127,18 +131,18 @@ def with_constant(address: Address, operand: int, change: Callable[[float], floa
     return located(address, edit)
 
 
-def _of_constant(address: Address, operation: Operation, operand: int, old: float) -> Iterator[Proposal]:
-    where = spelled(operation.place, operation)
-    for new in _NUMBERS:
+def _of_constant(address: Address, operation: Operation, operand: int, old: float, counts: bool) -> Iterator[Proposal]:
+    where, named = spelled(operation), counts or f"{old:g}"
+    for new in (1.0,) if counts else _NUMBERS:
         if new != old:
-            says = f"uses {new:g} in place of {old:g} in {where}"
+            says = f"uses {new:g} in place of {named} in {where}"
             if (operation.name in ("mul", "div") and new == 1) or (operation.name in ("add", "sub") and new == 0):
-                says = f"leaves out the {old:g} of {where}"
+                says = f"leaves out the {named} of {where}"
             at = with_constant(address, operand, lambda c, new=new: new)
             yield Proposal("constant", says, 1.1, at, operation.place)
-    for words, change in _CHANGES:
+    for words, change in _CHANGES if not counts else _OF_COUNTS:
         at = with_constant(address, operand, change)
-        yield Proposal("constant", f"uses {words} the constant {old:g} in {where}", 1.3, at, operation.place)
+        yield Proposal("constant", f"uses {words} {named} in {where}", 1.3, at, operation.place)
 
 
 @dataclass(frozen=True)
@@ -161,7 +165,7 @@ def adjustable(program: Program) -> Iterator[tuple[Proposal, Adjustable]]:
         for k, number in enumerate(operation.takes):
             if (old := number_of(program, number)) is not None and number not in program.arguments:
                 change = Adjustable(address, k, old)
-                where = spelled(operation.place, operation).replace("{", "{{").replace("}", "}}")
+                where = spelled(operation).replace("{", "{{").replace("}", "}}")
                 says = f"uses {{}} in place of {old:g} in {where}"
                 at = with_constant(address, k, lambda c: c)
                 yield Proposal("constant", says, 1.4, at, operation.place), change
@@ -265,7 +269,7 @@ def _neighbour(address: Address, operation: Operation, what: str, name: str, mad
             raise LookupError(address)
         return Edit(kernels={i: other})
 
-    where = spelled(operation.place, operation)
+    where = spelled(operation)
     return Proposal(kind, f"has {what} for `{operation.name}` in {where}", 1.6, located(address, edit), operation.place)
 
 
@@ -279,7 +283,7 @@ def _with_parameters(address: Address, operation: Operation, what: str, other: d
     def edit(program: Program, i: int) -> Edit:
         return Edit(kernels={i: program.operations[i].kernel.told(**other)})
 
-    where = spelled(operation.place, operation)
+    where = spelled(operation)
     return Proposal("operation", f"has {what} in {where}", 1.6, located(address, edit), operation.place)
 
 
@@ -314,7 +318,7 @@ def _off_by(address: Address, operation: Operation, operand: int, by: int) -> Pr
 
         return Edit(kernels={i: kernel_of(there.name, function, there.avals, there.parameters)})
 
-    where = spelled(operation.place, operation)
+    where = spelled(operation)
     what = "comparison" if operation.name in _COMPARISONS else "index"
     return Proposal("index", f"has the {what} off by one in {where}", 1.5, located(address, edit), operation.place)
 
@@ -326,7 +330,7 @@ def _slid(address: Address, operation: Operation, by: int) -> Proposal:
             raise LookupError(address)
         return Edit(kernels={i: there.told(**other)})
 
-    where = spelled(operation.place, operation)
+    where = spelled(operation)
     return Proposal("index", f"is off by one in {where}", 1.5, located(address, edit), operation.place)
 
 

@@ -75,6 +75,7 @@ def arguments(program: Program) -> Iterator[Proposal]:
             yield _of_arguments(
                 f"uses the transpose of {names[i]}",
                 lambda given, i=i: [g.swapaxes(-1, -2) if k == i else g for k, g in enumerate(given)],
+                "layout",
             )
         if np.issubdtype(dtype, np.integer):
             for by, words in ((1, "one more"), (-1, "one less")):

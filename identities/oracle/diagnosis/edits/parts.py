@@ -31,7 +31,7 @@ def _of_values(program: Program, address: Address, operation: Operation) -> Iter
             continue
         if operation.name == "carry":
             what = "what one step hands to the next"
-            where = spelled(operation.place, operation)
+            where = spelled(operation)
             yield Proposal(
                 "detached",
                 f"treats {what} as a constant, in {where}",
@@ -42,9 +42,10 @@ def _of_values(program: Program, address: Address, operation: Operation) -> Iter
                 f"multiplies by {{}} {what}, in {where}",
             )
             continue
-        where = spelled(operation.place, operation)
+        where = spelled(operation)
         # What is assigned to a name is what a person would speak of.
-        rank = 1.0 + 0.5 * (operation.place is None or not operation.place.assigned)
+        assigned = operation.whole and operation.place is not None and operation.place.assigned
+        rank = 1.0 + 0.5 * (not assigned) + 0.3 * (not operation.whole)
         yield Proposal(
             "detached",
             f"treats {where} as a constant",
@@ -57,7 +58,7 @@ def _of_values(program: Program, address: Address, operation: Operation) -> Iter
 
 
 def _of_uses(program: Program, address: Address, operation: Operation) -> Iterator[Proposal]:
-    where = spelled(operation.place, operation)
+    where = spelled(operation)
     for k, number in enumerate(operation.takes):
         if number not in program.moving or len(program.uses[number]) < 2:
             continue

@@ -2,6 +2,7 @@
 
 import itertools
 import linecache
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,14 +41,16 @@ class Place:
     @property
     def assigned(self) -> bool:
         """Whether the expression is all that the line assigns or returns."""
-        return self.text.endswith(self.expression)
+        before = self.text.removesuffix(self.expression)
+        return before != self.text and bool(_ASSIGNED.fullmatch(before))
 
     def __str__(self) -> str:
         if self.is_own:
             return f"`{self.expression}`"
-        whole = self.expression == self.text or not self.text.endswith(self.expression)
-        text = self.expression if whole else self.text
-        return f"`{text}` (line {self.line})"
+        return f"`{self.text if self.assigned else self.expression}` (line {self.line})"
+
+
+_ASSIGNED = re.compile(r"return |[^=]*[^=<>!+*/%&|^@-]= ")
 
 
 def place_of(traceback: Any) -> tuple[Place | None, str]:

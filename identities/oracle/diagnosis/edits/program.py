@@ -1,9 +1,10 @@
 """A function written out as a list of operations, each with its place in the source."""
 
 import functools
+import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -48,6 +49,7 @@ class Operation:
     address: Address
     place: Place | None
     turn: int  # of a loop, counted from zero
+    whole: bool = True  # whether its result is what the expression at its place gives
 
     @property
     def name(self) -> str:
@@ -74,6 +76,13 @@ class Program:
     uses: dict[int, list[tuple[int, int]]]
     names: dict[int, str]  # of the arguments
     sizes: dict[str, int]  # of the dimensions
+
+    @functools.cached_property
+    def counts(self) -> dict[float, str]:
+        """How many entries there are along one or two dimensions, and along which."""
+        sizes = {name: size for name, size in self.sizes.items() if size > 1}
+        pairs = {a * b: f"{n} {m}" for (n, a), (m, b) in itertools.combinations(sizes.items(), 2)}
+        return pairs | {size: name for name, size in sizes.items()}
 
     @functools.cached_property
     def made_by(self) -> dict[int, int]:
@@ -129,6 +138,12 @@ Functions with a rule of their own are left whole.
 """
 
 
+def _marked(operations: Sequence[Operation]) -> tuple[Operation, ...]:
+    """With those that are not the last ones of their expressions marked."""
+    last = {(o.place, o.turn): i for i, o in enumerate(operations) if o.place}
+    return tuple(replace(o, whole=o.place is None or last[o.place, o.turn] == i) for i, o in enumerate(operations))
+
+
 Found = tuple[Place | None, str]
 """Where a program is called, and what it is called."""
 
@@ -165,7 +180,7 @@ class _Writer:
         return Program(
             self._constants,
             tuple(arguments),
-            tuple(self._operations),
+            _marked(self._operations),
             tuple(results),
             self._avals,
             frozenset(self._moving),

@@ -65,18 +65,51 @@ def merged(edits: Sequence[Edit]) -> Edit:
     return first
 
 
-def spelled(place: Place | None, operation: Operation) -> str:
-    """An operation as its source has it."""
-    return str(place) if place else f"the {operation.name}"
+def spelled(operation: Operation) -> str:
+    """What an operation gives, as its source has it."""
+    within = f"the {_SPOKEN.get(operation.name, operation.name)}"
+    if operation.place is None:
+        return within
+    return str(operation.place) if operation.whole else f"{within} in {operation.place}"
 
 
 def value_of(program: Program, number: int) -> str:
-    """A value as its source has it."""
-    i = program.made_by.get(number)
-    if i is None:
-        return f"argument {program.names.get(number, '')}".rstrip() if number in program.arguments else "a constant"
-    operation = program.operations[i]
-    return f"`{operation.place.expression}`" if operation.place else f"the {operation.name}"
+    """A value as its source has it, without the line."""
+    if number in program.names:
+        return program.names[number]
+    if number not in program.made_by:
+        constant = program.constants[number]
+        return f"{constant.flat[0]:g}" if constant.size and (constant == constant.flat[0]).all() else "a constant"
+    operation = program.operations[program.made_by[number]]
+    within = f"the {_SPOKEN.get(operation.name, operation.name)}"
+    if operation.place is None:
+        return within
+    return f"`{operation.place.expression}`" if operation.whole else f"{within} in `{operation.place.expression}`"
+
+
+_SPOKEN = {
+    "reduce_sum": "sum",
+    "reduce_max": "largest entry",
+    "reduce_min": "least entry",
+    "exp": "exponential",
+    "log": "logarithm",
+    "logistic": "sigmoid",
+    "integer_pow": "power",
+    "square": "square",
+    "pow": "power",
+    "sqrt": "root",
+    "rsqrt": "inverse root",
+    "mul": "product",
+    "dot_general": "product",
+    "div": "quotient",
+    "add": "sum of two",
+    "sub": "difference",
+    "neg": "negative",
+    "select_n": "choice",
+    "gather": "entries picked",
+    "custom_jvp_call": "function",
+}
+"""What a person calls the result of an operation."""
 
 
 def firsts(program: Program) -> Iterator[tuple[Address, Operation]]:

@@ -198,27 +198,34 @@ class _Search:
         return one.proposal.part and _parallel(one.result - self._right, self._got - self._right, self._near)
 
     def _confirmed(self, hits: list[_Tried]) -> Diagnosis | None:
-        for one in sorted(hits, key=lambda hit: hit.proposal.rank):
-            if found := self._diagnosis(one.proposal):
-                if one.proposal not in self._hints:
-                    self._hints.append(one.proposal)
-                return found
+        """The simplest that holds everywhere: first as it is, then as a multiple."""
+        in_order = [hit.proposal for hit in sorted(hits, key=lambda hit: hit.proposal.rank)]
+        for name in (self._exactly, self._in_part):
+            for proposal in in_order:
+                if found := name(proposal):
+                    if proposal not in self._hints:
+                        self._hints.append(proposal)
+                    return found
         return None
 
-    def _diagnosis(self, proposal: Proposal) -> Diagnosis | None:
-        exact = self._guess(proposal.at)
-        if self._reproduced(exact):
-            return Diagnosis(proposal.kind, proposal.says, where=_outside(proposal.place))
+    def _exactly(self, proposal: Proposal) -> Diagnosis | None:
+        if not self._reproduced(self._guess(proposal.at)):
+            return None
+        return Diagnosis(proposal.kind, proposal.says, where=_outside(proposal.place))
+
+    def _in_part(self, proposal: Proposal) -> Diagnosis | None:
+        """The right result with a multiple of what the proposal takes away."""
         if not proposal.part:
             return None
+        rest = self._guess(proposal.at)
 
         def part(sample: Sample) -> Truth:
-            rest, whole = exact(sample), sample.truth
-            if rest.values.shape != whole.values.shape:
-                return rest
-            return Truth(whole.values - rest.values, whole.movement + rest.movement)
+            left, whole = rest(sample), sample.truth
+            if left.values.shape != whole.values.shape:
+                return left
+            return Truth(whole.values - left.values, whole.movement + left.movement)
 
-        factor = find_factor(self._case, part, beside=exact)
+        factor = find_factor(self._case, part, beside=rest)
         return _of_multiple(proposal, factor) if factor else None
 
     def _reproduced(self, guess: Guess) -> bool:

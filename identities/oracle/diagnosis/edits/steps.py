@@ -19,7 +19,7 @@ def factors(program: Program) -> Iterator[Proposal]:
     for address, operation in firsts(program):
         if operation.name in _PLAIN or len(operation.makes) > 1:
             continue
-        where = spelled(operation.place, operation)
+        where = spelled(operation)
         if operation.name in ("reduce_max", "reduce_min") and any(program.active(operation)):
             says = f"passes the cotangent of {where} on to every entry, not only to the one that is picked"
             yield Proposal("missing-factor", says, 1.4, _at(address, _to_all), operation.place)
@@ -70,10 +70,13 @@ def multiples(program: Program) -> Iterator[Proposal]:
                 value_of(program, number),
                 "" if target in program.results else f", in {value_of(program, target)}",
             )
-            for words, power in (("times", 1), ("divided by", -1)):
+            for kind, words, power in (
+                ("factor", "has {} as a factor too many", 1),
+                ("missing-factor", "lacks the factor {}", -1),
+            ):
                 edit = _times(end.makes.index(target), address, k, power)
-                says = f"is the right result {words} {what}{at}"
-                yield Proposal("factor", says, 1.9 + bool(at), located(end.address, edit), end.place)
+                says = f"{words.format(what)}{at}"
+                yield Proposal(kind, says, 1.9 + bool(at), located(end.address, edit), end.place)
 
 
 def _is_real(program: Program, number: int) -> bool:
@@ -126,7 +129,7 @@ def operands(program: Program) -> Iterator[Proposal]:
     for address, operation in firsts(program):
         if operation.name in _PLAIN or operation.name in _LINEAR or not any(program.active(operation)):
             continue
-        where = spelled(operation.place, operation)
+        where = spelled(operation)
         for k in range(len(operation.takes)):
             if operation.kernel.avals[k] == operation.kernel.gives[0] and is_inexact(operation.kernel.avals[k][1]):
                 yield Proposal(
@@ -172,7 +175,7 @@ def others(program: Program) -> Iterator[Proposal]:
     for address, operation in firsts(program):
         if operation.name in _PLAIN or operation.name in _LINEAR or not any(program.active(operation)):
             continue
-        where = spelled(operation.place, operation)
+        where = spelled(operation)
         for k, number in enumerate(operation.takes):
             for other in alike.get(program.avals[number], ()):
                 if other == number or other in operation.makes:
@@ -224,7 +227,7 @@ def sums(program: Program) -> Iterator[Proposal]:
     for address, operation in firsts(program):
         if len(operation.makes) > 1 or not any(program.active(operation)):
             continue
-        where = spelled(operation.place, operation)
+        where = spelled(operation)
         for axis, size in enumerate(operation.kernel.gives[0][0]):
             for k, active in enumerate(program.active(operation)):
                 if not active or size < 2:
@@ -257,7 +260,7 @@ def _last_there(operand: int, axis: int) -> Pull:
         for i in range(size):
             which = (np.arange(size) == i).reshape(-1, *[1] * (cotangent.ndim - axis - 2))
             term = here.pull(cotangents=[np.where(which, cotangent, 0)])[operand]
-            found = np.where(term != 0, term, found)
+            found = np.where((term != 0).any(axis=0), term, found)  # where a mask lets it through, in some instance
         return {operand: found}
 
     return pull
@@ -266,7 +269,7 @@ def _last_there(operand: int, axis: int) -> Pull:
 def layouts(program: Program) -> Iterator[Proposal]:
     """A square factor of a product transposed, a kernel flipped."""
     for address, operation in firsts(program):
-        where = spelled(operation.place, operation)
+        where = spelled(operation)
         if operation.name == "dot_general":
             for k, (shape, _) in enumerate(operation.kernel.avals):
                 if len(shape) > 1 and shape[-1] == shape[-2] > 1:
@@ -310,7 +313,7 @@ def accumulations(program: Program) -> Iterator[Proposal]:
     """What several entries of a result come from gets the cotangent of one of them."""
     for address, operation in firsts(program):
         if operation.name == "gather" and program.active(operation)[0]:
-            where = spelled(operation.place, operation)
+            where = spelled(operation)
             for which in ("last", "first"):
                 yield Proposal(
                     "reduction",
