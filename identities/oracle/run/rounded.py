@@ -47,7 +47,7 @@ class Recording:
             for number, value in self.tape.constants.items():
                 values[number] = [rounding.constant(value) for _ in range(copies)]
             for step in self.tape.steps:
-                # What only chooses must choose among what it compares: the largest entry is one of those of its own copy.
+                # What only chooses has to choose among what it compares: the largest entry is one of its own copy.
                 taken = [values[n] if step.name in EXACT else _exchanged(values[n], rng, rounding) for n in step.takes]
                 operands = list(zip(*taken, strict=True))
                 made = [self.tape.executed(step, of_copy, rounding.execute) for of_copy in operands or [()] * copies]

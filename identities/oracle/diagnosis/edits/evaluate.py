@@ -47,7 +47,8 @@ class Edit:
     - `constants`: by number.
     - `kernels`: by operation, what stands in its place.
     - `pulls`: by operation, what some of its operands get.
-    - `arriving`: by number, what the whole cotangent of a value is multiplied with: a number, or something made of values.
+    - `arriving`: by number, what the whole cotangent of a value is multiplied with: a number, or what is made of
+      values.
     - `leaving`: by operation and operand, what the part of it that comes from there is multiplied with.
     - `only`: of changed constants and kernels, whether only the values that they give are others, as where a backward
       pass computes the forward pass anew, and wrongly; or only what they pull back.

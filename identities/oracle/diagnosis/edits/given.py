@@ -84,7 +84,7 @@ def arguments(program: Program) -> Iterator[Proposal]:
                     lambda given, i=i, by=by: [g + by if k == i else g for k, g in enumerate(given)],
                     "index",
                 )
-        if dtype == bool:
+        if dtype.kind == "b":
             yield _of_arguments(
                 f"takes {names[i]} for its opposite",
                 lambda given, i=i: [~g if k == i else g for k, g in enumerate(given)],

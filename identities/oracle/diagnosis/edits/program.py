@@ -81,8 +81,8 @@ class Program:
     def counts(self) -> dict[float, str]:
         """How many entries there are along one or two dimensions, and along which."""
         sizes = {name: size for name, size in self.sizes.items() if size > 1}
-        pairs = {a * b: f"{n} {m}" for (n, a), (m, b) in itertools.combinations(sizes.items(), 2)}
-        return pairs | {size: name for name, size in sizes.items()}
+        pairs = {float(a * b): f"{n} {m}" for (n, a), (m, b) in itertools.combinations(sizes.items(), 2)}
+        return pairs | {float(size): name for name, size in sizes.items()}
 
     @functools.cached_property
     def made_by(self) -> dict[int, int]:

@@ -6,7 +6,9 @@ A proposal is made on one program and found again, by address, in the programs o
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from identities.oracle.diagnosis.edits.evaluate import Edit
+import numpy as np
+
+from identities.oracle.diagnosis.edits.evaluate import Edit, Here, Pull
 from identities.oracle.diagnosis.edits.place import Place
 from identities.oracle.diagnosis.edits.program import Address, Operation, Program
 
@@ -45,6 +47,16 @@ def located(address: Address, edit: Callable[[Program, int], Edit], turns: slice
         return merged([edit(program, i) for i in found])
 
     return at
+
+
+def pulling(address: Address, pull: Pull) -> At:
+    """Another pullback at every operation of an address."""
+    return located(address, lambda program, i: Edit(pulls={i: pull}))
+
+
+def with_operand(here: Here, operand: int, value: np.ndarray) -> list[np.ndarray]:
+    """The operands with another one in the place of one."""
+    return [value if k == operand else o for k, o in enumerate(here.operands)]
 
 
 def merged(edits: Sequence[Edit]) -> Edit:

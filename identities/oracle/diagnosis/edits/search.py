@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from identities.oracle.diagnosis.case import Case, Diagnosis, Guess, Sample, Truth
-from identities.oracle.diagnosis.edits import functions, given, parts, steps
+from identities.oracle.diagnosis.edits import constants, given, operations, parts, steps, sums
 from identities.oracle.diagnosis.edits.bench import KINDS, Bench, bench_of
 from identities.oracle.diagnosis.edits.evaluate import NOTHING, Edit
 from identities.oracle.diagnosis.edits.place import Place
@@ -36,19 +36,19 @@ Generator = Callable[[Program], Iterator[Proposal]]
 GENERATORS: tuple[Generator, ...] = (
     given.cotangents,
     parts.parts,
-    functions.constants,
+    constants.constants,
     steps.factors,
-    functions.indices,
-    functions.operations,
+    operations.indices,
+    operations.operations,
     given.arguments,
-    steps.accumulations,
+    sums.accumulations,
     steps.multiples,
-    steps.layouts,
-    functions.in_values,
-    functions.in_pulls,
-    functions.sizes,
+    sums.layouts,
+    operations.in_values,
+    operations.in_pulls,
+    constants.sizes,
     steps.operands,
-    steps.sums,
+    sums.sums,
     steps.others,
 )
 """Where proposals come from, the likeliest and the quickest first."""
@@ -103,10 +103,11 @@ class _Search:
         self._benches: dict[int, Bench] = {}
         self._until = time.thread_time() + _SECONDS
         sample = self._first()
-        wrong = ~sample.right.reshape(len(sample.got), -1).all(axis=1)
-        order = np.flatnonzero(sample.kept & np.isfinite(sample.got).reshape(len(sample.got), -1).all(axis=1))
-        telling = sorted(order, key=lambda i: not wrong[i])[:_INSTANCES]
-        self._bench = bench_of(sample, np.array(sorted(telling), int))
+        right = np.asarray(sample.right.reshape(len(sample.got), -1).all(axis=1))
+        finite = np.isfinite(sample.got).reshape(len(sample.got), -1).all(axis=1)
+        which = np.flatnonzero(sample.kept & finite)
+        telling = np.concatenate([which[~right[which]], which[right[which]]])[:_INSTANCES]  # wrong ones, if there are
+        self._bench = bench_of(sample, np.sort(telling))
         self._near = _NEAR[case.dtype]
         self._got = self._bench.sample.got
         self._right = self._bench.result()
@@ -145,7 +146,7 @@ class _Search:
     def _fitted(self) -> list[_Tried]:
         """Constants with the number that fits best, by Gauss and Newton."""
         hits = []
-        for proposal, change in functions.adjustable(self._bench.program):
+        for proposal, change in constants.adjustable(self._bench.program):
             value = change.old
             for _ in range(_STEPS):
                 step = 1e-4 * (abs(value) or 1)

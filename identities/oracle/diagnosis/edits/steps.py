@@ -4,14 +4,18 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from identities.oracle.diagnosis.edits.evaluate import Edit, Here, Pull
-from identities.oracle.diagnosis.edits.kernels import is_inexact, kernel_of
-from identities.oracle.diagnosis.edits.program import Address, Operation, Program
-from identities.oracle.diagnosis.edits.proposals import Proposal, firsts, located, spelled, value_of
-
-
-def _at(address: Address, pull: Pull):
-    return located(address, lambda program, i: Edit(pulls={i: pull}))
+from identities.oracle.diagnosis.edits.evaluate import Edit, Here
+from identities.oracle.diagnosis.edits.kernels import is_inexact
+from identities.oracle.diagnosis.edits.program import Address, Program
+from identities.oracle.diagnosis.edits.proposals import (
+    Proposal,
+    firsts,
+    located,
+    pulling,
+    spelled,
+    value_of,
+    with_operand,
+)
 
 
 def factors(program: Program) -> Iterator[Proposal]:
@@ -22,7 +26,7 @@ def factors(program: Program) -> Iterator[Proposal]:
         where = spelled(operation)
         if operation.name in ("reduce_max", "reduce_min") and any(program.active(operation)):
             says = f"passes the cotangent of {where} on to every entry, not only to the one that is picked"
-            yield Proposal("missing-factor", says, 1.4, _at(address, _to_all), operation.place)
+            yield Proposal("missing-factor", says, 1.4, pulling(address, _to_all), operation.place)
         for k, active in enumerate(program.active(operation)):
             if not active or operation.kernel.avals[k] != operation.kernel.gives[0]:
                 continue
@@ -35,14 +39,14 @@ def factors(program: Program) -> Iterator[Proposal]:
                 "missing-factor",
                 f"leaves out {factor} {where}",
                 1.4,
-                _at(address, lambda here, k=k: {k: here.cotangents[0]}),
+                pulling(address, lambda here, k=k: {k: here.cotangents[0]}),
                 operation.place,
             )
             yield Proposal(
                 "factor",
                 f"applies {factor} {where} twice",
                 2.0,
-                _at(address, lambda here, k=k: {k: here.pull(cotangents=[here.pull()[k]])[k]}),
+                pulling(address, lambda here, k=k: {k: here.pull(cotangents=[here.pull()[k]])[k]}),
                 operation.place,
             )
             if operation.name == "div" and k == 0:
@@ -50,7 +54,7 @@ def factors(program: Program) -> Iterator[Proposal]:
                     "factor",
                     f"multiplies by {names} where {where} divides",
                     2.0,
-                    _at(address, lambda here, k=k: {k: here.cotangents[0] * here.operands[1]}),
+                    pulling(address, lambda here, k=k: {k: here.cotangents[0] * here.operands[1]}),
                     operation.place,
                 )
 
@@ -136,7 +140,7 @@ def operands(program: Program) -> Iterator[Proposal]:
                     "other-argument",
                     f"takes the derivative of {where} at its result",
                     1.7,
-                    _at(address, lambda here, k=k: here.pull(operands=_with(here, k, here.results[0]))),
+                    pulling(address, lambda here, k=k: here.pull(operands=with_operand(here, k, here.results[0]))),
                     operation.place,
                 )
         if operation.name in _BY_RESULT:
@@ -145,7 +149,7 @@ def operands(program: Program) -> Iterator[Proposal]:
                 "other-argument",
                 f"takes the argument of {where} for its result, of which it takes the derivative",
                 1.7,
-                _at(address, lambda here, by=by: {0: here.cotangents[0] * by(here.operands[0])}),
+                pulling(address, lambda here, by=by: {0: here.cotangents[0] * by(here.operands[0])}),
                 operation.place,
             )
 
@@ -180,13 +184,9 @@ def others(program: Program) -> Iterator[Proposal]:
             for other in alike.get(program.avals[number], ()):
                 if other == number or other in operation.makes:
                     continue
-                yield Proposal(
-                    "other-argument",
-                    f"uses {value_of(program, other)} in place of {value_of(program, number)} in the derivative of {where}",
-                    2.2,
-                    located(address, _standing(program, k, other)),
-                    operation.place,
-                )
+                says = f"uses {value_of(program, other)} in place of {value_of(program, number)}"
+                at = located(address, _standing(program, k, other))
+                yield Proposal("other-argument", f"{says} in the derivative of {where}", 2.2, at, operation.place)
 
 
 def _standing(program: Program, operand: int, other: int):
@@ -204,138 +204,6 @@ def _standing(program: Program, operand: int, other: int):
             number = there.operations[j].makes[made.makes.index(other)]
         if there.avals[number] != there.operations[i].kernel.avals[operand]:
             raise LookupError(made)
-        return Edit(pulls={i: lambda here: here.pull(operands=_with(here, operand, here.values[number]))})
+        return Edit(pulls={i: lambda here: here.pull(operands=with_operand(here, operand, here.values[number]))})
 
     return edit
-
-
-def _with(here: Here, operand: int, value: np.ndarray) -> list[np.ndarray]:
-    return [value if k == operand else o for k, o in enumerate(here.operands)]
-
-
-_TERMS: tuple[tuple[str, str, Callable[[np.ndarray], np.ndarray]], ...] = (
-    ("reduction", "has only the first term", lambda some: np.arange(len(some)) == 0),
-    ("reduction", "has only the last term", lambda some: np.arange(len(some)) == len(some) - 1),
-    ("missing-term", "leaves out the last term", lambda some: np.arange(len(some)) < len(some) - 1),
-    ("missing-term", "leaves out the first term", lambda some: np.arange(len(some)) > 0),
-)
-"""Of the terms of a sum, those that are kept."""
-
-
-def sums(program: Program) -> Iterator[Proposal]:
-    """Of a sum that a derivative takes, only some of the terms."""
-    for address, operation in firsts(program):
-        if len(operation.makes) > 1 or not any(program.active(operation)):
-            continue
-        where = spelled(operation)
-        for axis, size in enumerate(operation.kernel.gives[0][0]):
-            for k, active in enumerate(program.active(operation)):
-                if not active or size < 2:
-                    continue
-                along = f"along axis {axis} of {where}, for {value_of(program, operation.takes[k])}"
-                for kind, words, kept in _TERMS:
-                    yield Proposal(kind, f"{words} {along}", 2.4, _at(address, _some(k, axis, kept)), operation.place)
-                if operation.name == "dot_general":
-                    says = f"keeps only the last of the terms that are not zero {along}, as `=` in place of `+=` does"
-                    yield Proposal("reduction", says, 2.4, _at(address, _last_there(k, axis)), operation.place)
-
-
-def _some(operand: int, axis: int, kept: Callable[[np.ndarray], np.ndarray]) -> Pull:
-    def pull(here: Here) -> Mapping[int, np.ndarray]:
-        (cotangent,) = here.cotangents
-        which = kept(np.arange(cotangent.shape[1 + axis]))
-        which = which.reshape(-1, *[1] * (cotangent.ndim - axis - 2))
-        return {operand: here.pull(cotangents=[np.where(which, cotangent, 0)])[operand]}
-
-    return pull
-
-
-def _last_there(operand: int, axis: int) -> Pull:
-    """Of a product of matrices: each entry has only one term of its sum, the last that is not zero."""
-
-    def pull(here: Here) -> Mapping[int, np.ndarray]:
-        (cotangent,) = here.cotangents
-        size = cotangent.shape[1 + axis]
-        found = np.zeros(here.operands[operand].shape)
-        for i in range(size):
-            which = (np.arange(size) == i).reshape(-1, *[1] * (cotangent.ndim - axis - 2))
-            term = here.pull(cotangents=[np.where(which, cotangent, 0)])[operand]
-            found = np.where((term != 0).any(axis=0), term, found)  # where a mask lets it through, in some instance
-        return {operand: found}
-
-    return pull
-
-
-def layouts(program: Program) -> Iterator[Proposal]:
-    """A square factor of a product transposed, a kernel flipped."""
-    for address, operation in firsts(program):
-        where = spelled(operation)
-        if operation.name == "dot_general":
-            for k, (shape, _) in enumerate(operation.kernel.avals):
-                if len(shape) > 1 and shape[-1] == shape[-2] > 1:
-                    value = value_of(program, operation.takes[k])
-                    yield Proposal(
-                        "layout",
-                        f"takes {value} for its transpose in the derivative of {where}",
-                        1.7,
-                        _at(
-                            address,
-                            lambda here, k=k: here.pull(operands=_with(here, k, here.operands[k].swapaxes(-1, -2))),
-                        ),
-                        operation.place,
-                    )
-            shape = operation.kernel.gives[0][0]
-            if len(shape) > 1 and shape[-1] == shape[-2] > 1:
-                yield Proposal(
-                    "layout",
-                    f"takes the cotangent of {where} for its transpose",
-                    1.7,
-                    _at(address, lambda here: here.pull(cotangents=[here.cotangents[0].swapaxes(-1, -2)])),
-                    operation.place,
-                )
-        if operation.name == "conv_general_dilated":
-            spatial = operation.kernel.parameters["dimension_numbers"].rhs_spec[2:]
-            yield Proposal(
-                "layout",
-                f"does not flip the kernel in the derivative of {where}",
-                1.7,
-                _at(
-                    address,
-                    lambda here, spatial=spatial: here.pull(
-                        operands=_with(here, 1, np.flip(here.operands[1], [1 + a for a in spatial]))
-                    ),
-                ),
-                operation.place,
-            )
-
-
-def accumulations(program: Program) -> Iterator[Proposal]:
-    """What several entries of a result come from gets the cotangent of one of them."""
-    for address, operation in firsts(program):
-        if operation.name == "gather" and program.active(operation)[0]:
-            where = spelled(operation)
-            for which in ("last", "first"):
-                yield Proposal(
-                    "reduction",
-                    f"keeps only the {which} of several contributions to one entry in {where}, where they add up",
-                    1.6,
-                    _at(address, lambda here, which=which: _overwritten(here, which)),
-                    operation.place,
-                )
-
-
-def _overwritten(here: Here, which: str) -> Mapping[int, np.ndarray]:
-    indices = here.operands[1]
-    numbers = here.operation.kernel.parameters["dimension_numbers"]
-    (cotangent,) = here.cotangents
-    batch = [1 + axis for axis in range(cotangent.ndim - 1) if axis not in numbers.offset_dims]
-    rows = indices.reshape(len(indices), -1, indices.shape[-1])
-    kept = np.zeros(rows.shape[:2], bool)
-    for of_instance, row in zip(kept, rows, strict=True):
-        seen: dict[tuple[int, ...], int] = {}
-        for i, index in enumerate(map(tuple, row.tolist())):
-            if which == "last" or index not in seen:
-                seen[index] = i
-        of_instance[list(seen.values())] = True
-    wide = [cotangent.shape[a] if a in batch else 1 for a in range(1, cotangent.ndim)]
-    return here.pull(cotangents=[np.where(kept.reshape(len(kept), *wide), cotangent, 0)])

@@ -1,0 +1,147 @@
+"""Another constant: the function has another number, and the derivative is that function's."""
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from identities.oracle.diagnosis.edits.evaluate import Edit
+from identities.oracle.diagnosis.edits.kernels import is_inexact
+from identities.oracle.diagnosis.edits.program import Address, Operation, Program
+from identities.oracle.diagnosis.edits.proposals import Proposal, firsts, located, spelled
+
+_CHANGES: tuple[tuple[str, Callable[[float], float]], ...] = (
+    ("the negative of", lambda c: -c),
+    ("twice", lambda c: 2 * c),
+    ("half of", lambda c: c / 2),
+    ("one less than", lambda c: c - 1),
+    ("one more than", lambda c: c + 1),
+    ("the square of", lambda c: c * c),
+    ("the square root of", lambda c: math.sqrt(c)),
+    ("the reciprocal of", lambda c: 1 / c),
+    ("ten times", lambda c: 10 * c),
+    ("a tenth of", lambda c: c / 10),
+)
+"""What is often used in place of a constant."""
+
+_OF_COUNTS = tuple(row for row in _CHANGES if row[0].startswith("one "))
+"""What is used in place of how many entries there are."""
+
+_NUMBERS = (0.0, 1.0, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-10, 1e-12)
+"""Constants that are often used in place of another."""
+
+
+def constants(program: Program) -> Iterator[Proposal]:
+    """Every constant number of the function, replaced by another."""
+    for address, operation in firsts(program):
+        for k, number in enumerate(operation.takes):
+            if (old := number_of(program, number)) is not None and number not in program.arguments:
+                yield from _of_constant(address, operation, k, old, program.counts.get(old, ""))
+
+
+def number_of(program: Program, number: int) -> float | None:
+    """The value of a constant that is one number, if it is that."""
+    constant = program.constants.get(number)
+    if constant is None or constant.size == 0 or not is_inexact(constant.dtype):
+        return None
+    first = constant.flat[0]
+    return float(first) if np.isfinite(first) and (constant == first).all() else None
+
+
+def sizes(program: Program) -> Iterator[Proposal]:
+    """Every constant number of the function, replaced by what is made of the sizes of dimensions."""
+    many = [name for name, size in program.sizes.items() if size > 1]
+    products = [(name,) for name in many] + list(itertools.combinations(many, 2))
+    for address, operation in firsts(program):
+        for k, number in enumerate(operation.takes):
+            if (old := number_of(program, number)) is None or number in program.arguments:
+                continue
+            for names, (words, made) in itertools.product(products, _OF_SIZES):
+                named = program.counts.get(old, f"{old:g}")
+                what = words.format(n=" ".join(names), c=named)
+                says = f"uses {what} in place of {named} in {spelled(operation)}"
+                at = located(address, _size(k, names, made))
+                yield Proposal("constant", says, 1.2, at, operation.place)
+
+
+_OF_SIZES: tuple[tuple[str, Callable[[float, int], float]], ...] = (
+    ("{n}", lambda c, n: n),
+    ("1/({n})", lambda c, n: 1 / n),
+    ("sqrt({n})", lambda c, n: math.sqrt(n)),
+    ("1/sqrt({n})", lambda c, n: 1 / math.sqrt(n)),
+    ("{n} times {c}", lambda c, n: c * n),
+    ("1/({n}) of {c}", lambda c, n: c / n),
+    ("({n})/({n} - 1) of {c}", lambda c, n: c * n / (n - 1)),
+    ("({n} - 1)/({n}) of {c}", lambda c, n: c * (n - 1) / n),
+)
+"""What may be made of a constant and the size of a dimension, or of two together."""
+
+
+def _size(operand: int, names: tuple[str, ...], made: Callable[[float, int], float]):
+    def edit(program: Program, i: int) -> Edit:
+        number = program.operations[i].takes[operand]
+        if (old := number_of(program, number)) is None:
+            raise LookupError(number)
+        size = math.prod(program.sizes[name] for name in names)
+        new = made(old, size) if size > 1 else old
+        return Edit(constants={number: np.full_like(program.constants[number], new)})
+
+    return edit
+
+
+def with_constant(address: Address, operand: int, change: Callable[[float], float]):
+    """The edit that changes the constant that is an operand."""
+
+    def edit(program: Program, i: int) -> Edit:
+        number = program.operations[i].takes[operand]
+        if (old := number_of(program, number)) is None:
+            raise LookupError(address)
+        try:
+            new = change(old)
+        except (ValueError, ZeroDivisionError) as error:  # which has no square root, or no reciprocal
+            raise LookupError(address) from error
+        return Edit(constants={number: np.full_like(program.constants[number], new)})
+
+    return located(address, edit)
+
+
+def _of_constant(address: Address, operation: Operation, operand: int, old: float, counts: str) -> Iterator[Proposal]:
+    where, named = spelled(operation), counts or f"{old:g}"
+    for new in (1.0,) if counts else _NUMBERS:
+        if new != old:
+            says = f"uses {new:g} in place of {named} in {where}"
+            if (operation.name in ("mul", "div") and new == 1) or (operation.name in ("add", "sub") and new == 0):
+                says = f"leaves out the {named} of {where}"
+            at = with_constant(address, operand, lambda c, new=new: new)
+            yield Proposal("constant", says, 1.1, at, operation.place)
+    for words, change in _OF_COUNTS if counts else _CHANGES:
+        at = with_constant(address, operand, change)
+        yield Proposal("constant", f"uses {words} {named} in {where}", 1.3, at, operation.place)
+
+
+@dataclass(frozen=True)
+class Adjustable:
+    """A constant that may be any number."""
+
+    address: Address
+    operand: int
+    old: float
+
+    def to(self, proposal: Proposal, new: float) -> Proposal:
+        """The proposal that it is another one."""
+        says = proposal.says.format(f"{new:.6g}")
+        return replace(proposal, says=says, at=with_constant(self.address, self.operand, lambda _: new))
+
+
+def adjustable(program: Program) -> Iterator[tuple[Proposal, Adjustable]]:
+    """Every constant number of the function, with what is to be said of another one."""
+    for address, operation in firsts(program):
+        for k, number in enumerate(operation.takes):
+            if (old := number_of(program, number)) is not None and number not in program.arguments:
+                change = Adjustable(address, k, old)
+                where = spelled(operation).replace("{", "{{").replace("}", "}}")
+                says = f"uses {{}} in place of {old:g} in {where}"
+                at = with_constant(address, k, lambda c: c)
+                yield Proposal("constant", says, 1.4, at, operation.place), change

@@ -1,0 +1,129 @@
+"""Sums that a derivative takes, done otherwise: some terms only, other contractions, contributions overwritten."""
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+
+from identities.oracle.diagnosis.edits.evaluate import Here, Pull
+from identities.oracle.diagnosis.edits.program import Program
+from identities.oracle.diagnosis.edits.proposals import Proposal, firsts, pulling, spelled, value_of, with_operand
+
+_TERMS: tuple[tuple[str, str, Callable[[np.ndarray], np.ndarray]], ...] = (
+    ("reduction", "has only the first term", lambda some: np.arange(len(some)) == 0),
+    ("reduction", "has only the last term", lambda some: np.arange(len(some)) == len(some) - 1),
+    ("missing-term", "leaves out the last term", lambda some: np.arange(len(some)) < len(some) - 1),
+    ("missing-term", "leaves out the first term", lambda some: np.arange(len(some)) > 0),
+)
+"""Of the terms of a sum, those that are kept."""
+
+
+def sums(program: Program) -> Iterator[Proposal]:
+    """Of a sum that a derivative takes, only some of the terms."""
+    for address, operation in firsts(program):
+        if len(operation.makes) > 1 or not any(program.active(operation)):
+            continue
+        where = spelled(operation)
+        for axis, size in enumerate(operation.kernel.gives[0][0]):
+            for k, active in enumerate(program.active(operation)):
+                if not active or size < 2:
+                    continue
+                along = f"along axis {axis} of {where}, for {value_of(program, operation.takes[k])}"
+                for kind, words, kept in _TERMS:
+                    yield Proposal(
+                        kind, f"{words} {along}", 2.4, pulling(address, _some(k, axis, kept)), operation.place
+                    )
+                if operation.name == "dot_general":
+                    says = f"keeps only the last of the terms that are not zero {along}, as `=` in place of `+=` does"
+                    yield Proposal("reduction", says, 2.4, pulling(address, _last_there(k, axis)), operation.place)
+
+
+def _some(operand: int, axis: int, kept: Callable[[np.ndarray], np.ndarray]) -> Pull:
+    def pull(here: Here) -> Mapping[int, np.ndarray]:
+        (cotangent,) = here.cotangents
+        which = kept(np.arange(cotangent.shape[1 + axis]))
+        which = which.reshape(-1, *[1] * (cotangent.ndim - axis - 2))
+        return {operand: here.pull(cotangents=[np.where(which, cotangent, 0)])[operand]}
+
+    return pull
+
+
+def _last_there(operand: int, axis: int) -> Pull:
+    """Of a product of matrices: each entry has only one term of its sum, the last that is not zero."""
+
+    def pull(here: Here) -> Mapping[int, np.ndarray]:
+        (cotangent,) = here.cotangents
+        size = cotangent.shape[1 + axis]
+        found = np.zeros(here.operands[operand].shape)
+        for i in range(size):
+            which = (np.arange(size) == i).reshape(-1, *[1] * (cotangent.ndim - axis - 2))
+            term = here.pull(cotangents=[np.where(which, cotangent, 0)])[operand]
+            found = np.where((term != 0).any(axis=0), term, found)  # where a mask lets it through, in some instance
+        return {operand: found}
+
+    return pull
+
+
+def layouts(program: Program) -> Iterator[Proposal]:
+    """A square factor of a product transposed, a kernel that is not flipped."""
+    for address, operation in firsts(program):
+        where, parameters = spelled(operation), operation.kernel.parameters
+        found: list[tuple[str, Pull]] = []
+        if operation.name == "dot_general":
+            for k, (shape, _) in enumerate(operation.kernel.avals):
+                if _is_square(shape):
+                    value = value_of(program, operation.takes[k])
+                    says = f"takes {value} for its transpose in the derivative of {where}"
+                    found.append((says, _changed(k, lambda values: values.swapaxes(-1, -2))))
+            if _is_square(operation.kernel.gives[0][0]):
+                found.append((f"takes the cotangent of {where} for its transpose", _of_transpose))
+        if operation.name == "conv_general_dilated":
+            spatial = tuple(1 + axis for axis in parameters["dimension_numbers"].rhs_spec[2:])
+            says = f"does not flip the kernel in the derivative of {where}"
+            found.append((says, _changed(1, functools.partial(np.flip, axis=spatial))))
+        for says, pull in found:
+            yield Proposal("layout", says, 1.7, pulling(address, pull), operation.place)
+
+
+def _is_square(shape: tuple[int, ...]) -> bool:
+    return len(shape) > 1 and shape[-1] == shape[-2] > 1
+
+
+def _changed(operand: int, change: Callable[[np.ndarray], np.ndarray]) -> Pull:
+    return lambda here: here.pull(operands=with_operand(here, operand, change(here.operands[operand])))
+
+
+def _of_transpose(here: Here) -> Mapping[int, np.ndarray]:
+    return here.pull(cotangents=[here.cotangents[0].swapaxes(-1, -2)])
+
+
+def accumulations(program: Program) -> Iterator[Proposal]:
+    """What several entries of a result come from gets the cotangent of one of them."""
+    for address, operation in firsts(program):
+        if operation.name == "gather" and program.active(operation)[0]:
+            where = spelled(operation)
+            for which in ("last", "first"):
+                yield Proposal(
+                    "reduction",
+                    f"keeps only the {which} of several contributions to one entry in {where}, where they add up",
+                    1.6,
+                    pulling(address, lambda here, which=which: _overwritten(here, which)),
+                    operation.place,
+                )
+
+
+def _overwritten(here: Here, which: str) -> Mapping[int, np.ndarray]:
+    indices = here.operands[1]
+    numbers = here.operation.kernel.parameters["dimension_numbers"]
+    (cotangent,) = here.cotangents
+    batch = [1 + axis for axis in range(cotangent.ndim - 1) if axis not in numbers.offset_dims]
+    rows = indices.reshape(len(indices), -1, indices.shape[-1])
+    kept = np.zeros(rows.shape[:2], bool)
+    for of_instance, row in zip(kept, rows, strict=True):
+        seen: dict[tuple[int, ...], int] = {}
+        for i, index in enumerate(map(tuple, row.tolist())):
+            if which == "last" or index not in seen:
+                seen[index] = i
+        of_instance[list(seen.values())] = True
+    wide = [cotangent.shape[a] if a in batch else 1 for a in range(1, cotangent.ndim)]
+    return here.pull(cotangents=[np.where(kept.reshape(len(kept), *wide), cotangent, 0)])
