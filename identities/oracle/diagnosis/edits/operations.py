@@ -23,8 +23,16 @@ _NEIGHBOURS: dict[str, tuple[tuple[str, Callable], ...]] = {
     "cos": (("sin", jnp.sin), ("cosh", jnp.cosh)),
     "max": (("min", jnp.minimum),),
     "min": (("max", jnp.maximum),),
-    "add": (("a difference", jnp.subtract),),
-    "sub": (("a sum", jnp.add), ("the negative difference", lambda a, b: b - a)),
+    "add": (
+        ("a difference", jnp.subtract),
+        ("its first term alone", lambda a, b: a + 0 * b),
+        ("its second term alone", lambda a, b: 0 * a + b),
+    ),
+    "sub": (
+        ("a sum", jnp.add),
+        ("the negative difference", lambda a, b: b - a),
+        ("its first term alone", lambda a, b: a + 0 * b),
+    ),
     "div": (("a product", jnp.multiply), ("the inverse quotient", lambda a, b: b / a)),
     "exp": (("expm1", jnp.expm1), ("exp2", jnp.exp2), ("the inverse of exp", lambda x: jnp.exp(-x))),
     "exp2": (("exp", jnp.exp),),
@@ -59,6 +67,9 @@ _REDUCTIONS: tuple[tuple[str, Callable[..., Any]], ...] = (
     ("a minimum", jnp.min),
 )
 
+_ALONE = {"factor alone": "missing-factor", "term alone": "missing-term"}
+"""What leaving one of two operands out is called."""
+
 _COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne")
 
 _LEFT_OUT = (
@@ -86,7 +97,7 @@ def operations(program: Program) -> Iterator[Proposal]:
         parameters = operation.kernel.parameters
         kind = "index" if operation.name in _COMPARISONS else "operation"
         for what, function in _NEIGHBOURS.get(operation.name, ()) if len(operation.takes) < 4 else ():
-            named = "missing-factor" if what.endswith("factor alone") else kind
+            named = next((k for words, k in _ALONE.items() if what.endswith(words)), kind)
             yield _neighbour(address, operation, what, function, named)
         if operation.name in _LEFT_OUT and operation.kernel.avals[0] == operation.kernel.gives[0]:
             yield _neighbour(address, operation, "its operand as it is", _operand, "operation")

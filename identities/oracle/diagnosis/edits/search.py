@@ -22,7 +22,7 @@ _SECONDS = 3.0
 _INSTANCES = 12  # that are looked at first
 _ENTRIES = 1 << 21  # of a sample, at most
 _SAMPLES = 6
-_SMALL = 2048  # entries of all arguments together
+_SMALL = 1 << 14  # entries of all arguments together
 _NEAR = {"float64": 1e-7, "float32": 1e-3}
 
 _STEPS = 8

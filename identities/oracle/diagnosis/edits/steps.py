@@ -1,10 +1,11 @@
 """Steps of a derivative: how an operation pulls its cotangent back, done otherwise."""
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from identities.oracle.diagnosis.edits.evaluate import Edit, Here
+from identities.oracle.diagnosis.edits.evaluate import Edit, FromValues, Here
 from identities.oracle.diagnosis.edits.kernels import is_inexact
 from identities.oracle.diagnosis.edits.program import Address, Program
 from identities.oracle.diagnosis.edits.proposals import (
@@ -60,52 +61,65 @@ def factors(program: Program) -> Iterator[Proposal]:
 
 
 def multiples(program: Program) -> Iterator[Proposal]:
-    """All of the cotangent of a value times, or divided by, a value on the way; of the result first."""
-    places = [n for n in program.results if n in program.made_by]
-    places += [n for _, operation in firsts(program) for n in operation.makes if n in program.moving - {*places}]
-    values = [(address, k, n) for address, o in firsts(program) for k, n in enumerate(o.makes) if _is_real(program, n)]
-    for target in places:
-        end = program.operations[program.made_by[target]]
-        for address, k, number in values:
-            own, shape = program.avals[number][0], program.avals[target][0]
-            if own != shape and not (target in program.results and _fits(own, shape)):
-                continue
-            what, at = (
-                value_of(program, number),
-                "" if target in program.results else f", in {value_of(program, target)}",
-            )
-            for kind, words, power in (
-                ("factor", "has {} as a factor too many", 1),
-                ("missing-factor", "lacks the factor {}", -1),
-            ):
-                edit = _times(end.makes.index(target), address, k, power)
-                says = f"{words.format(what)}{at}"
-                yield Proposal(kind, says, 1.9 + bool(at), located(end.address, edit), end.place)
+    """The cotangent of a value, of a result or of an argument times, or divided by, a value on the way."""
+    made = [(address, k, n) for address, o in firsts(program) for k, n in enumerate(o.makes)]
+    for address, k, number in made:
+        if not is_inexact(program.avals[number][1]):
+            continue
+        own = program.avals[number][0]
+        for i, target in enumerate(program.arguments):
+            if target in program.moving and _fits(own, program.avals[target][0]):
+                for kind, words, power in _times(program, number):
+                    says = f"{words}, in the gradient by {program.names[target]}"
+                    at = functools.partial(_argument_times, i, address, k, power)
+                    yield Proposal(kind, says, 1.9, at, program.operations[program.made_by[number]].place)
+        for there, place, target in made:
+            result, shape = target in program.results, program.avals[target][0]
+            if target in program.moving and (own == shape or (result and _fits(own, shape))):
+                for kind, words, power in _times(program, number):
+                    says = words + ("" if result else f", in {value_of(program, target)}")
+                    edit = _value_times(place, address, k, power)
+                    operation = program.operations[program.made_by[target]]
+                    yield Proposal(kind, says, 2.9 - result, located(there, edit), operation.place)
 
 
-def _is_real(program: Program, number: int) -> bool:
-    return is_inexact(program.avals[number][1])
+def _times(program: Program, number: int) -> Iterator[tuple[str, str, int]]:
+    """What is said of a value that is a factor too many, or is missing, and its power."""
+    divides = any(program.operations[i].name == "div" and k == 1 for i, k in program.uses.get(number, ()))
+    value = value_of(program, number)
+    too_many = f"leaves out a division by {value}" if divides else f"has {value} as a factor too many"
+    yield "missing-factor" if divides else "factor", too_many, 1
+    yield "missing-factor", f"lacks the factor {value}", -1
 
 
 def _fits(own: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    """Whether a value has a number for each entry, or for each row, of a result."""
+    """Whether a value has a number for each entry, or for each row, of another."""
     same = all(n in (1, m) for n, m in zip(own, shape, strict=False))
     return same and len(own) >= len(shape) - 1 and all(n == 1 for n in own[len(shape) :])
 
 
-def _times(place: int, address: Address, k: int, power: int):
+def _argument_times(argument: int, address: Address, k: int, power: int, program: Program) -> Edit:
+    target = program.arguments[argument]
+    return Edit(arriving={target: _factor(program, target, address, k, power)})
+
+
+def _value_times(place: int, address: Address, k: int, power: int):
     def edit(program: Program, i: int) -> Edit:
         target = program.operations[i].makes[place]
-        number = program.operations[program.by_address[address][0]].makes[k]
-
-        def by(values: Mapping[int, np.ndarray]) -> np.ndarray:
-            factor = values[number].astype(float)
-            shape = (*factor.shape, *[1] * values[target].ndim)[: values[target].ndim]
-            return factor.reshape(shape) ** power
-
-        return Edit(arriving={target: by})
+        return Edit(arriving={target: _factor(program, target, address, k, power)})
 
     return edit
+
+
+def _factor(program: Program, target: int, address: Address, k: int, power: int) -> FromValues:
+    number = program.operations[program.by_address[address][0]].makes[k]
+
+    def factor(values: Mapping[int, np.ndarray]) -> np.ndarray:
+        by = values[number].astype(float)
+        shape = (*by.shape, *[1] * values[target].ndim)[: values[target].ndim]
+        return by.reshape(shape) ** power
+
+    return factor
 
 
 _PLAIN = ("add", "sub", "neg", "copy", "carry", "reshape", "broadcast_in_dim", "convert_element_type", "squeeze")

@@ -1,0 +1,196 @@
+"""A mistake is named as a step of the forward pass, with its line, and nothing is said that is not so."""
+
+import inspect
+import json
+import pickle
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from identities import CandidateMismatch, Diagnosis, check, check_jacobian, check_jvp, check_value, check_vjp
+from identities.oracle.candidates.grading import Grade
+from identities.report.records import grade_record
+
+quick: Any = {"dtypes": ("float64",), "shapes": 4, "instances": 32}
+
+
+def mistake(judge, *given, **asked) -> CandidateMismatch:
+    with pytest.raises(CandidateMismatch) as caught:
+        judge(*given, **quick, **asked)
+    return caught.value
+
+
+def standardised(x, eps=1e-5):
+    m = x.mean()
+    v = ((x - m) ** 2).mean()
+    return (x - m) / jnp.sqrt(v + eps)
+
+
+def standardised_vjp(g, x, eps=1e-5, through_mean=True):
+    centred = x - x.mean()
+    r = 1 / np.sqrt((centred**2).mean() + eps)
+    h = centred * r
+    return r * (g - through_mean * g.mean() - h * (g * h).mean())
+
+
+def without_the_mean(g, x):
+    return standardised_vjp(g, x, through_mean=False)
+
+
+def test_the_line_is_shown_with_its_neighbours_and_the_expression_marked():
+    caught = mistake(check_vjp, standardised, without_the_mean, signature="(n)->(n)")
+    where = caught.diagnosis.where
+    assert caught.diagnosis.kind == "detached"
+    assert where is not None
+    assert where.file == __file__
+    assert where.line == inspect.getsourcelines(standardised)[1] + 1
+    assert (where.text, where.expression) == ("m = x.mean()", "x.mean()")
+    said = str(caught)
+    assert f"> {where.line} |     m = x.mean()" in said
+    assert "|         ^^^^^^^^\n" in said
+    assert "def standardised" in said
+
+
+def test_the_place_survives_pickle_and_json():
+    caught = mistake(check_vjp, standardised, without_the_mean, signature="(n)->(n)")
+    assert pickle.loads(pickle.dumps(caught)).diagnosis == caught.diagnosis
+    record = json.loads(json.dumps(grade_record(Grade("mine.py", "standardised_vjp", caught))))
+    assert record["diagnosis"]["where"]["expression"] == "x.mean()"
+
+
+def test_functions_of_the_catalog_have_no_line():
+    caught = mistake(check, lambda g, x: g * np.tanh(x), "tanh_vjp")
+    assert caught.diagnosis.where is None
+
+
+def test_an_epsilon_is_found_whatever_it_is():
+    caught = mistake(check_vjp, standardised, lambda g, x: standardised_vjp(g, x, 3e-4), signature="(n+1)->(n+1)")
+    assert caught.diagnosis.kind == "constant"
+    assert "0.0003 in place of 1e-05 in `v + eps`" in caught.diagnosis.sentence
+
+
+def looped(x, h, w):
+    def step(h, row):
+        new = jnp.tanh(w * h + row)
+        return new, new
+
+    return jax.lax.scan(step, h, x)[1]
+
+
+def looped_vjp(g, x, h, w, truncated=False):
+    states = [h]
+    for row in x:
+        states.append(np.tanh(w * states[-1] + row))
+    dx, dh, dw = np.zeros_like(x), np.zeros_like(h), np.zeros_like(w)
+    for t in reversed(range(len(x))):
+        z = (g[t] + dh * (not truncated)) * (1 - states[t + 1] ** 2)
+        dx[t], dw = z, dw + z * states[t]
+        dh = z * w
+    return dx, dh, dw
+
+
+def test_steps_of_a_loop_are_steps():
+    asked: Any = {"signature": "(t,n),(n),(n)->(t,n)"}
+    assert check_vjp(looped, looped_vjp, **asked, **quick).passed
+    caught = mistake(check_vjp, looped, lambda *a: looped_vjp(*a, truncated=True), **asked)
+    assert {d.kind for d in caught.diagnoses.values()} == {"detached"}
+    assert "what one step hands to the next" in str(caught)
+
+
+def gelu(x):
+    return 0.5 * x * (1 + jnp.tanh(0.7978845608 * (x + 0.044715 * x**3)))
+
+
+def gelu_without_three(g, x):
+    t = np.tanh(0.7978845608 * (x + 0.044715 * x**3))
+    return g * 0.5 * (1 + t + x * (1 - t * t) * 0.7978845608 * (1 + 0.044715 * x * x))
+
+
+def ridge(theta, X, Y):
+    r = X @ theta - Y
+    return (r @ r) / Y.shape[0] + 1e-3 * theta @ theta
+
+
+def test_small_mistakes_are_no_rounding():
+    found = mistake(check_vjp, gelu, gelu_without_three, signature="(n)->(n)").diagnosis
+    assert (found.kind, found.factor) == ("missing-factor", "1/3")
+    penalty = mistake(
+        check_jacobian, ridge, lambda t, X, Y: 2 * X.T @ (X @ t - Y) / len(Y), "theta", signature="(p),(n,p),(n)->()"
+    )
+    assert penalty.diagnosis.kind in ("detached", "missing-term")
+    assert "1e-3 * theta @ theta" in penalty.diagnosis.sentence
+
+
+def test_a_precision_is_named_where_all_numbers_are_of_it():
+    def single(g, x):
+        return (g.astype(np.float32) * np.cos(x.astype(np.float32))).astype(np.float64)
+
+    nearly = np.polynomial.chebyshev.Chebyshev.interpolate(np.cos, 9, [-np.pi, np.pi])
+
+    def polynomial(g, x):
+        return g * nearly((x + np.pi) % (2 * np.pi) - np.pi)
+
+    said = mistake(check_vjp, jnp.sin, single, signature="(n)->(n)").diagnosis.sentence
+    assert said == "is right to the rounding of float32, not of float64"
+    said = mistake(check_vjp, jnp.sin, polynomial, signature="(n)->(n)").diagnosis.sentence
+    assert said.startswith("is right to about 4 digits only")
+
+
+def product(x, y):
+    return jnp.sin(x) * y
+
+
+@pytest.mark.parametrize(
+    ("gradients", "kinds"),
+    [
+        (lambda g, x, y: (g, g * np.sin(x)), {"x": "returned"}),
+        (lambda g, x, y: (0 * x, y), {"x": "zero", "y": "returned"}),
+        (lambda g, x, y: (g * np.sin(x), g * y * np.cos(x)), {"x": "swapped", "y": "swapped"}),
+        (lambda g, x, y: (y * np.cos(x), np.sin(x)), {"x": "cotangent", "y": "cotangent"}),
+    ],
+)
+def test_what_comes_back_is_said_if_it_is_something(gradients, kinds):
+    found: dict[str, Diagnosis] = mistake(check_vjp, product, gradients, signature="(n),(n)->(n)").diagnoses
+    assert {name: diagnosis.kind for name, diagnosis in found.items()} == kinds
+
+
+def test_a_size_at_which_it_begins_is_seen_from_both_sides():
+    def first_columns(g, x, w):
+        return g * w, np.where(np.arange(x.shape[1]) < 32, (g * x).sum(0), 0)
+
+    with pytest.raises(CandidateMismatch) as caught:
+        check_vjp(lambda x, w: x * w, first_columns, signature="(n,m),(m)->(n,m)", dtypes=("float64",))
+    assert "from m = 33 on: beyond the first 32" in caught.value.diagnosis.sentence
+
+
+def test_where_any_mistake_would_be_right_does_not_count():
+    def halves(g, x, mask):
+        return np.where(mask, g * x * np.exp(-(x**2)), 0)
+
+    def masked(x, mask):
+        return jnp.where(mask, jnp.sinh(x) ** 2, 0)
+
+    from identities.domains import boolean
+
+    found = mistake(check_vjp, masked, halves, "x", signature="(n),(n)->(n)", domains={"mask": boolean}).diagnosis
+    assert "mask" not in found.sentence
+
+
+def test_values_and_other_kinds_of_derivatives_have_edits_too():
+    value = mistake(check_value, standardised, lambda x: (x - x.mean()) / np.sqrt(x.var() + 1e-2), signature="(n)->(n)")
+    assert value.diagnosis.kind == "constant"
+
+    def push(x, dx):
+        centred = x - x.mean()
+        r = 1 / np.sqrt((centred**2).mean() + 1e-5)
+        return dx * r - centred * r**3 * (centred * dx).mean()
+
+    pushed = mistake(check_jvp, standardised, push, signature="(n)->(n)")
+    assert pushed.diagnosis.kind == "detached"
+    jacobian = mistake(
+        check_jacobian, lambda x: jnp.sin(x) * x.sum(), lambda x: np.diag(np.cos(x)) * x.sum(), signature="(n)->(n)"
+    )
+    assert jacobian.diagnosis.kind in ("missing-term", "detached")
