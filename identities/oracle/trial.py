@@ -15,7 +15,7 @@ from identities.oracle.draw.values import HUGE, Batch, real_parts
 from identities.oracle.reference.instances import largest_of
 from identities.oracle.reference.points import Points
 from identities.oracle.reference.programs import growth
-from identities.oracle.reference.unit import TOLERANCE, exact_errors, rounding_errors
+from identities.oracle.reference.unit import TOLERANCE, exact_errors, rounding_errors, rounding_unit
 from identities.oracle.reference.words import Reference, Word
 
 _MANY = 24
@@ -109,7 +109,12 @@ class Leaf:
             for outcome in self.outcomes:
                 if isinstance(outcome, np.ndarray) and _digits(outcome.dtype) < _digits(jnp.dtype(self.dtype)):
                     return outcome.dtype.name
-        return "bfloat16" if self.dtype == "float16" and self._has_digits_of("bfloat16") else None
+        return "bfloat16" if self.is_coarse else None
+
+    @functools.cached_property
+    def is_coarse(self) -> bool:
+        """Whether results in float16 have no more digits than bfloat16 holds, although the rounding on the way does."""
+        return self.dtype == "float16" and self._has_digits_of("bfloat16")
 
     def _has_digits_of(self, dtype: str) -> bool:
         """Whether all results are numbers of a narrower dtype, where many of the right ones are not."""
@@ -117,6 +122,9 @@ class Leaf:
             return False
         right = self.expected.astype(self.dtype).astype(float)[self.judged]
         telling = np.isfinite(right) & (right != right.astype(dtype).astype(float))
+        # Where terms cancel, what is left has as few digits as their last ones.
+        rounding = np.broadcast_to(self.rounding, len(self.judged))[self.judged].reshape(-1, *[1] * (right.ndim - 1))
+        telling &= rounding <= rounding_unit(dtype) / 2 * np.abs(right)
         got = self.got[self.judged][telling]
         return len(got) >= _MANY and bool((got == got.astype(dtype).astype(float)).all())
 

@@ -67,17 +67,20 @@ def _with_rounding_measured(trial: Trial, seed: int) -> Trial:
 
     Each array of the results is looked at by itself: one may be wrong everywhere, and another look wrong at a few.
     """
+    found = trial
     suspects = [np.flatnonzero(~leaf.within) for leaf in trial.leaves]
     everything = functools.reduce(np.union1d, suspects)
-    if not everything.size:
-        return trial
-    some = [which[np.linspace(0, len(which) - 1, _FIRST).astype(int)] for which in suspects if which.size]
-    first = functools.reduce(np.union1d, some)
-    found = _measured(trial, first, seed)
-    pairs = zip(found.leaves, suspects, strict=True)
-    if len(first) < len(everything) and any(leaf.within[np.intersect1d(first, which)].any() for leaf, which in pairs):
-        found = _measured(trial, everything, seed)
-    return found
+    if everything.size:
+        some = [which[np.linspace(0, len(which) - 1, _FIRST).astype(int)] for which in suspects if which.size]
+        first = functools.reduce(np.union1d, some)
+        found = _measured(trial, first, seed)
+        pairs = zip(found.leaves, suspects, strict=True)
+        cleared = any(leaf.within[np.intersect1d(first, which)].any() for leaf, which in pairs)
+        if len(first) < len(everything) and cleared:
+            found = _measured(trial, everything, seed)
+    # Digits are missed in all results together.
+    coarse = any(leaf.is_coarse and leaf.within.all() for leaf in found.leaves)
+    return _measured(trial, np.flatnonzero(trial.judged), seed) if coarse else found
 
 
 def _measured(trial: Trial, which: np.ndarray, seed: int) -> Trial:
