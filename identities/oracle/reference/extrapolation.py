@@ -22,6 +22,9 @@ POINTS: np.ndarray = np.concatenate([[0.0], STEPS, -STEPS])
 _STRAIGHT = 5
 """At how many of the smallest steps a function is a straight line."""
 
+_NEAREST = 3
+"""At how many of those it is one even where it turns so fast that the others are none, and show no rounding."""
+
 _COLUMNS = 5
 """How often differences are extrapolated, at most; each time takes one more term off the error."""
 
@@ -46,22 +49,24 @@ Estimate = tuple[np.ndarray, np.ndarray]
 def first(values: np.ndarray) -> Estimate:
     """The first derivative along a line, of values at all `POINTS` along the first axis."""
     _, after, before = _parts(values)
-    return _extrapolated((after - before) / (2 * _along(values)), _noise(values, 1), range(2, 2 * _COLUMNS, 2))
+    noise = _noise(values, 1), _noise(values, 1, _NEAREST)
+    return _extrapolated((after - before) / (2 * _along(values)), *noise, range(2, 2 * _COLUMNS, 2))
 
 
 def second(values: np.ndarray) -> Estimate:
     """The second derivative along a line."""
     here, after, before = _parts(values)
     quotients = ((after - here) - (here - before)) / _along(values) ** 2
-    return _extrapolated(quotients, 2 * _noise(values, 2), range(2, 2 * _COLUMNS, 2))
+    noise = 2 * _noise(values, 2), 2 * _noise(values, 2, _NEAREST)
+    return _extrapolated(quotients, *noise, range(2, 2 * _COLUMNS, 2))
 
 
 def one_sided(values: np.ndarray) -> tuple[Estimate, Estimate]:
     """The derivatives to the left and to the right of where the line starts."""
     here, after, before = _parts(values)
-    h, noise = _along(values), 2 * _noise(values, 1)
-    powers = range(1, _COLUMNS)
-    return _extrapolated((here - before) / h, noise, powers), _extrapolated((after - here) / h, noise, powers)
+    h, powers = _along(values), range(1, _COLUMNS)
+    noise = 2 * _noise(values, 1), 2 * _noise(values, 1, _NEAREST)
+    return _extrapolated((here - before) / h, *noise, powers), _extrapolated((after - here) / h, *noise, powers)
 
 
 def _parts(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -72,23 +77,22 @@ def _along(values: np.ndarray) -> np.ndarray:
     return STEPS.reshape(-1, *[1] * (values.ndim - 1))
 
 
-def _noise(values: np.ndarray, order: int) -> np.ndarray:
+def _noise(values: np.ndarray, order: int, straight: int = _STRAIGHT) -> np.ndarray:
     """What the rounding of the values makes of a quotient, at each step.
 
     At the smallest steps the function is a straight line, and what is left beside that is rounding. A kink has no part
     in it, since what grows with the step to one side only is even.
     """
     _, after, before = _parts(values)
-    odd = (after - before)[-_STRAIGHT:]
+    odd = (after - before)[-straight:]
     left = np.abs(odd[1:] - odd[:-1] / _FACTOR).max(axis=0)
     size = np.maximum(np.abs(after), np.abs(before))
     return (np.finfo(float).eps * size + np.finfo(float).tiny + 2 * left) / _along(values) ** order
 
 
-def _extrapolated(quotients: np.ndarray, noise: np.ndarray, powers: Sequence[int]) -> Estimate:
-    """The limit of quotients whose errors consist of those powers of the step."""
+def _extrapolated(quotients: np.ndarray, noise: np.ndarray, nearest: np.ndarray, powers: Sequence[int]) -> Estimate:
+    """The limit of quotients whose errors consist of those powers of the step; `nearest` is the noise of the last."""
     best, off = quotients[-1], np.full(quotients.shape[1:], np.inf)
-    at_nearest = noise[-2:]
     column = quotients
     for power in powers:
         finer = column[1:] + (column[1:] - column[:-1]) / (_FACTOR**power - 1)
@@ -104,5 +108,5 @@ def _extrapolated(quotients: np.ndarray, noise: np.ndarray, powers: Sequence[int
         off = np.where(better, least, off)
         column = finer
     # What agrees with itself at large steps is no derivative if the function is another one at the smallest.
-    nearest = np.abs(best - quotients[-2:]) - 4 * at_nearest
-    return best, np.where(np.isnan(nearest).any(axis=0), np.inf, np.maximum(off, nearest.max(axis=0)))
+    apart = np.abs(best - quotients[-2:]) - 4 * nearest[-2:]
+    return best, np.where(np.isnan(apart).any(axis=0), np.inf, np.maximum(off, apart.max(axis=0)))
