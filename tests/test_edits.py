@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from identities import CandidateMismatch, Diagnosis, check, check_jacobian, check_jvp, check_value, check_vjp
+from identities.domains import boolean
 from identities.oracle.candidates.grading import Grade
 from identities.report.records import grade_record
 
@@ -172,8 +173,6 @@ def test_where_any_mistake_would_be_right_does_not_count():
 
     def masked(x, mask):
         return jnp.where(mask, jnp.sinh(x) ** 2, 0)
-
-    from identities.domains import boolean
 
     found = mistake(check_vjp, masked, halves, "x", signature="(n),(n)->(n)", domains={"mask": boolean}).diagnosis
     assert "mask" not in found.sentence

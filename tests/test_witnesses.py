@@ -65,6 +65,16 @@ def test_derivatives_along_a_line_know_how_far_off_they_are(function, first, sec
             assert np.median(error[known] / (np.abs(right[known]) + 1)) < 1e-6
 
 
+def test_a_step_that_turns_within_a_thousandth_is_not_told_by_what_is_beyond_it():
+    rng = np.random.default_rng(0)
+    x = np.concatenate([scale * rng.standard_normal(2000) for scale in (0.1, 1, 3, 100)])
+    v = extrapolation.directions(x, rng)
+    steep = 1e3 * np.sin(1e3 * (x + extrapolation.POINTS[:, None] * v))
+    right = 1e6 * np.cos(1e3 * x) / (1 + steep[0] ** 2) * v
+    value, error = extrapolation.first(np.arctan(steep))
+    assert np.mean(np.abs(value - right) > 8 * error + 1e-13 * np.abs(right)) < 0.005
+
+
 def test_a_kink_has_two_derivatives():
     values = np.abs(extrapolation.POINTS)[:, None]
     (left, off_left), (right, off_right) = extrapolation.one_sided(values)

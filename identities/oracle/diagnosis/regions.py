@@ -31,32 +31,37 @@ def find_wrong_region(case: Case) -> str | None:
 
     What is zero and comes out as zero does not count: with a cotangent of zero, any mistake would leave it right.
     """
-    told = [((s.truth.values != 0) | (s.got != 0)).reshape(len(s.got), -1).any(axis=1) for s in case.samples]
-    counted = case.counting(told)
-    return find_region(counted, [~sample.right for sample in counted.samples])
+    telling = [(s.truth.values != 0) | (s.got != 0) for s in case.samples]
+    return find_region(case, [~sample.right for sample in case.samples], telling)
 
 
-def find_region(case: Case, wrong: Sequence[np.ndarray]) -> str | None:
+def find_region(case: Case, wrong: Sequence[np.ndarray], telling: Sequence[np.ndarray] | None = None) -> str | None:
     """The condition on the arguments that holds wherever a result is as told, and almost nowhere else.
 
     **Arguments:**
 
     - `wrong`: for each sample, which entries are.
+    - `telling`: which entries count; all, if left out.
     """
-    by_instance = [np.asarray(w.reshape(len(w), -1).any(axis=1)) for w in wrong]
+    counted = [
+        np.ones(w.shape, bool) if t is None else t for w, t in zip(wrong, telling or [None] * len(wrong), strict=True)
+    ]
+    whole = [_any_entry(t) for t in counted]
+    by_instance = [_any_entry(w) for w in wrong]
     # Where a shape has nothing wrong, as n = 1 often has, only the shape is to thank.
-    telling = [i for i, w in enumerate(by_instance) if w.any()]
-    part = Case(case.claim, case.dtype, tuple(case.samples[i] for i in telling))
-    entries, instances = [wrong[i] for i in telling], [by_instance[i] for i in telling]
+    failing = [i for i, w in enumerate(by_instance) if w.any()]
+    part = Case(case.claim, case.dtype, tuple(case.samples[i] for i in failing))
+    entries, instances = [wrong[i] for i in failing], [by_instance[i] for i in failing]
+    of_entries, of_instances = [counted[i] for i in failing], [whole[i] for i in failing]
     # Where every instance beyond some size is wrong, that is it. Else, what holds of single entries says more than what
     # holds of whole instances, and that more than a size.
-    for where, within, conditions, w, least in (
-        ("where", case, _size_conditions(case), by_instance, 1.0),
-        ("in the entries where", part, _entry_conditions(part, entries), entries, _MOSTLY),
-        ("where", part, _instance_conditions(part, instances), instances, _MOSTLY),
-        ("where", case, _size_conditions(case), by_instance, _MOSTLY),
+    for where, within, conditions, w, told, least in (
+        ("where", case, _size_conditions(case), by_instance, whole, 1.0),
+        ("in the entries where", part, _entry_conditions(part, entries), entries, of_entries, _MOSTLY),
+        ("where", part, _instance_conditions(part, instances), instances, of_instances, _MOSTLY),
+        ("where", case, _size_conditions(case), by_instance, whole, _MOSTLY),
     ):
-        rated = [(_tightness(within, w, condition), condition.words) for condition in conditions]
+        rated = [(_tightness(within, w, told, condition), condition.words) for condition in conditions]
         best = max((tightness for tightness, _ in rated), default=0.0)
         if best >= least:
             # Several conditions may hold in the same places, since the sizes do not tell all names apart.
@@ -67,11 +72,16 @@ def find_region(case: Case, wrong: Sequence[np.ndarray]) -> str | None:
     return None
 
 
-def _tightness(case: Case, wrong: Sequence[np.ndarray], condition: Condition) -> float:
+def _any_entry(which: np.ndarray) -> np.ndarray:
+    """Of which instances any entry is."""
+    return np.asarray(which.reshape(len(which), -1).any(axis=1))
+
+
+def _tightness(case: Case, wrong: Sequence[np.ndarray], telling: Sequence[np.ndarray], condition: Condition) -> float:
     """How large a part of what meets the condition is wrong; zero if anything outside it is."""
     inside = outside = bad = 0
-    for sample, w, h in zip(case.samples, wrong, condition.holds, strict=True):
-        kept = np.broadcast_to(_column(sample.kept, w), w.shape)
+    for sample, w, told, h in zip(case.samples, wrong, telling, condition.holds, strict=True):
+        kept = _column(sample.kept, w) & told
         if (w & ~h & kept).any():
             return 0.0
         inside += int((h & kept).sum())

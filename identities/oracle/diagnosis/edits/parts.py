@@ -35,7 +35,7 @@ def _of_values(program: Program, address: Address, operation: Operation) -> Iter
             yield Proposal(
                 "detached",
                 f"treats {what} as a constant, in {where}",
-                2.0,
+                1.0,
                 located(address, lambda p, i, k=k: Edit(arriving={p.operations[i].makes[k]: 0})),
                 operation.place,
                 True,
