@@ -2,9 +2,9 @@
 
     python -m benchmarks.naming [NAME ...] [--seeds 1] [--every 1]
 
-Over the tests' two corpora: gradients of textbook functions, and backward passes of layers. Printed is every mistake that
-is not named by one of the kinds that are true of it, with what was said, and then the counts. A mistake is named if
-that is so of every gradient that is wrong; it is misnamed if something else is said of one of them.
+Over the tests' two corpora: gradients of textbook functions, and backward passes of layers. Printed is every mistake
+that is not named by one of the kinds that are true of it, with what was said, and then the counts. A mistake is named
+if that is so of every gradient that is wrong; it is misnamed if something else is said of one of them.
 """
 
 import argparse

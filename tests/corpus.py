@@ -369,7 +369,7 @@ def quadratic_form_half(x, A):
     return A @ x
 
 
-@wrong(RIDGE, "missing-term")
+@wrong(RIDGE, "missing-term|detached")
 def ridge_without_the_penalty(theta, X, Y):
     return 2 / len(Y) * X.T @ (X @ theta - Y)
 
@@ -404,12 +404,12 @@ def gelu_without_the_density(delta, x):
     return delta * special.ndtr(x)
 
 
-@wrong("exp_vjp", "factor|other-argument")
+@wrong("exp_vjp", "cotangent")
 def forgets_the_cotangent(delta, x):
     return np.exp(x)
 
 
-@wrong(NORM, "factor")
+@wrong(NORM, "factor|returned")
 def forgets_to_normalise(x):
     return x.copy()
 
@@ -419,14 +419,14 @@ def variance_of_uncentred_values(x):
     return 2 * x / len(x)
 
 
-@wrong(LAYER_NORM, "missing-term|unexplained")
+@wrong(LAYER_NORM, "missing-term|detached")
 def layer_norm_through_the_numerator_only(delta, x):
     c = x - x.mean()
     s = np.sqrt((c**2).mean() + 0.25)
     return (delta - delta.mean()) / s
 
 
-@wrong(LOGISTIC, "missing-term")
+@wrong(LOGISTIC, "missing-term|detached")
 def logistic_gradient_without_targets(theta, X, y):
     return X.T @ sigmoid(X @ theta) / len(y)
 
@@ -483,7 +483,7 @@ def leaky_relu(delta, x):
     return delta * np.where(x > 0, 1.0, 0.01)
 
 
-@wrong("absolute_vjp", "region")
+@wrong("absolute_vjp", "region|returned")
 def absolute_value_without_sign(delta, x):
     return delta * np.ones_like(x)
 

@@ -144,7 +144,8 @@ def candidate_of_torch(identity: Identity) -> Callable[..., Any]:
             return torch.autograd.functional.jvp(restricted, at, tuple(given[len(names) :]))[1]
         restricted, at = along(given, static)
         if identity.kind.name == "hessian":
-            return torch.autograd.functional.hessian(restricted, at)
+            found = torch.autograd.functional.hessian(restricted, at)
+            return found if len(at) > 1 else found[0][0]
         result = torch.autograd.functional.jacobian(restricted, at)
         if identity.function.__name__ == "vecmat" and given[0].ndim == 2:  # a row vector counts as a vector
             return result[0].squeeze(2).squeeze(0) if identity.wrt == ("x",) else result[0].squeeze(0)

@@ -18,6 +18,9 @@ from identities.oracle.reference.programs import growth
 from identities.oracle.reference.unit import TOLERANCE, exact_errors, rounding_errors, rounding_unit
 from identities.oracle.reference.words import Reference, Word
 
+_ANYTHING = 1e30
+"""Times the size of a result: a unit beside which any finite number is right."""
+
 _MANY = 24
 """Results that would all have the last three bits zero by chance once in 10^21."""
 
@@ -155,11 +158,12 @@ class Leaf:
         """What the unit of each instance is at least.
 
         Rounding where it has been measured; and half of the digits for huge arguments, at which a formula has to be
-        finite, and need not be the best.
+        finite, and need not be the best. Where rounding leaves no digit there, as of a sine, it only has to be finite.
         """
         size = largest_of(np.abs(np.where(np.isfinite(self.expected), self.expected, 0)))
         half = float(jnp.finfo(self.dtype).eps) ** 0.5 / TOLERANCE
-        return np.maximum(self.rounding, np.where(self.regime == HUGE, half * size, 0.0))
+        lost = (size > 0) & (self.rounding >= size)
+        return np.maximum(self.rounding, np.where(self.regime == HUGE, np.where(lost, _ANYTHING, half) * size, 0.0))
 
     @functools.cached_property
     def growth(self) -> float:
