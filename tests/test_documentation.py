@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import linecache
 import re
 from pathlib import Path
 
@@ -15,12 +16,16 @@ _SHOWN = re.compile(r"\A```\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 """Right below an example, what it says."""
 
 
-def _run(code: str, name: str, known: dict) -> str:
-    """What an example prints, or the error that it ends with."""
+_FILE = "example.py"
+
+
+def _run(code: str, known: dict) -> str:
+    """What an example prints, or the error that it ends with, as a file of its own."""
     printed = io.StringIO()
+    linecache.cache[_FILE] = len(code), None, code.splitlines(keepends=True), _FILE
     with contextlib.redirect_stdout(printed):
         try:
-            exec(compile(code, name, "exec"), known)
+            exec(compile(code, _FILE, "exec"), known)
         except (AssertionError, ValueError) as error:
             printed.write(f"{type(error).__module__}.{type(error).__name__}: {error}".removeprefix("builtins."))
     return printed.getvalue()
@@ -42,7 +47,7 @@ def test_every_example_runs_and_says_what_is_printed(page):
     known: dict = {"__name__": "example"}
     for block in blocks:
         line = text[: block.start()].count("\n") + 2
-        printed = _run("\n" * (line - 1) + block[1], page, known)
+        printed = _run(block[1], known)
         said = _said(block[1], text[block.end() :].lstrip("\n"))
         if said is not None:
             assert printed.strip() == said.strip(), f"{page}, line {line}"

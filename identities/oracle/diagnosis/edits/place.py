@@ -45,6 +45,8 @@ class Place:
         return before != self.text and bool(_ASSIGNED.fullmatch(before))
 
     def __str__(self) -> str:
+        if not self.expression:
+            return f"line {self.line}"
         if self.is_own:
             return f"`{self.expression}`"
         return f"`{self.text if self.assigned else self.expression}` (line {self.line})"
@@ -70,7 +72,7 @@ def _place(code: CodeType, position: int) -> Place | None:
         return None
     lines = [linecache.getline(code.co_filename, n) for n in range(line, (end_line or line) + 1)]
     if not lines[0] or start is None or end is None:
-        return Place(code.co_filename, line, lines[0].strip(), lines[0].strip())
+        return Place(code.co_filename, line, lines[0].strip(), "", start or 0, end or 0)
     spelled = [part.encode() for part in lines]
     spelled[-1] = spelled[-1][:end]
     spelled[0] = spelled[0][start:]

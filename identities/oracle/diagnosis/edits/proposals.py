@@ -78,11 +78,13 @@ def merged(edits: Sequence[Edit]) -> Edit:
 
 
 def spelled(operation: Operation) -> str:
-    """What an operation gives, as its source has it."""
-    within = f"the {_SPOKEN.get(operation.name, operation.name)}"
-    if operation.place is None:
+    """What an operation gives, as its source has it, and where that is."""
+    place, within = operation.place, f"the {_SPOKEN.get(operation.name, operation.name)}"
+    if place is None:
         return within
-    return str(operation.place) if operation.whole else f"{within} in {operation.place}"
+    if not place.expression:  # of a source that nobody has kept
+        return f"{within} (line {place.line})"
+    return str(place) if operation.whole else f"{within} in {place}"
 
 
 def value_of(program: Program, number: int) -> str:
@@ -93,10 +95,10 @@ def value_of(program: Program, number: int) -> str:
         constant = program.constants[number]
         return f"{constant.flat[0]:g}" if constant.size and (constant == constant.flat[0]).all() else "a constant"
     operation = program.operations[program.made_by[number]]
-    within = f"the {_SPOKEN.get(operation.name, operation.name)}"
-    if operation.place is None:
+    place, within = operation.place, f"the {_SPOKEN.get(operation.name, operation.name)}"
+    if place is None or not place.expression:
         return within
-    return f"`{operation.place.expression}`" if operation.whole else f"{within} in `{operation.place.expression}`"
+    return f"`{place.expression}`" if operation.whole else f"{within} in `{place.expression}`"
 
 
 _SPOKEN = {
