@@ -131,7 +131,7 @@ class Adjustable:
 
     def to(self, proposal: Proposal, new: float) -> Proposal:
         """The proposal that it is another one."""
-        says = proposal.says.format(f"{new:.6g}")
+        says = proposal.says.replace("{}", f"{new:.6g}")
         return replace(proposal, says=says, at=with_constant(self.address, self.operand, lambda _: new))
 
 
@@ -141,7 +141,6 @@ def adjustable(program: Program) -> Iterator[tuple[Proposal, Adjustable]]:
         for k, number in enumerate(operation.takes):
             if (old := number_of(program, number)) is not None and number not in program.arguments:
                 change = Adjustable(address, k, old)
-                where = spelled(operation).replace("{", "{{").replace("}", "}}")
-                says = f"uses {{}} in place of {old:g} in {where}"
+                says = f"uses {{}} in place of {old:g} in {spelled(operation)}"
                 at = with_constant(address, k, lambda c: c)
                 yield Proposal("constant", says, 1.4, at, operation.place), change

@@ -8,15 +8,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from identities.oracle.diagnosis.case import Case, Diagnosis, Guess, Sample, Truth
+from identities.oracle.diagnosis.case import Case, Diagnosis, Sample
 from identities.oracle.diagnosis.edits import constants, given, operations, parts, steps, sums
-from identities.oracle.diagnosis.edits.bench import KINDS, Bench, bench_of
+from identities.oracle.diagnosis.edits.bench import KINDS, bench_of
+from identities.oracle.diagnosis.edits.confirm import Confirmation, both, outside
 from identities.oracle.diagnosis.edits.evaluate import NOTHING, Edit
-from identities.oracle.diagnosis.edits.place import Place
 from identities.oracle.diagnosis.edits.program import Program, TooLargeError
 from identities.oracle.diagnosis.edits.proposals import Proposal, merged
-from identities.oracle.diagnosis.factors import Factor, find_factor
-from identities.oracle.reference.unit import TOLERANCE
 
 _SECONDS = 3.0
 _INSTANCES = 12  # that are looked at first
@@ -27,9 +25,6 @@ _NEAR = {"float64": 1e-7, "float32": 1e-3}
 
 _STEPS = 8
 """How often a constant is adjusted."""
-
-_LOST = {"float64": 4096, "float32": 64}
-"""The most units of rounding by which an edit may miss an instance."""
 
 Generator = Callable[[Program], Iterator[Proposal]]
 
@@ -100,7 +95,7 @@ class _Tried:
 class _Search:
     def __init__(self, case: Case, hints: list[Proposal]):
         self._case, self._hints = case, hints
-        self._benches: dict[int, Bench] = {}
+        self._confirmation = Confirmation(case)
         self._until = time.thread_time() + _SECONDS
         sample = self._first()
         right = np.asarray(sample.right.reshape(len(sample.got), -1).all(axis=1))
@@ -130,7 +125,7 @@ class _Search:
             for proposal in generator(self._bench.program):
                 if time.thread_time() > self._until:
                     break
-                for at in (proposal.at, functools.partial(_both, proposal.at, self._neutral)):
+                for at in (proposal.at, functools.partial(both, proposal.at, self._neutral)):
                     if (one := self._try(replace(proposal, at=at))) is None:
                         continue
                     taken += [one] * proposal.part
@@ -201,57 +196,13 @@ class _Search:
     def _confirmed(self, hits: list[_Tried]) -> Diagnosis | None:
         """The simplest that holds everywhere: first as it is, then as a multiple."""
         in_order = [hit.proposal for hit in sorted(hits, key=lambda hit: hit.proposal.rank)]
-        for name in (self._exactly, self._in_part):
+        for confirm in (self._confirmation.exactly, self._confirmation.in_part):
             for proposal in in_order:
-                if found := name(proposal):
+                if found := confirm(proposal):
                     if proposal not in self._hints:
                         self._hints.append(proposal)
                     return found
         return None
-
-    def _exactly(self, proposal: Proposal) -> Diagnosis | None:
-        if not self._reproduced(self._guess(proposal.at)):
-            return None
-        return Diagnosis(proposal.kind, proposal.says, where=_outside(proposal.place))
-
-    def _in_part(self, proposal: Proposal) -> Diagnosis | None:
-        """The right result with a multiple of what the proposal takes away."""
-        if not proposal.part:
-            return None
-        rest = self._guess(proposal.at)
-
-        def part(sample: Sample) -> Truth:
-            left, whole = rest(sample), sample.truth
-            if left.values.shape != whole.values.shape:
-                return left
-            return Truth(whole.values - left.values, whole.movement + left.movement)
-
-        factor = find_factor(self._case, part, beside=rest)
-        return _of_multiple(proposal, factor) if factor else None
-
-    def _reproduced(self, guess: Guess) -> bool:
-        """Whether every instance comes out, nearly all of them to the tolerance.
-
-        A program that is not the right one may lose more digits than the right one does, where terms cancel.
-        """
-        for sample in self._case.samples:
-            guessed = guess(sample)
-            if guessed.values.shape != sample.got.shape:
-                return False
-            units = sample.units(guessed).reshape(len(sample.got), -1).max(axis=1, initial=0)[sample.kept]
-            if units.size and (units.max() > _LOST[sample.dtype] or np.quantile(units, 0.9) > TOLERANCE):
-                return False
-        return True
-
-    def _guess(self, at) -> Guess:
-        def guess(sample: Sample) -> Truth:
-            bench = self._benches.setdefault(id(sample), bench_of(sample))
-            try:
-                return bench.truth(at(bench.program))
-            except (LookupError, ValueError, TypeError):
-                return Truth(np.zeros(0), np.zeros(0))
-
-        return functools.lru_cache(guess)
 
     def _pair(self, tried: Sequence[_Tried]) -> Diagnosis | None:
         """Two parts that are both missing."""
@@ -261,10 +212,10 @@ class _Search:
             for other, b in gone[i + 1 :]:
                 if np.abs(target - a - b).max(initial=0) > self._near * self._size:
                     continue
-                at = functools.partial(_both, one.proposal.at, other.proposal.at)
-                if self._reproduced(self._guess(at)):
+                at = functools.partial(both, one.proposal.at, other.proposal.at)
+                if self._confirmation.reproduced(self._confirmation.guess(at)):
                     says = f"{one.proposal.says}; and {other.proposal.says}"
-                    return Diagnosis(one.proposal.kind, says, where=_outside(one.proposal.place))
+                    return Diagnosis(one.proposal.kind, says, where=outside(one.proposal.place))
         return None
 
     def _mixed(self, parts_: Sequence[_Tried]) -> Diagnosis | None:
@@ -279,32 +230,11 @@ class _Search:
                 rest = self._bench.result(merged([one.edit, changed.edit]))
                 if not self._close(one.result + changed.result - rest, self._got):
                     continue
-                if self._reproduced(self._mixture(one.proposal, proposal)):
+                if self._confirmation.reproduced(self._confirmation.mixture(one.proposal, proposal)):
                     place = one.proposal.place
                     says = f"{proposal.says}, in what comes by way of {place or 'one of its parts'}"
-                    return Diagnosis(proposal.kind, says, where=_outside(place))
+                    return Diagnosis(proposal.kind, says, where=outside(place))
         return None
-
-    def _mixture(self, part: Proposal, other: Proposal) -> Guess:
-        one, changed = self._guess(part.at), self._guess(other.at)
-        rest = self._guess(functools.partial(_both, part.at, other.at))
-
-        def guess(sample: Sample) -> Truth:
-            a, b, c = one(sample), changed(sample), rest(sample)
-            if not a.values.shape == b.values.shape == c.values.shape:
-                return a
-            return Truth(a.values + b.values - c.values, a.movement + b.movement + c.movement)
-
-        return guess
-
-
-def _outside(place: Place | None) -> Place | None:
-    """A place in somebody's source; none in a function of the catalog, which has a statement."""
-    return None if place is None or place.is_own else place
-
-
-def _both(one, other, program: Program) -> Edit:
-    return merged([one(program), other(program)])
 
 
 def _parallel(a: np.ndarray, b: np.ndarray, near: float) -> bool:
@@ -313,18 +243,3 @@ def _parallel(a: np.ndarray, b: np.ndarray, near: float) -> bool:
     if not 0 < size < math.inf or not 0 < of < math.inf:
         return False
     return bool(np.abs(a / size * np.sign(np.sum(a * b)) - b / of).max(initial=0) <= 100 * near)
-
-
-def _of_multiple(proposal: Proposal, factor: Factor) -> Diagnosis:
-    """Of a derivative that has a multiple of a part of it."""
-    says = proposal.times.format(factor)
-    if factor.constant == -1 and not factor.powers:
-        return Diagnosis("sign", says, str(factor), where=_outside(proposal.place))
-    if factor.constant == 1 and len(factor.powers) == 1 and abs(factor.powers[0][1]) == 1:
-        ((name, power),) = factor.powers
-        one, other = ("a sum", "an average") if power > 0 else ("an average", "a sum")
-        return Diagnosis(
-            "reduction", f"{says}, as {one} over {name} does in place of {other}", str(factor), _outside(proposal.place)
-        )
-    kind = "missing-factor" if abs(float(factor.constant)) < 1 and not factor.powers else "factor"
-    return Diagnosis(kind, says, str(factor), where=_outside(proposal.place))
