@@ -34,6 +34,7 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...]]] = {
         lambda x: [f(jnp.abs(x) + 0.1) for f in (jnp.log, jnp.log1p, jnp.sqrt, lax.rsqrt, jnp.log2, jnp.cbrt)],
         (A,),
     ),
+    "entries in another order": (lambda x: lax.reshape(x, (5, 3), (1, 0)), (A,)),
     "special": (lambda x: [jax.scipy.special.erf(x), jax.scipy.special.erfc(x), jax.nn.sigmoid(9 * x)], (A,)),
     "inverse functions": (
         lambda x: [f(x / 4) for f in (jnp.arcsin, jnp.arccos, jnp.arcsinh, jnp.arctanh, jnp.tan, jnp.exp2)],
@@ -217,6 +218,9 @@ NOT_OF_NUMPY: dict[str, Callable[..., Any]] = {
     "random numbers of a given key": lambda x: x * jax.random.normal(KEY, x.shape),
     "a loop over nothing": lambda x: lax.scan(lambda c, r: (c + r, c), x[0], x[:0]),
     "a loop of unknown length": lambda x: lax.while_loop(lambda c: c.sum() < 9, lambda c: c * c + 1, x),
+    "convolutions, each with a kernel of its own": lambda x: lax.conv(
+        jnp.stack([x, 2 * x * x])[:, None], jnp.stack([x, x + 1])[:, None, :2, :2], (1, 2), "VALID"
+    ),
     "powers of two of complex numbers": lambda x: jnp.exp2(x + 1j).real,
 }
 

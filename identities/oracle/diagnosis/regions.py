@@ -152,8 +152,8 @@ def _of_numbers(
     case: Case, wrong: Sequence[np.ndarray], name: str, least: list[np.ndarray], most: list[np.ndarray]
 ) -> Iterator[Condition]:
     """Conditions on one number each, or on the least and the most of several."""
-    yield Condition(f"{name} is negative", [v < 0 for v in least])
-    yield Condition(f"{name} is positive", [v > 0 for v in most])
+    yield Condition(f"{name} is negative", [v < 0 for v in least], enough=0.1)
+    yield Condition(f"{name} is positive", [v > 0 for v in most], enough=0.1)
     largest = [np.maximum(np.abs(low), np.abs(high)) for low, high in zip(least, most, strict=True)]
     for what, size, sign in (
         ("is larger in magnitude than", largest, 1),

@@ -358,7 +358,10 @@ TABLE: dict[str, _Row] = {
     "copy": _plain(lambda x: x),
     "convert_element_type": (convert, ("new_dtype",)),
     "broadcast_in_dim": (broadcast_in_dim, ("shape", "broadcast_dimensions")),
-    "reshape": (lambda x, new_sizes: np.reshape(x, new_sizes), ("new_sizes",)),
+    "reshape": (
+        lambda x, new_sizes, dimensions: np.reshape(x if dimensions is None else x.transpose(dimensions), new_sizes),
+        ("new_sizes", "dimensions"),
+    ),
     "transpose": (lambda x, permutation: np.transpose(x, permutation), ("permutation",)),
     "squeeze": (lambda x, dimensions: np.squeeze(x, tuple(dimensions)), ("dimensions",)),
     "rev": (lambda x, dimensions: np.flip(x, tuple(dimensions)), ("dimensions",)),
@@ -420,13 +423,13 @@ CLOSE = SUMS | {"add", "add_any", "sub", "mul", "div", "sqrt", "square", "intege
 GROWING = frozenset(("exp", "exp2", "expm1", "sinh", "cosh", "mul", "div", "square", "integer_pow", "pow"))
 """Operations that may lead beyond the range of numbers."""
 
-_NOT_WITH: dict[str, Callable[[Any], bool]] = {
-    "qr": lambda parameters: parameters.get("pivoting", False),
-    "eigh": lambda parameters: parameters.get("subset_by_index") is not None,
-    "svd": lambda parameters: parameters.get("subset_by_index") is not None,
-    "scatter": lambda parameters: bool(parameters.get("update_consts")),
-}
-
+_INDIFFERENT = frozenset(
+    (
+        *("sharding", "out_sharding", "memory_space", "accuracy", "precision", "weak_type", "algorithm", "use_magma"),
+        *("indices_are_sorted", "unique_indices", "update_jaxpr", "is_stable", "sort_eigenvalues", "input_dtype"),
+    )
+)
+"""Parameters that change where and how quickly something is computed, and not what."""
 
 _REAL = frozenset(("exp2", "cumlogsumexp"))
 """Operations that NumPy has for real numbers only."""
@@ -442,4 +445,5 @@ def known(name: str, parameters: Mapping[str, Any], dtypes: Sequence[Any]) -> bo
     kinds = _KINDS.replace("c", "") if name in _REAL else _KINDS
     if not all(isinstance(dtype, np.dtype) and dtype.kind in kinds for dtype in dtypes):
         return False
-    return not _NOT_WITH.get(name, lambda _: False)(parameters)
+    unread = parameters.keys() - _INDIFFERENT - {*TABLE[name][1]}
+    return all(parameters[parameter] in (None, False, ()) for parameter in unread)  # what is told is not left out
