@@ -50,7 +50,7 @@ causal_attention.wrong(
     "",
     ("np.where(mask, q[h] @ k[h].T * scale, -np.inf)", "q[h] @ k[h].T * scale"),
 )
-causal_attention.wrong("region|missing-term", "", ("in range(heads)", "in range(1)"))
+causal_attention.wrong("region|missing-term|reduction", "", ("in range(heads)", "in range(1)"))
 causal_attention.wrong("transpose|layout", "", ("ds.T @ q[h]", "ds @ q[h]"))
 causal_attention.wrong("transpose|layout", "", ("p.T @ dout[h]", "p @ dout[h]"))
 causal_attention.wrong("swapped", "", ("return dq, dk, dv", "return dk, dq, dv"))

@@ -32,7 +32,7 @@ conv1d.wrong("layout|transpose|index", "", ("w[:, :, k].T @ dout", "w[:, :, 2 - 
 conv1d.wrong("reduction", "", ("dpadded[:, k : k + n] += w", "dpadded[:, k : k + n] = w"))
 conv1d.wrong("index", "", ("return dpadded[:, 1:-1],", "return dpadded[:, 2:],"))
 conv1d.wrong("index", "", ("return dpadded[:, 1:-1],", "return dpadded[:, :-2],"))
-conv1d.wrong("region|missing-term|reduction", "", ("range(3)", "range(2)"))
+conv1d.wrong("region|missing-term|reduction|detached", "", ("range(3)", "range(2)"))
 conv1d.wrong("reduction|factor|operation", "", ("dout.sum(1)", "dout.mean(1)"))
 conv1d.wrong(
     "missing-term|region",
@@ -147,7 +147,7 @@ max_pool.wrong("operation|missing-factor", "", ("hit * dout / ties", "dout / 4")
 max_pool.wrong("region|missing-term", "", ("for i in range(2)", "for i in range(1)"))
 max_pool.wrong("cotangent|missing-factor", "", ("hit * dout / ties", "hit / ties"))
 max_pool.wrong("missing-factor", "", ("hit * dout / ties", "dout / ties"))
-max_pool.wrong("index|region", "", ("hit = x[:, i::2, j::2] ==", "hit = x[:, i::2, 1 - j :: 2] =="))
+max_pool.wrong("index|region|layout", "", ("hit = x[:, i::2, j::2] ==", "hit = x[:, i::2, 1 - j :: 2] =="))
 
 
 @layer("(c,n+2)->(c,n)")

@@ -42,7 +42,7 @@ contrastive.wrong("transpose|layout", "", ("dlogits.T @ xn", "dlogits @ xn"))
 contrastive.wrong("missing-factor", "", (" / y_norm\n    return", "\n    return"))
 contrastive.wrong("zero|detached", "", ("return dx, dy", "return dx, 0 * dy"))
 contrastive.wrong("index", "", ("np.eye(n)", "np.roll(np.eye(n), 1, 1)"))
-contrastive.wrong("swapped", "", ("return dx, dy", "return dy, dx"))
+contrastive.wrong("swapped|other-argument", "", ("return dx, dy", "return dy, dx"))
 
 
 @layer("(b,d),(b,d),(b,d)->()", static={"margin": 1.0})
@@ -99,7 +99,7 @@ def multiclass_hinge_backward(dout, x, w, y, reg):
 
 multiclass_hinge.wrong("missing-term|detached", "", (" + 2 * dout * reg * w", ""))
 multiclass_hinge.wrong("cotangent|missing-factor", "", ("2 * dout * reg", "2 * reg"))
-multiclass_hinge.wrong("missing-factor|constant|detached", "", ("2 * dout * reg", "dout * reg"))
+multiclass_hinge.wrong("missing-factor|constant|detached|missing-term", "", ("2 * dout * reg", "dout * reg"))
 multiclass_hinge.wrong("detached|missing-term", "correct|take_along_axis", ("y] = -d.sum(1)", "y] = 0"))
 multiclass_hinge.wrong("constant|missing-term", "", ("[:, None] + 1", "[:, None]"))
 multiclass_hinge.wrong("reduction|constant", "", ("y] = -d.sum(1)", "y] = -1"))
@@ -126,9 +126,9 @@ def cosine_similarity_backward(dout, a, b, eps=1e-2):
 
 
 cosine_similarity.wrong("detached|missing-term", r"\bna\b", ("b - dot * a / na**2", "b"))
-cosine_similarity.wrong("constant|missing-factor", "", ("na**2", "na"))
+cosine_similarity.wrong("constant|missing-factor|factor", "", ("na**2", "na"))
 cosine_similarity.wrong("other-argument", "", ("dot * b / nb**2", "dot * b / na**2"))
-cosine_similarity.wrong("missing-factor", "", ("dout[:, None] / (na * nb)", "dout[:, None] / na"))
+cosine_similarity.wrong("missing-factor|factor", "", ("dout[:, None] / (na * nb)", "dout[:, None] / na"))
 cosine_similarity.wrong("cotangent|reduction", "", ("dout[:, None] / (na", "dout[:1, None] / (na"))
 cosine_similarity.wrong("swapped", "", ("return da, db", "return db, da"))
 cosine_similarity.wrong(

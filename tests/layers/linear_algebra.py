@@ -30,7 +30,7 @@ gaussian_log_likelihood.wrong("detached|missing-term", "log_det", ("(np.outer(u,
 gaussian_log_likelihood.wrong("detached|missing-term", "white", ("(np.outer(u, u) - precision)", "-precision"))
 gaussian_log_likelihood.wrong("factor|constant", "", ("dcov = 0.5 * dout", "dcov = dout"))
 gaussian_log_likelihood.wrong("sign|other-argument", "", ("return dx, -dx", "return dx, dx"))
-gaussian_log_likelihood.wrong("sign", "", ("np.outer(u, u) - precision", "np.outer(u, u) + precision"))
+gaussian_log_likelihood.wrong("sign|operation", "", ("np.outer(u, u) - precision", "np.outer(u, u) + precision"))
 gaussian_log_likelihood.wrong(
     "symmetrised|diagonal|region",
     "",
@@ -146,7 +146,7 @@ def whitening_backward(dout, x, scatter):
 
 
 whitening.wrong("detached|missing-term", "mean|centred", ("dcentred - dcentred.mean(1, keepdims=True)", "dcentred"))
-whitening.wrong("symmetrised", "", ("(half + half.T) / 2", "half"))
+whitening.wrong("symmetrised|diagonal", "", ("(half + half.T) / 2", "half"))
 whitening.wrong("sign", "", ("dchol = -np.tril", "dchol = np.tril"))
 whitening.wrong(
     "constant|missing-factor", "", ("phi[np.diag_indices_from(phi)] /= 2", "phi[np.diag_indices_from(phi)] /= 1")

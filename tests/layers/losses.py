@@ -135,7 +135,7 @@ distillation.wrong(
 )
 distillation.wrong("missing-factor", "", ("scale * q * (gap", "scale * (gap"))
 distillation.wrong("swapped", "", ("return dstudent, dteacher", "return dteacher, dstudent"))
-distillation.wrong("missing-factor|constant", "", ("log_softmax(student / temperature)", "log_softmax(student)"))
+distillation.wrong("missing-factor|constant|factor", "", ("log_softmax(student / temperature)", "log_softmax(student)"))
 
 
 @layer("(n,k),(n)->()", static={"gamma": 2}, labels=index("k"))
@@ -202,5 +202,5 @@ masked_language_model.wrong("index", "", ("mask[..., None]", "np.roll(mask, 1, 1
 masked_language_model.wrong("layout|transpose|index", "", ("targets.ravel()", "targets.T.ravel()"))
 masked_language_model.wrong("missing-term|detached", "", ("targets.ravel()] -= 1", "targets.ravel()] -= 0"))
 masked_language_model.wrong(
-    "region", "", ("d = d.reshape(b, t, v)", "d = d.reshape(b, t, v) * (np.arange(t) > 0)[:, None]")
+    "region|missing-term", "", ("d = d.reshape(b, t, v)", "d = d.reshape(b, t, v) * (np.arange(t) > 0)[:, None]")
 )

@@ -32,7 +32,7 @@ def layer_norm_backward(dout, x, w, b, eps=1e-5):
 
 layer_norm.wrong("detached|missing-term", r"mean|\bm\b", ("- g.mean(-1, keepdims=True)", ""))
 layer_norm.wrong("detached|missing-term", r"\bv\b|rstd", ("- xhat * (g * xhat).mean(-1, keepdims=True)", ""))
-layer_norm.wrong("missing-term|constant", "", ("g - g.mean", "g - 2 * g.mean"))
+layer_norm.wrong("missing-term|constant|factor", "", ("g - g.mean", "g - 2 * g.mean"))
 layer_norm.wrong("constant", r"eps|1e-0?5|1e-0?6", ("+ eps", "+ 1e-6"))
 layer_norm.wrong(
     "constant|operation",

@@ -65,7 +65,9 @@ def adam_step_backward(dw_new, dm_new, dv_new, w, m, v, g, lr, b1, b2, eps):
 
 
 adam_step.wrong(
-    "detached|missing-term", "v_new|root", ("dv = dv_new + lr * dw_new * m_new / d**2 / (2 * root)", "dv = dv_new")
+    "detached|missing-term|cotangent",
+    "v_new|root",
+    ("dv = dv_new + lr * dw_new * m_new / d**2 / (2 * root)", "dv = dv_new"),
 )
 adam_step.wrong("detached|missing-term", "v_new", (" + (1 - b2) * 2 * g * dv", ""))
 adam_step.wrong("other-argument", "", ("dw_new * m_new / d**2", "dw_new * m / d**2"))

@@ -16,6 +16,7 @@ from identities.oracle.diagnosis.edits.kernels import Aval
 from identities.oracle.diagnosis.edits.program import Program, program_of
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import Batch, moved, perturbed, tiny_steps, wide
+from identities.oracle.run.programs import full_precision
 
 _ROWS = 4096
 """How many cotangents are pulled back at once, of a dense derivative."""
@@ -58,13 +59,13 @@ class Bench:
         given = [batch[a.name] for a in claim.primals]
         vectors = [batch[a.name] for a in claim.vectors]
         place = claim.place or 0
-        with np.errstate(all="ignore"):
+        with full_precision(), np.errstate(all="ignore"):
             values = self._values if edit.is_of_pull and batch is self.batch else values_of(self.program, given, edit)
             return _GIVES[claim.kind.name](self, values, vectors, place, edit).reshape(self.sample.got.shape)
 
     @functools.cached_property
     def _values(self) -> dict[int, np.ndarray]:
-        with np.errstate(all="ignore"):
+        with full_precision(), np.errstate(all="ignore"):
             return values_of(self.program, [self.batch[a.name] for a in self.sample.claim.primals])
 
     def truth(self, edit: Edit) -> Truth:

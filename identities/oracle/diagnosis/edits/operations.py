@@ -72,6 +72,9 @@ _ALONE = {"factor alone": "missing-factor", "term alone": "missing-term"}
 
 _COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne")
 
+_OF_INDICES = ("gather", "dynamic_slice", "dynamic_update_slice", "scatter", "scatter-add", *_COMPARISONS)
+"""Operations that take whole numbers which may be off by one."""
+
 _LEFT_OUT = (
     "tanh",
     "logistic",
@@ -163,22 +166,18 @@ def _only(proposal: Proposal, which: Literal["values", "pulls"], words: str) -> 
 def indices(program: Program) -> Iterator[Proposal]:
     """Every whole number that an operation takes, off by one; and every slice."""
     for address, operation in firsts(program):
-        if operation.name not in (
-            "gather",
-            "dynamic_slice",
-            "dynamic_update_slice",
-            "scatter",
-            "scatter-add",
-            *_COMPARISONS,
-        ):
-            continue
-        for k, (_, dtype) in enumerate(operation.kernel.avals):
-            if np.issubdtype(dtype, np.integer):
-                for by in (1, -1):
+        if operation.name in _OF_INDICES and not _counts_from_the_end(program, operation):
+            for k, (_, dtype) in enumerate(operation.kernel.avals):
+                for by in (1, -1) if np.issubdtype(dtype, np.integer) else ():
                     yield _off_by(address, operation, k, by)
     for address, operation in firsts(program):
         for by in (1, -1) if operation.name in _SLID else ():
             yield _slid(address, operation, by)
+
+
+def _counts_from_the_end(program: Program, operation: Operation) -> bool:
+    """Whether a comparison is JAX's own question of an index whether it is negative."""
+    return operation.name == "lt" and not np.any(program.constants.get(operation.takes[1], 1))
 
 
 def _off_by(address: Address, operation: Operation, operand: int, by: int) -> Proposal:

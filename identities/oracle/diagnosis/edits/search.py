@@ -42,6 +42,7 @@ GENERATORS: tuple[Generator, ...] = (
     operations.in_values,
     operations.in_pulls,
     constants.sizes,
+    steps.repeated,
     steps.operands,
     sums.sums,
     steps.others,

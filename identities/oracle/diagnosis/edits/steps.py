@@ -7,7 +7,7 @@ import numpy as np
 
 from identities.oracle.diagnosis.edits.evaluate import Edit, FromValues, Here
 from identities.oracle.diagnosis.edits.kernels import is_inexact
-from identities.oracle.diagnosis.edits.program import Address, Program
+from identities.oracle.diagnosis.edits.program import Address, Operation, Program
 from identities.oracle.diagnosis.edits.proposals import (
     Proposal,
     firsts,
@@ -20,44 +20,53 @@ from identities.oracle.diagnosis.edits.proposals import (
 
 
 def factors(program: Program) -> Iterator[Proposal]:
-    """A cotangent that is passed on as it is, or that is multiplied twice with the same derivative."""
+    """A cotangent that is passed on as it is."""
+    for address, operation in firsts(program):
+        if operation.name in ("reduce_max", "reduce_min") and any(program.active(operation)):
+            says = f"passes the cotangent of {spelled(operation)} on to every entry, not only to the one that is picked"
+            yield Proposal("missing-factor", says, 1.4, pulling(address, _to_all), operation.place)
+    for address, operation, k, factor in _factors(program):
+        at = pulling(address, functools.partial(_passed_on, k))
+        yield Proposal("missing-factor", f"leaves out {factor} {spelled(operation)}", 1.4, at, operation.place)
+
+
+def repeated(program: Program) -> Iterator[Proposal]:
+    """A cotangent that is multiplied twice with the same derivative, or multiplied where it is to be divided."""
+    for address, operation, k, factor in _factors(program):
+        where = spelled(operation)
+        at = pulling(address, functools.partial(_twice, k))
+        yield Proposal("factor", f"applies {factor} {where} twice", 2.0, at, operation.place)
+        if operation.name == "div" and k == 0:
+            says = f"multiplies by {value_of(program, operation.takes[1])} where {where} divides"
+            yield Proposal("factor", says, 2.0, pulling(address, _multiplied), operation.place)
+
+
+def _factors(program: Program) -> Iterator[tuple[Address, Operation, int, str]]:
+    """Operations that multiply a cotangent entry by entry; for which operand; and what a person calls the factor."""
     for address, operation in firsts(program):
         if operation.name in _PLAIN or len(operation.makes) > 1:
             continue
-        where = spelled(operation)
-        if operation.name in ("reduce_max", "reduce_min") and any(program.active(operation)):
-            says = f"passes the cotangent of {where} on to every entry, not only to the one that is picked"
-            yield Proposal("missing-factor", says, 1.4, pulling(address, _to_all), operation.place)
         for k, active in enumerate(program.active(operation)):
-            if not active or operation.kernel.avals[k] != operation.kernel.gives[0]:
-                continue
-            others = [n for j, n in enumerate(operation.takes) if j != k]
-            names = " and ".join(value_of(program, n) for n in others)
-            factor = f"the factor {names} of" if operation.name in ("mul", "div") else "the derivative of"
-            if operation.name == "select_n":
-                factor = "the condition of"
-            yield Proposal(
-                "missing-factor",
-                f"leaves out {factor} {where}",
-                1.4,
-                pulling(address, lambda here, k=k: {k: here.cotangents[0]}),
-                operation.place,
-            )
-            yield Proposal(
-                "factor",
-                f"applies {factor} {where} twice",
-                2.0,
-                pulling(address, lambda here, k=k: {k: here.pull(cotangents=[here.pull()[k]])[k]}),
-                operation.place,
-            )
-            if operation.name == "div" and k == 0:
-                yield Proposal(
-                    "factor",
-                    f"multiplies by {names} where {where} divides",
-                    2.0,
-                    pulling(address, lambda here, k=k: {k: here.cotangents[0] * here.operands[1]}),
-                    operation.place,
-                )
+            if active and operation.kernel.avals[k] == operation.kernel.gives[0]:
+                others = " and ".join(value_of(program, n) for j, n in enumerate(operation.takes) if j != k)
+                named = {
+                    "mul": f"the factor {others} of",
+                    "div": f"the factor {others} of",
+                    "select_n": "the condition of",
+                }
+                yield address, operation, k, named.get(operation.name, "the derivative of")
+
+
+def _passed_on(operand: int, here: Here) -> Mapping[int, np.ndarray]:
+    return {operand: here.cotangents[0]}
+
+
+def _twice(operand: int, here: Here) -> Mapping[int, np.ndarray]:
+    return {operand: here.pull(cotangents=[here.pull()[operand]])[operand]}
+
+
+def _multiplied(here: Here) -> Mapping[int, np.ndarray]:
+    return {0: here.cotangents[0] * here.operands[1]}
 
 
 def multiples(program: Program) -> Iterator[Proposal]:
