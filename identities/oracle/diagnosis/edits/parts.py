@@ -1,6 +1,6 @@
 """Parts of a derivative: what comes by way of one value, or of one of its uses, and may be missing or too much."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from identities.oracle.diagnosis.edits.evaluate import Edit
 from identities.oracle.diagnosis.edits.program import Address, Operation, Program
@@ -26,70 +26,35 @@ _PASSED_ON = ("broadcast_in_dim", "reshape", "squeeze", "convert_element_type", 
 
 
 def _of_values(program: Program, address: Address, operation: Operation) -> Iterator[Proposal]:
+    where = spelled(operation)
+    # What is assigned to a name is what a person would speak of.
+    assigned = operation.whole and operation.place is not None and operation.place.assigned
+    rank = 1.0 + 0.5 * (not assigned) + 0.3 * (not operation.whole)
+    says, times = f"treats {where} as a constant", f"multiplies what comes by way of {where} by {{}}"
+    if operation.name == "carry":
+        what, rank = "what one step hands to the next", 1.0
+        says, times = f"treats {what} as a constant, in {where}", f"multiplies by {{}} {what}, in {where}"
     for k, number in enumerate(operation.makes):
-        if number not in program.moving or number in program.results:
-            continue
-        if operation.name == "carry":
-            what = "what one step hands to the next"
-            where = spelled(operation)
-            yield Proposal(
-                "detached",
-                f"treats {what} as a constant, in {where}",
-                1.0,
-                located(address, lambda p, i, k=k: Edit(arriving={p.operations[i].makes[k]: 0})),
-                operation.place,
-                True,
-                f"multiplies by {{}} {what}, in {where}",
-            )
-            continue
-        where = spelled(operation)
-        # What is assigned to a name is what a person would speak of.
-        assigned = operation.whole and operation.place is not None and operation.place.assigned
-        rank = 1.0 + 0.5 * (not assigned) + 0.3 * (not operation.whole)
-        yield Proposal(
-            "detached",
-            f"treats {where} as a constant",
-            rank,
-            located(address, lambda p, i, k=k: Edit(arriving={p.operations[i].makes[k]: 0})),
-            operation.place,
-            True,
-            f"multiplies what comes by way of {where} by {{}}",
-        )
+        if number in program.moving and number not in program.results:
+            at = located(address, lambda p, i, k=k: Edit(arriving={p.operations[i].makes[k]: 0}))
+            yield Proposal("detached", says, rank, at, operation.place, True, times)
 
 
 def _of_uses(program: Program, address: Address, operation: Operation) -> Iterator[Proposal]:
-    where = spelled(operation)
+    where, turns = spelled(operation), len(program.by_address[address])
     for k, number in enumerate(operation.takes):
         if number not in program.moving or len(program.uses[number]) < 2:
             continue
-        at = located(address, lambda p, i, k=k: Edit(leaving={(i, k): 0}))
         value = value_of(program, number)
+        kind, says, rank = "detached", f"treats {value} as a constant where it is used in {where}", 1.8
         if number in program.arguments:
-            yield Proposal(
-                "missing-term",
-                f"lacks the term by {value} in {where}",
-                1.2,
-                at,
-                operation.place,
-                True,
-                f"multiplies the term by {value} in {where} by {{}}",
-            )
-        else:
-            yield Proposal(
-                "detached",
-                f"treats {value} as a constant where it is used in {where}",
-                1.8,
-                at,
-                operation.place,
-                True,
-                f"multiplies by {{}} what comes by way of {value} where it is used in {where}",
-            )
-        if len(program.by_address[address]) > 1:
-            for which, turns in (("last", slice(-1)), ("first", slice(1, None))):
-                yield Proposal(
-                    "reduction",
-                    f"keeps only the {which} pass of what {value} gets in {where}, where all of them add up",
-                    2.5,
-                    located(address, lambda p, i, k=k: Edit(leaving={(i, k): 0}), turns),
-                    operation.place,
-                )
+            kind, says, rank = "missing-term", f"lacks the term by {value} in {where}", 1.2
+        times = f"multiplies by {{}} what {value} gets from {where}"
+        yield Proposal(kind, says, rank, located(address, _cut(k)), operation.place, True, times)
+        for which, passes in (("last", slice(-1)), ("first", slice(1, None))) if turns > 1 else ():
+            says = f"keeps only the {which} pass of what {value} gets from {where}, where all of them add up"
+            yield Proposal("reduction", says, 2.5, located(address, _cut(k), passes), operation.place)
+
+
+def _cut(operand: int) -> Callable[[Program, int], Edit]:
+    return lambda program, i: Edit(leaving={(i, operand): 0})

@@ -2,6 +2,7 @@
 
 import itertools
 import linecache
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ from typing import Any
 
 import jax
 
-_LIBRARIES = tuple(str(Path(module).parent) for module in (jax.__file__, linecache.__file__))
-_OWN = str(Path(__file__).parents[3])
+_JAX, _STANDARD = (str(Path(module).parent) + os.sep for module in (jax.__file__, linecache.__file__))
+_OWN = str(Path(__file__).parents[3]) + os.sep
+_INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,19 @@ _ASSIGNED = re.compile(r"return |[^=]*[^=<>!+*/%&|^@-]= ")
 
 
 def place_of(traceback: Any) -> tuple[Place | None, str]:
-    """The innermost place outside of libraries, and the name of the function that it is in."""
+    """The innermost place outside of libraries, or of JAX at least; and the name of the function that it is in."""
     if traceback is None:
         return None, ""
-    for code, position in zip(*traceback.raw_frames(), strict=True):
-        if not code.co_filename.startswith(_LIBRARIES):
-            return _place(code, position), code.co_name
+    frames = [(c, i) for c, i in zip(*traceback.raw_frames(), strict=True) if not c.co_filename.startswith(_JAX)]
+    written = [(code, i) for code, i in frames if not _is_library(code.co_filename)]
+    for code, position in (*written, *frames):
+        return _place(code, position), code.co_name
     return None, ""
+
+
+def _is_library(file: str) -> bool:
+    installed = file.startswith(_STANDARD) or any(part in file for part in _INSTALLED)
+    return installed and not file.startswith(_OWN)
 
 
 def _place(code: CodeType, position: int) -> Place | None:
