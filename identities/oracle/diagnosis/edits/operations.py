@@ -103,7 +103,8 @@ def operations(program: Program) -> Iterator[Proposal]:
             named = next((k for words, k in _ALONE.items() if what.endswith(words)), kind)
             yield _neighbour(address, operation, what, function, named)
         if operation.name in _LEFT_OUT and operation.kernel.avals[0] == operation.kernel.gives[0]:
-            yield _neighbour(address, operation, "its operand as it is", _operand, "operation")
+            kind = "layout" if operation.name == "rev" else "operation"
+            yield _neighbour(address, operation, "its operand as it is", _operand, kind)
         if operation.name in ("reduce_max", "reduce_min"):
             for what, reduce in _REDUCTIONS:
                 over = functools.partial(reduce, axis=parameters["axes"])

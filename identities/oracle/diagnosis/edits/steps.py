@@ -131,8 +131,11 @@ def _factor(program: Program, target: int, address: Address, k: int, power: int)
     return factor
 
 
-_PLAIN = ("add", "sub", "neg", "copy", "carry", "reshape", "broadcast_in_dim", "convert_element_type", "squeeze")
-"""Operations whose derivatives are one or minus one."""
+_PLAIN = (
+    *("add", "sub", "neg", "copy", "carry", "reshape", "broadcast_in_dim", "convert_element_type", "squeeze"),
+    *("rev", "transpose"),
+)
+"""Operations whose derivatives are one or minus one, perhaps in another place."""
 
 
 def _to_all(here: Here) -> Mapping[int, np.ndarray]:

@@ -65,7 +65,7 @@ def _last_there(operand: int, axis: int) -> Pull:
 
 
 def layouts(program: Program) -> Iterator[Proposal]:
-    """A square factor of a product transposed, a kernel that is not flipped."""
+    """A square factor of a product transposed, a kernel that is not flipped, a cotangent that is not put back."""
     for address, operation in firsts(program):
         where, parameters = spelled(operation), operation.kernel.parameters
         found: list[tuple[str, Pull]] = []
@@ -77,12 +77,21 @@ def layouts(program: Program) -> Iterator[Proposal]:
                     found.append((says, _changed(k, lambda values: values.swapaxes(-1, -2))))
             if _is_square(operation.kernel.gives[0][0]):
                 found.append((f"takes the cotangent of {where} for its transpose", _of_transpose))
+        if operation.name in _PLACED and operation.kernel.avals == operation.kernel.gives:
+            found.append((f"does not {_PLACED[operation.name]} the cotangent of {where} back", _as_it_is))
         if operation.name == "conv_general_dilated":
             spatial = tuple(1 + axis for axis in parameters["dimension_numbers"].rhs_spec[2:])
             says = f"does not flip the kernel in the derivative of {where}"
             found.append((says, _changed(1, functools.partial(np.flip, axis=spatial))))
         for says, pull in found:
             yield Proposal("layout", says, 1.7, pulling(address, pull), operation.place)
+
+
+_PLACED = {"rev": "reverse", "transpose": "transpose"}
+
+
+def _as_it_is(here: Here) -> Mapping[int, np.ndarray]:
+    return {0: here.cotangents[0]}
 
 
 def _is_square(shape: tuple[int, ...]) -> bool:
