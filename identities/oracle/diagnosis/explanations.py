@@ -168,7 +168,8 @@ def _stand_in(case: Case, hints: Hints) -> Diagnosis | None:
 def _less_precise(case: Case, hints: Hints) -> Diagnosis | None:
     if sums_kept(case):
         return Diagnosis("precision", f"is right but for the rounding of sums that are kept in {case.dtype}")
-    if digits(case, worst=0.5) < 1.5:  # far off
+    wrong = case.counting([np.asarray((~s.right).reshape(len(s.got), -1).any(axis=1)) for s in case.samples])
+    if digits(wrong, worst=0.5) < 1.5:  # far off
         return None
     if lower := lower_precision(case):
         return Diagnosis("precision", f"is right to the rounding of {lower}, not of {case.dtype}")

@@ -76,8 +76,8 @@ class Confirmation:
 
         return functools.lru_cache(guess)
 
-    def mixture(self, part: Proposal, other: Proposal) -> Guess:
-        """What comes out if a step is done otherwise for one part of the derivative only."""
+    def mixture(self, part: Proposal, other: Proposal, sign: int) -> Guess:
+        """What comes out if a step is done otherwise, and perhaps negated, for one part of the derivative only."""
         one, changed = self.guess(part.at), self.guess(other.at)
         rest = self.guess(functools.partial(both, part.at, other.at))
 
@@ -85,7 +85,7 @@ class Confirmation:
             a, b, c = one(sample), changed(sample), rest(sample)
             if not a.values.shape == b.values.shape == c.values.shape:
                 return a
-            return Truth(a.values + b.values - c.values, a.movement + b.movement + c.movement)
+            return Truth(a.values + sign * (b.values - c.values), a.movement + b.movement + c.movement)
 
         return guess
 

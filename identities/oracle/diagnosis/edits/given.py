@@ -31,6 +31,12 @@ def cotangents(program: Program) -> Iterator[Proposal]:
                 f"adds the cotangent of result {j} to that of result {i}",
                 lambda given, i=i, j=j: [given[i] + given[j] if k == i else g for k, g in enumerate(given)],
             )
+            yield _of_cotangents(
+                f"sends the cotangent of result {j} by the way of that of result {i}",
+                lambda given, i=i, j=j: [
+                    given[i] + given[j] if k == i else 0 * g if k == j else g for k, g in enumerate(given)
+                ],
+            )
     for i, (shape, _) in enumerate(avals):
         for axis, size in enumerate(shape):
             for words, some in (("first", slice(1)), ("last", slice(-1, None))) if size > 1 else ():

@@ -229,12 +229,15 @@ class _Search:
                 if time.thread_time() > self._until:
                     return None
                 rest = self._bench.result(merged([one.edit, changed.edit]))
-                if not self._close(one.result + changed.result - rest, self._got):
-                    continue
-                if self._confirmation.reproduced(self._confirmation.mixture(one.proposal, proposal)):
-                    place = one.proposal.place
-                    says = f"{proposal.says}, in what comes by way of {place or 'one of its parts'}"
-                    return Diagnosis(proposal.kind, says, where=outside(place))
+                for sign in (1, -1):
+                    if not self._close(one.result + sign * (changed.result - rest), self._got):
+                        continue
+                    mixture = self._confirmation.mixture(one.proposal, proposal, sign)
+                    if self._confirmation.reproduced(mixture):
+                        place = one.proposal.place
+                        says = f"{proposal.says}{', and has the wrong sign' * (sign < 0)}"
+                        where = f", in what comes by way of {place or 'one of its parts'}"
+                        return Diagnosis(proposal.kind, says + where, where=outside(place))
         return None
 
 
