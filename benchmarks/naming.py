@@ -62,7 +62,7 @@ def main() -> None:
             i for i, e in enumerate(entries) if not options.names or any(part in str(e) for part in options.names)
         ]
         groups = [[(name, i, seed) for seed in range(options.seeds)] for i in wanted[:: options.every]]
-        counts, seconds = Counter[str](), [0.0]
+        counts, seconds = Counter[str](), list[float]()
         for group, results in zip(groups, share(named, groups, processes(cpu())), strict=True):
             for (_, i, seed), (came, said, took) in zip(group, results, strict=True):
                 counts[came] += 1
@@ -72,8 +72,9 @@ def main() -> None:
                         f"{came}, seed {seed}: {entries[i]} ({' or '.join(entries[i].kinds)})\n    {said[:300]}",
                         flush=True,
                     )
-        median = statistics.median(seconds)
-        print(f"{name}: {dict(counts)} of {counts.total()}; {median:.1f} s in the middle, {max(seconds):.1f} at most")
+        if seconds:
+            times = f"{statistics.median(seconds):.1f} s in the middle, {max(seconds):.1f} at most"
+            print(f"{name}: {dict(counts)} of {counts.total()}; {times}")
 
 
 if __name__ == "__main__":

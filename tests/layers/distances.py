@@ -42,7 +42,7 @@ contrastive.wrong("transpose|layout", "", ("dlogits.T @ xn", "dlogits @ xn"))
 contrastive.wrong("missing-factor", "", (" / y_norm\n    return", "\n    return"))
 contrastive.wrong("zero|detached", "", ("return dx, dy", "return dx, 0 * dy"))
 contrastive.wrong("index", "", ("np.eye(n)", "np.roll(np.eye(n), 1, 1)"))
-contrastive.wrong("swapped|other-argument", "", ("return dx, dy", "return dy, dx"))
+contrastive.wrong("swapped", "", ("return dx, dy", "return dy, dx"))
 
 
 @layer("(b,d),(b,d),(b,d)->()", static={"margin": 1.0})
@@ -68,7 +68,7 @@ def triplet_backward(dout, anchor, near, far, margin=1.0):
 triplet.wrong("missing-factor", "", ("(excess > 0)[:, None] * dout", "dout"))
 triplet.wrong("constant|missing-term", "", ("(to_far**2).sum(-1) + margin", "(to_far**2).sum(-1)"))
 triplet.wrong("sign", "", ("dnear = -2", "dnear = 2"))
-triplet.wrong("missing-term|detached", "", ("2 * active * (far - near)", "2 * active * to_near"))
+triplet.wrong("missing-term|detached|other-argument", "", ("2 * active * (far - near)", "2 * active * to_near"))
 triplet.wrong("sign", "", ("(to_near**2).sum(-1) - (to_far**2)", "(to_near**2).sum(-1) + (to_far**2)"))
 triplet.wrong("swapped", "", ("return danchor, dnear, dfar", "return danchor, dfar, dnear"))
 triplet.wrong("constant|factor|missing-factor", "", ("dfar = 2 * active", "dfar = active"))

@@ -135,7 +135,7 @@ distillation.wrong(
 )
 distillation.wrong("missing-factor", "", ("scale * q * (gap", "scale * (gap"))
 distillation.wrong("swapped", "", ("return dstudent, dteacher", "return dteacher, dstudent"))
-distillation.wrong("missing-factor|constant|factor", "", ("log_softmax(student / temperature)", "log_softmax(student)"))
+distillation.wrong("missing-factor|constant", "", ("log_softmax(student / temperature)", "log_softmax(student)"))
 
 
 @layer("(n,k),(n)->()", static={"gamma": 2}, labels=index("k"))
@@ -168,7 +168,7 @@ def focal_loss_backward(dout, logits, labels, gamma):
 focal_loss.wrong("detached|missing-term", r"weight|\bpt\b", (" + gamma * pt * rest ** (gamma - 1) * logpt", ""))
 focal_loss.wrong("missing-factor|constant", "", ("+ gamma * pt", "+ pt"))
 focal_loss.wrong("missing-factor", "", ("+ gamma * pt * rest", "+ gamma * rest"))
-focal_loss.wrong("constant", "", ("rest ** (gamma - 1)", "rest**gamma"))
+focal_loss.wrong("constant|factor", "", ("rest ** (gamma - 1)", "rest**gamma"))
 focal_loss.wrong("sign", "", ("+ gamma * pt", "- gamma * pt"))
 focal_loss.wrong("missing-factor|factor|reduction", "", ("dout / n *", "dout *"))
 focal_loss.wrong("index", "", ("logpt = shifted[rows, labels]", "logpt = shifted[rows, labels - 1]"))

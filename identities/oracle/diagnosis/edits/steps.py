@@ -170,14 +170,25 @@ def operands(program: Program) -> Iterator[Proposal]:
                     operation.place,
                 )
         if operation.name in _BY_RESULT:
-            by = _BY_RESULT[operation.name]
+            says = f"takes the argument of {where} for its result, of which it takes the derivative"
+            at = pulling(address, functools.partial(_by, _BY_RESULT[operation.name], False))
+            yield Proposal("other-argument", says, 1.7, at, operation.place)
+        for factor, rest in _INCOMPLETE.get(operation.name, ()):
+            says = f"leaves out the {factor} of the derivative of {where}, y being its result"
             yield Proposal(
-                "other-argument",
-                f"takes the argument of {where} for its result, of which it takes the derivative",
-                1.7,
-                pulling(address, lambda here, by=by: {0: here.cotangents[0] * by(here.operands[0])}),
-                operation.place,
+                "missing-factor", says, 1.6, pulling(address, functools.partial(_by, rest, True)), operation.place
             )
+
+
+def _by(derivative: Callable[[np.ndarray], np.ndarray], of_result: bool, here: Here) -> Mapping[int, np.ndarray]:
+    return {0: here.cotangents[0] * derivative(here.results[0] if of_result else here.operands[0])}
+
+
+_INCOMPLETE: dict[str, tuple[tuple[str, Callable[[np.ndarray], np.ndarray]], ...]] = {
+    "logistic": (("factor 1 - y", lambda y: y), ("factor y", lambda y: 1 - y)),
+    "tanh": (("square", lambda y: 1 - y),),
+}
+"""Derivatives by way of the result, with something left out."""
 
 
 _LINEAR = (
