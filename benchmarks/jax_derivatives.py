@@ -184,7 +184,7 @@ def derivatives(trial: Trial, v: np.ndarray, u: np.ndarray | None = None) -> tup
     for mode, by in (("jvp", _pushed), ("vjp", _pulled)):
         try:
             found[mode] = np.asarray(by(trial, v, u))
-        except Exception as refusal:  # whatever JAX refuses with: that is what is told
+        except Exception as refusal:  # of any kind: that a rule of JAX's raises is a finding of the audit, and is told
             refused[mode] = f"{type(refusal).__name__}: {(str(refusal).splitlines() or [''])[0]}"
     return found, refused
 

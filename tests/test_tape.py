@@ -225,15 +225,17 @@ NOT_OF_NUMPY: dict[str, Callable[..., Any]] = {
 }
 
 
-@pytest.mark.parametrize("function", NOT_OF_NUMPY.values(), ids=NOT_OF_NUMPY)
-def test_a_complete_tape_leaves_what_numpy_has_not_to_jax(function):
+@pytest.mark.parametrize("name", NOT_OF_NUMPY)
+def test_a_complete_tape_leaves_what_numpy_has_not_to_jax(name):
+    function = NOT_OF_NUMPY[name]
+    off = 2**-7 if name == "half numbers" else 1e-12  # a compiler may keep half numbers in more digits
     with full_precision(), pytest.raises(UnknownOperationError):
         tape_of(jax.jit(jax.vmap(function)).trace(A).jaxpr)
     recording = recorded(function, [A])
     expected = jax.tree.leaves(compiled(function, (A,), cpu())(A))
     for got, right in zip(jax.tree.leaves(recording.exactly([A])), expected, strict=True):
         assert np.shape(got) == right.shape
-        assert np.allclose(got, right, rtol=1e-2, atol=1e-2)
+        assert np.allclose(got, right, rtol=off, atol=off)
     assert len(recording.moved([A], "float32", 2, np.random.default_rng(0))) == 3
     assert recording.leaves_range([A]) in (True, False)
 

@@ -198,7 +198,7 @@ def _forgetting(steps: Sequence[Step], kept: set[int]) -> tuple[Step, ...]:
     return tuple(reversed(found))
 
 
-_CALLS = {
+CALLS = {
     "jit": "jaxpr",
     "pjit": "jaxpr",
     "closed_call": "call_jaxpr",
@@ -219,7 +219,7 @@ def _called(equation: JaxprEqn) -> tuple[ClosedJaxpr, Sequence[Any]] | None:
         start = lengths.matvec + lengths.vecmat
         constants = equation.invars[start : start + lengths.solve]
         return programs.solve, [*constants, *equation.invars[sum(lengths) :]]
-    inner = parameters.get(_CALLS.get(name, ""))
+    inner = parameters.get(CALLS.get(name, ""))
     if inner is None:
         return None
     return (inner if isinstance(inner, ClosedJaxpr) else ClosedJaxpr(inner, ())), equation.invars
@@ -268,18 +268,26 @@ def _scan(
     return [*carry, *(np.stack(parts) for parts in zip(*stacked, strict=True))]
 
 
-def _scan_of(equation: JaxprEqn, complete: bool) -> dict[str, Any]:
-    # How many operands are constants, carried and sliced is told differently by every version of JAX, but by their
-    # shapes: what is sliced or stacked has an axis more outside than inside.
-    parameters = equation.params
-    inside = parameters["jaxpr"].jaxpr
+def shares_of_scan(equation: JaxprEqn) -> tuple[int, int]:
+    """How many operands of a scan are constants, and how many are carried; the others are sliced.
+
+    Every version of JAX tells it differently, but for the shapes: what is sliced or stacked has an axis more outside
+    than inside.
+    """
+    inside = equation.params["jaxpr"].jaxpr
     sliced = sum(i.aval != o.aval for i, o in zip(inside.invars, equation.invars, strict=True))
     carried = sum(i.aval == o.aval for i, o in zip(inside.outvars, equation.outvars, strict=True))
+    return len(equation.invars) - carried - sliced, carried
+
+
+def _scan_of(equation: JaxprEqn, complete: bool) -> dict[str, Any]:
+    parameters = equation.params
+    constants, carried = shares_of_scan(equation)
     return {
         "body": tape_of(parameters["jaxpr"], complete),
         "length": parameters["length"],
         "reverse": parameters["reverse"],
-        "constants": len(equation.invars) - carried - sliced,
+        "constants": constants,
         "carried": carried,
     }
 

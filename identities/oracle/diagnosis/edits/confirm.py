@@ -68,10 +68,12 @@ class Confirmation:
         """What an edit gives for a sample."""
 
         def guess(sample: Sample) -> Truth:
-            bench = self._benches.setdefault(id(sample), bench_of(sample))
+            if id(sample) not in self._benches:
+                self._benches[id(sample)] = bench_of(sample)
+            bench = self._benches[id(sample)]
             try:
                 return bench.truth(at(bench.program))
-            except (LookupError, ValueError, TypeError):
+            except (LookupError, ValueError, TypeError):  # at these shapes it has no place, and so explains nothing
                 return Truth(np.zeros(0), np.zeros(0))
 
         return functools.lru_cache(guess)

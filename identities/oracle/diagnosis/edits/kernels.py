@@ -71,6 +71,7 @@ def kernel_of(
 
 def kernel(equation: JaxprEqn) -> Kernel:
     """The kernel of an equation; the same for equations that are alike."""
+    # The operands of an equation are arrays, which the types of JAX leave open.
     avals = tuple((tuple(v.aval.shape), v.aval.dtype) for v in equation.invars)  # pyright: ignore[reportAttributeAccessIssue]
     parameters = tuple(sorted(equation.params.items()))
     try:

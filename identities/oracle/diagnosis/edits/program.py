@@ -15,6 +15,7 @@ from jax.extend.core import ClosedJaxpr, JaxprEqn, Literal
 from identities.oracle.diagnosis.edits.kernels import Aval, Kernel, is_inexact, kernel, kernel_of
 from identities.oracle.diagnosis.edits.place import Place, place_of
 from identities.oracle.run.programs import full_precision
+from identities.oracle.run.tape import CALLS, shares_of_scan
 
 MOST = 3000
 """The most operations that are worth a look: loops are written out."""
@@ -124,14 +125,7 @@ def program_of(
         return _Writer(moving).written(closed, names, sizes)
 
 
-_CALLS = {
-    "jit": "jaxpr",
-    "pjit": "jaxpr",
-    "closed_call": "call_jaxpr",
-    "core_call": "call_jaxpr",
-    "remat": "jaxpr",
-    "checkpoint": "jaxpr",
-}
+_CALLS = {name: parameter for name, parameter in CALLS.items() if not name.startswith("custom_")}
 """Operations that call another program, and the parameter that has it.
 
 Functions with a rule of their own are left whole.
@@ -238,11 +232,8 @@ class _Writer:
     def _scan(self, equation: JaxprEqn, takes: list[int], place: Place | None) -> list[int]:
         """Pass by pass; what a pass hands to the next one is an operation too."""
         parameters, body = equation.params, equation.params["jaxpr"]
-        inside, length = body.jaxpr, parameters["length"]
-        # What is sliced or stacked has an axis more outside than inside, in every version of JAX.
-        sliced = sum(i.aval != o.aval for i, o in zip(inside.invars, equation.invars, strict=True))
-        carried = sum(i.aval == o.aval for i, o in zip(inside.outvars, equation.outvars, strict=True))
-        fixed = len(takes) - carried - sliced
+        length = parameters["length"]
+        fixed, carried = shares_of_scan(equation)
         constants, carry, rows = takes[:fixed], takes[fixed : fixed + carried], takes[fixed + carried :]
         stacked: list[list[int]] = []
         for turn, i in enumerate(range(length)[::-1] if parameters["reverse"] else range(length)):

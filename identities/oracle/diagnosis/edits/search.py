@@ -179,7 +179,8 @@ class _Search:
         try:
             edit = proposal.at(self._bench.program)
             result = self._bench.result(edit)
-        except (LookupError, ValueError, TypeError):  # it makes no sense there: other shapes, other dtypes
+        # An edit raises LookupError where it has no place; NumPy and JAX refuse shapes and dtypes with the others.
+        except (LookupError, ValueError, TypeError):
             return None
         if not np.isfinite(result).all() or self._close(result, self._right):
             return None
