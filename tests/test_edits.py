@@ -67,6 +67,35 @@ def test_functions_of_the_catalog_have_no_line():
     assert caught.diagnosis.where is None
 
 
+def test_the_step_of_a_closed_form_is_marked():
+    def without_the_second_solve(g, A, B):
+        return -g @ np.linalg.solve(A, B).T, np.linalg.solve(A.T, g)
+
+    caught = mistake(check, without_the_second_solve, "solve_vjp")
+    diagnosis, step = caught.diagnosis, caught.diagnosis.step
+    assert diagnosis.kind == "other-argument"
+    assert "uses delta in place of" in diagnosis.sentence
+    assert diagnosis.where is None
+    assert step is not None
+    assert f"  step      return -by_B @ C.T, by_B\n{'^^^^^':>24}\n" in str(caught)
+    record = json.loads(json.dumps(grade_record(Grade("mine.py", "solve_vjp", caught))))
+    assert record["diagnosis"]["step"]["expression"] == step.expression
+
+
+def test_an_operand_may_be_another_value_of_its_shape():
+    def gated(x, w):
+        return jnp.tanh(x * w) * jnp.cos(x + w)
+
+    def of_the_other(g, x, w):  # the gradient of tanh(x w) cos(x x)
+        t, c, s = np.tanh(x * w), np.cos(x + x), np.sin(x + x)
+        return g * ((1 - t * t) * w * c - 2 * t * s), g * (1 - t * t) * x * c
+
+    caught = mistake(check_vjp, gated, of_the_other, signature="(n),(n)->(n)")
+    for diagnosis in caught.diagnoses.values():
+        assert diagnosis.kind == "other-argument"
+        assert "uses x in place of w in `x + w`" in diagnosis.sentence
+
+
 def test_an_epsilon_is_found_whatever_it_is():
     caught = mistake(check_vjp, standardised, lambda g, x: standardised_vjp(g, x, 3e-4), signature="(n+1)->(n+1)")
     assert caught.diagnosis.kind == "constant"

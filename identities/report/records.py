@@ -83,7 +83,8 @@ def _mismatch(mismatch: CandidateMismatch) -> dict[str, Any]:
 def _diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
     """Its fields; that of an explanation that failed is there only if one did."""
     fields = {name: value for name, value in vars(diagnosis).items() if name != "failure" or value}
-    return fields | {"where": diagnosis.where and vars(diagnosis.where)}
+    places = {name: place and vars(place) for name, place in (("where", diagnosis.where), ("step", diagnosis.step))}
+    return fields | places
 
 
 def _evidence(failure: Counterexample) -> dict[str, Any]:

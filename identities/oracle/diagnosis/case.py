@@ -27,6 +27,7 @@ class Diagnosis:
     - `factor`: what the right answer is multiplied with to give the wrong one, if that is the mistake: a
       number or a monomial in the dimensions, as "2", "-1/2", "n" or "1/n".
     - `where`: the expression of the forward pass that the mistake belongs to, if it is known.
+    - `step`: of an identity of the catalog, the expression of its closed form that was done otherwise, if it is known.
     - `failure`: the traceback, if the explanation itself has failed: the verdict stands, and this is for whoever mends
       the oracle.
     """
@@ -35,6 +36,7 @@ class Diagnosis:
     sentence: str
     factor: str | None = None
     where: Place | None = None
+    step: Place | None = None
     failure: str | None = field(default=None, repr=False)
 
     def __str__(self) -> str:

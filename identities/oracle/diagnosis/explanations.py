@@ -8,6 +8,7 @@ import numpy as np
 
 from identities.oracle.diagnosis.case import Case, Diagnosis, Sample
 from identities.oracle.diagnosis.edits import given
+from identities.oracle.diagnosis.edits.formula import find_step
 from identities.oracle.diagnosis.edits.proposals import Proposal
 from identities.oracle.diagnosis.edits.search import find_edit
 from identities.oracle.diagnosis.factors import Factor, find_factor
@@ -246,6 +247,7 @@ EXPLANATIONS: tuple[Explanation, ...] = (
     Explanation("it is the derivative of what goes by the same name", _stand_in),
     Explanation("a product of what is at hand is missing from a formula of the catalog", _textbook_term),
     Explanation("one step of the function or of its derivative is another", find_edit),
+    Explanation("one step of the closed form of the catalog is another", find_step),
     Explanation("it has fewer digits", _less_precise),
     Explanation("a product of what is at hand is missing", _term),
     Explanation("it is right at some arguments and wrong at others", _region),

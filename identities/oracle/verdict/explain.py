@@ -47,6 +47,7 @@ def explain_mismatch(mismatch: "CandidateMismatch") -> str:
         f"  got       {shown(mismatch.got)}",
         f"  mistake   {diagnosis.kind}" + (f", {diagnosis.factor}" if diagnosis.factor else ""),
         *source_lines(diagnosis.where),
+        *_step_lines(diagnosis.step),
         *(f"  besides   {other}" for other in others),
     ]
     if mismatch.repeat:
@@ -66,6 +67,18 @@ def source_lines(place: "Place | None") -> Iterator[str]:
             yield f"  {'':<8} {here} {number:>{width}} | {line}"
             if number == place.line and place.start < place.end <= len(line):
                 yield f"  {'':<10} {'':>{width}} | {' ' * place.start}{'^' * (place.end - place.start)}"
+
+
+def _step_lines(step: "Place | None") -> Iterator[str]:
+    """A line of a closed form of the catalog, with the step marked."""
+    if step is None:
+        return
+    line = linecache.getline(step.file, step.line)
+    text = line.strip()
+    start = step.start - line.index(text)
+    yield f"  step      {text}"
+    if step.start < step.end <= len(line):
+        yield f"  {'':<8}  {' ' * start}{'^' * (step.end - step.start)}"
 
 
 def given_lines(arguments: Mapping[str, np.ndarray], static: Mapping[str, Any]) -> Iterator[str]:

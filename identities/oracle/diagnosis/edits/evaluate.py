@@ -46,18 +46,20 @@ class Edit:
     - `arguments`, `cotangents`: of all that is given.
     - `constants`: by number.
     - `kernels`: by operation, what stands in its place.
+    - `standing`: by operation and operand, the number of a value that stands in its place.
     - `pulls`: by operation, what some of its operands get.
     - `arriving`: by number, what the whole cotangent of a value is multiplied with: a number, or what is made of
       values.
     - `leaving`: by operation and operand, what the part of it that comes from there is multiplied with.
-    - `only`: of changed constants and kernels, whether only the values that they give are others, as where a backward
-      pass computes the forward pass anew, and wrongly; or only what they pull back.
+    - `only`: of changed constants, kernels and operands, whether only the values that they give are others, as where a
+      backward pass computes the forward pass anew, and wrongly; or only what they pull back.
     """
 
     arguments: Callable[[Arrays], Arrays] | None = None
     cotangents: Callable[[Arrays], Arrays] | None = None
     constants: Mapping[int, np.ndarray] = field(default_factory=dict)
     kernels: Mapping[int, Kernel] = field(default_factory=dict)
+    standing: Mapping[tuple[int, int], int] = field(default_factory=dict)
     pulls: Mapping[int, Pull] = field(default_factory=dict)
     arriving: Mapping[int, float | FromValues] = field(default_factory=dict)
     leaving: Mapping[tuple[int, int], float] = field(default_factory=dict)
@@ -66,7 +68,7 @@ class Edit:
     @property
     def is_of_pull(self) -> bool:
         """Whether the function's values stay what they are."""
-        return not self.arguments and (self.only == "pulls" or not (self.constants or self.kernels))
+        return not self.arguments and (self.only == "pulls" or not (self.constants or self.kernels or self.standing))
 
 
 NOTHING = Edit()
@@ -77,13 +79,19 @@ def values_of(program: Program, arguments: Sequence[np.ndarray], edit: Edit = NO
     given = edit.arguments(list(arguments)) if edit.arguments else arguments
     count = len(given[0])
     values: dict[int, np.ndarray] = dict(zip(program.arguments, given, strict=True))
-    changed = (edit.constants, edit.kernels) if edit.only != "pulls" else ({}, {})
-    for number, constant in {**program.constants, **changed[0]}.items():
+    changed = edit if edit.only != "pulls" else NOTHING
+    for number, constant in {**program.constants, **changed.constants}.items():
         values[number] = np.broadcast_to(constant, (count, *constant.shape))
     for i, operation in enumerate(program.operations):
-        made = changed[1].get(i, operation.kernel).forward([values[n] for n in operation.takes])
+        kernel = changed.kernels.get(i, operation.kernel)
+        made = kernel.forward([values[n] for n in _taken(program, i, changed)])
         values.update(zip(operation.makes, made, strict=True))
     return values
+
+
+def _taken(program: Program, i: int, edit: Edit) -> list[int]:
+    """The numbers of the values that an operation takes."""
+    return [edit.standing.get((i, k), n) for k, n in enumerate(program.operations[i].takes)]
 
 
 def pulled_back(
@@ -108,16 +116,18 @@ def pulled_back(
     for i in program.backwards:
         operation = program.operations[i]
         if any(n in arriving for n in operation.makes):
-            for operand, cotangent in _pulled(program, i, values, [arrived(n) for n in operation.makes], edit).items():
-                arrive(operation.takes[operand], cotangent)
+            takes = operation.takes if edit.only else _taken(program, i, edit)
+            cotangents_here = [arrived(n) for n in operation.makes]
+            for operand, cotangent in _pulled(program, i, takes, values, cotangents_here, edit).items():
+                arrive(takes[operand], cotangent)
     return [arrived(n) for n in program.arguments]
 
 
 def _pulled(
-    program: Program, i: int, values: Mapping[int, np.ndarray], cotangents: Arrays, edit: Edit
+    program: Program, i: int, takes: Sequence[int], values: Mapping[int, np.ndarray], cotangents: Arrays, edit: Edit
 ) -> dict[int, np.ndarray]:
     operation = program.operations[i]
-    operands = [values[n] for n in operation.takes]
+    operands = [values[n] for n in (operation.takes if edit.only == "values" else _taken(program, i, edit))]
     if edit.only:
         of = program.constants if edit.only == "values" else edit.constants
         own = [of[n] if n in edit.constants else None for n in operation.takes]
@@ -125,7 +135,7 @@ def _pulled(
     here = Here(
         operation,
         operation.kernel if edit.only == "values" else edit.kernels.get(i, operation.kernel),
-        program.active(operation),
+        tuple(n in program.moving for n in takes),
         operands,
         [values[n] for n in operation.makes],
         cotangents,

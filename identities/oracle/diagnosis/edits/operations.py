@@ -11,9 +11,9 @@ import numpy as np
 
 from identities.oracle.diagnosis.edits.constants import constants
 from identities.oracle.diagnosis.edits.evaluate import Edit
-from identities.oracle.diagnosis.edits.kernels import Kernel, kernel_of
+from identities.oracle.diagnosis.edits.kernels import Kernel, is_inexact, kernel_of
 from identities.oracle.diagnosis.edits.program import Address, Operation, Program
-from identities.oracle.diagnosis.edits.proposals import Proposal, firsts, located, spelled
+from identities.oracle.diagnosis.edits.proposals import Proposal, alike, firsts, located, spelled, standing, value_of
 
 _NEIGHBOURS: dict[str, tuple[tuple[str, Callable], ...]] = {
     "tanh": (("erf", jax.lax.erf), ("sigmoid", jax.nn.sigmoid), ("sin", jnp.sin), ("atan", jnp.arctan)),
@@ -225,3 +225,32 @@ def _slid_pad(kernel: Kernel, by: int) -> dict[str, Any] | None:
 
 _SLID: dict[str, Callable[[Kernel, int], dict[str, Any] | None]] = {"slice": _slid_slice, "pad": _slid_pad}
 """What else an operation is told whose window is off by one; nothing where there is no room."""
+
+
+def operands(program: Program) -> Iterator[Proposal]:
+    """Every operand, replaced by another value of its shape or by its transpose."""
+    others_of = alike(program)
+    for address, operation in firsts(program):
+        for k, number in enumerate(operation.takes):
+            own, where = value_of(program, number), spelled(operation)
+            shape, dtype = program.avals[number]
+            if is_inexact(dtype) and len(shape) > 1 and shape[-1] == shape[-2] > 1:
+                says = f"uses the transpose of {own} in {where}"
+                yield Proposal("transpose", says, 1.5, located(address, _transposed(k)), operation.place)
+            for other in others_of(number):
+                if other < min(operation.makes):
+                    says = f"uses {value_of(program, other)} in place of {own} in {where}"
+                    at = standing(program, address, k, other)
+                    yield Proposal("other-argument", says, 2.1, at, operation.place)
+
+
+def _transposed(operand: int) -> Callable[[Program, int], Edit]:
+    def edit(program: Program, i: int) -> Edit:
+        there = program.operations[i].kernel
+
+        def function(*given):
+            return there.function(*(jnp.swapaxes(o, -1, -2) if k == operand else o for k, o in enumerate(given)))
+
+        return Edit(kernels={i: kernel_of(there.name, function, there.avals, there.parameters)})
+
+    return edit

@@ -5,10 +5,12 @@ A proposal is made on one program and found again, by address, in the programs o
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from identities.oracle.diagnosis.edits.evaluate import Edit, Here, Pull
+from identities.oracle.diagnosis.edits.kernels import Aval, is_inexact
 from identities.oracle.diagnosis.edits.place import Place
 from identities.oracle.diagnosis.edits.program import Address, Operation, Program
 
@@ -49,6 +51,43 @@ def located(address: Address, edit: Callable[[Program, int], Edit], turns: slice
     return at
 
 
+def again(program: Program, number: int) -> Callable[[Program, int], int]:
+    """Finds a value in the program of other shapes; of a loop, in the pass that an operation belongs to."""
+    if number in program.arguments:
+        argument = program.arguments.index(number)
+        return lambda there, i: there.arguments[argument]
+    made = program.operations[program.made_by[number]]
+
+    def found(there: Program, i: int) -> int:
+        passes = there.by_address[made.address]
+        same = [j for j in passes if there.operations[j].turn == there.operations[i].turn]
+        return there.operations[(same or passes)[0]].makes[made.makes.index(number)]
+
+    return found
+
+
+def standing(program: Program, address: Address, operand: int, other: int, only: Literal["pulls"] | None = None) -> At:
+    """Another value in the place of an operand."""
+    find = again(program, other)
+
+    def edit(there: Program, i: int) -> Edit:
+        number = find(there, i)
+        if there.avals[number] != there.operations[i].kernel.avals[operand]:
+            raise LookupError(address)
+        return Edit(standing={(i, operand): number}, only=only)
+
+    return located(address, edit)
+
+
+def alike(program: Program) -> Callable[[int], Sequence[int]]:
+    """By number, the arguments and values on the way that have derivatives and the same shape as that value."""
+    found: dict[Aval, list[int]] = {}
+    for number, aval in program.avals.items():
+        if is_inexact(aval[1]) and (number in program.made_by or number in program.arguments):
+            found.setdefault(aval, []).append(number)
+    return lambda number: [other for other in found.get(program.avals[number], ()) if other != number]
+
+
 def pulling(address: Address, pull: Pull) -> At:
     """Another pullback at every operation of an address."""
     return located(address, lambda program, i: Edit(pulls={i: pull}))
@@ -69,6 +108,7 @@ def merged(edits: Sequence[Edit]) -> Edit:
             cotangents=first.cotangents or other.cotangents,
             constants={**first.constants, **other.constants},
             kernels={**first.kernels, **other.kernels},
+            standing={**first.standing, **other.standing},
             pulls={**first.pulls, **other.pulls},
             arriving={**first.arriving, **other.arriving},
             leaving={**first.leaving, **other.leaving},

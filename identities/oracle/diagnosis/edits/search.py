@@ -46,6 +46,7 @@ GENERATORS: tuple[Generator, ...] = (
     steps.operands,
     sums.sums,
     steps.others,
+    operations.operands,
 )
 """Where proposals come from, the likeliest and the quickest first."""
 

@@ -10,10 +10,12 @@ from identities.oracle.diagnosis.edits.kernels import is_inexact
 from identities.oracle.diagnosis.edits.program import Address, Operation, Program
 from identities.oracle.diagnosis.edits.proposals import (
     Proposal,
+    alike,
     firsts,
     located,
     pulling,
     spelled,
+    standing,
     value_of,
     with_operand,
 )
@@ -209,38 +211,15 @@ _LINEAR = (
 
 def others(program: Program) -> Iterator[Proposal]:
     """A derivative taken with any other value of the same shape in place of an operand."""
-    alike: dict[object, list[int]] = {}
-    for number, aval in program.avals.items():
-        if is_inexact(aval[1]) and (number in program.made_by or number in program.arguments):
-            alike.setdefault(aval, []).append(number)
+    others_of = alike(program)
     for address, operation in firsts(program):
         if operation.name in _PLAIN or operation.name in _LINEAR or not any(program.active(operation)):
             continue
         where = spelled(operation)
         for k, number in enumerate(operation.takes):
-            for other in alike.get(program.avals[number], ()):
-                if other == number or other in operation.makes:
+            for other in others_of(number):
+                if other in operation.makes:
                     continue
                 says = f"uses {value_of(program, other)} in place of {value_of(program, number)}"
-                at = located(address, _standing(program, k, other))
+                at = standing(program, address, k, other, only="pulls")
                 yield Proposal("other-argument", f"{says} in the derivative of {where}", 2.2, at, operation.place)
-
-
-def _standing(program: Program, operand: int, other: int):
-    """Another value in place of an operand, found again by its own address."""
-    argument = program.arguments.index(other) if other in program.arguments else None
-    made = None if argument is not None else program.operations[program.made_by[other]]
-
-    def edit(there: Program, i: int) -> Edit:
-        if argument is not None:
-            number = there.arguments[argument]
-        else:
-            assert made is not None
-            same = [j for j in there.by_address[made.address] if there.operations[j].turn == there.operations[i].turn]
-            j = (same or there.by_address[made.address])[0]
-            number = there.operations[j].makes[made.makes.index(other)]
-        if there.avals[number] != there.operations[i].kernel.avals[operand]:
-            raise LookupError(made)
-        return Edit(pulls={i: lambda here: here.pull(operands=with_operand(here, operand, here.values[number]))})
-
-    return edit

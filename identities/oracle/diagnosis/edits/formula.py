@@ -1,0 +1,34 @@
+"""Mistakes in a step of a closed form of the catalog: a program whose values are the right ones."""
+
+import functools
+from dataclasses import replace
+
+from identities.catalog import Identity
+from identities.claim import Claim, make
+from identities.kinds import KINDS
+from identities.oracle.diagnosis.case import Case, Diagnosis
+from identities.oracle.diagnosis.edits import constants, operations
+from identities.oracle.diagnosis.edits.proposals import Proposal
+from identities.oracle.diagnosis.edits.search import find_edit
+from identities.signature import Signature
+
+_GENERATORS = (operations.operations, constants.constants, operations.operands, operations.indices)
+
+
+def find_step(case: Case, hints: list[Proposal]) -> Diagnosis | None:
+    """The step of the closed form that was done otherwise, if the claim is one of the catalog."""
+    if not isinstance(case.claim, Identity):
+        return None
+    formula = _formula(case.claim)
+    samples = tuple(replace(sample, claim=formula) for sample in case.samples)
+    found_by: list[Proposal] = []
+    found = find_edit(replace(case, claim=formula, samples=samples), found_by, _GENERATORS)
+    return replace(found, step=found_by[-1].place) if found else None
+
+
+@functools.cache
+def _formula(identity: Identity) -> Claim:
+    """The claim that a closed form has the values that it has."""
+    signature = Signature(identity.parameters, identity.gives, identity.options)
+    claim = make(identity.name, KINDS["value"], identity.closed_form, signature, None)
+    return replace(claim, place=identity.place)
