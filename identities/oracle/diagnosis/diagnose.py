@@ -11,6 +11,7 @@ from identities.dimensions import describe
 from identities.oracle.diagnosis.case import Case, Diagnosis, Sample, case_of
 from identities.oracle.diagnosis.explanations import Hints, explained, times
 from identities.oracle.diagnosis.factors import find_factor
+from identities.oracle.diagnosis.positions import always_right
 from identities.oracle.diagnosis.regions import find_region
 from identities.oracle.diagnosis.relatives import other_derivatives, own_arguments, truth
 from identities.oracle.diagnosis.shapes import relations, shape_sentence, unreduced
@@ -162,16 +163,5 @@ def _pattern(case: Case) -> str:
         f"is wrong in {instances} of {of} instances, by up to {error:.2g} where the largest entry is {largest:.2g}, "
         "in a way that no simple change explains"
     )
-    places = _always_right(case)
-    return sentence + (f"; right is always {places}" if places else "")
-
-
-def _always_right(case: Case) -> str:
-    """The entries, of the largest sample, that are right in every instance, if there are some and not all."""
-    sample = max(case.samples, key=lambda s: s.got[0].size)
-    always = sample.right.all(axis=0)
-    if always.ndim == 0 or not always.any() or always.all():
-        return ""
-    places = [describe(tuple(int(i) for i in place)) for place in np.argwhere(always)]
-    more = f" and {len(places) - 4} more" if len(places) > 4 else ""
-    return f"entry {', '.join(places[:4])}{more} of shape {always.shape}"
+    where = always_right(case)
+    return sentence + (f"; what is {where} is always right" if where else "")

@@ -11,6 +11,7 @@ from identities.oracle.diagnosis.edits import given
 from identities.oracle.diagnosis.edits.proposals import Proposal
 from identities.oracle.diagnosis.edits.search import find_edit
 from identities.oracle.diagnosis.factors import Factor, find_factor
+from identities.oracle.diagnosis.positions import divisions, find_multiples, find_wrong_part, natural
 from identities.oracle.diagnosis.precision import (
     close_to,
     digits,
@@ -30,7 +31,6 @@ from identities.oracle.diagnosis.relatives import (
     other_derivatives,
     own_arguments,
     permutations,
-    square,
     symmetrisations,
     truth,
 )
@@ -135,19 +135,16 @@ def _other_derivative(case: Case, hints: Hints) -> Diagnosis | None:
     return None
 
 
-def _diagonal(case: Case, hints: Hints) -> Diagnosis | None:
-    """Whether only the diagonal is right, or only what is beside it."""
-    samples = [sample for sample in case.samples if sample.got.shape[-1] > 1] if square(case) else []
-    on = [np.broadcast_to(np.eye(s.got.shape[-1], dtype=bool), s.got.shape) for s in samples]
-    wrong = [~s.right for s in samples]
-    wrong_on = any((w & o).any() for w, o in zip(wrong, on, strict=True))
-    wrong_off = any((w & ~o).any() for w, o in zip(wrong, on, strict=True))
-    if wrong_on == wrong_off:
-        return None
-    zero = all(not s.got[s.kept][o[s.kept] == wrong_on].any() for s, o in zip(samples, on, strict=True))
-    there, elsewhere = ("on", "off") if wrong_on else ("off", "on")
-    where = f"{there} the diagonal{', where it is zero,' * zero} and right {elsewhere} it"
-    return Diagnosis("diagonal", f"is wrong {where}")
+def _multiples_by_part(case: Case, hints: Hints) -> Diagnosis | None:
+    return find_multiples(case, natural(case))
+
+
+def _multiples_by_place(case: Case, hints: Hints) -> Diagnosis | None:
+    return find_multiples(case, divisions(case))
+
+
+def _wrong_part(case: Case, hints: Hints) -> Diagnosis | None:
+    return find_wrong_part(case)
 
 
 def _multiplied(case: Case, hints: Hints) -> Diagnosis | None:
@@ -241,13 +238,15 @@ EXPLANATIONS: tuple[Explanation, ...] = (
     Explanation("it is mixed with its transpose", _symmetrised),
     Explanation("its entries are read in one order and written in another", _column_major),
     Explanation("it is another derivative of the function, or its value", _other_derivative),
-    Explanation("its diagonal is wrong, or all but that", _diagonal),
+    Explanation("its triangles, or its two complex parts, are multiplied with different numbers", _multiples_by_part),
     Explanation("it is multiplied with an argument, a norm, a sum or the value", _multiplied),
     Explanation("it is the derivative of what goes by the same name", _stand_in),
     Explanation("a product of what is at hand is missing from a formula of the catalog", _textbook_term),
     Explanation("one step of the function or of its derivative is another", find_edit),
+    Explanation("its rows or columns are multiplied with different numbers", _multiples_by_place),
     Explanation("it has fewer digits", _less_precise),
     Explanation("a product of what is at hand is missing", _term),
+    Explanation("it is right in one place and wrong in another", _wrong_part),
     Explanation("it is right at some arguments and wrong at others", _region),
     Explanation("it is nearly right", _approximation),
     Explanation("its entries are in another order", _same_entries),

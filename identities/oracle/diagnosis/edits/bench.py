@@ -15,7 +15,7 @@ from identities.oracle.diagnosis.edits.evaluate import NOTHING, Arrays, Edit, pu
 from identities.oracle.diagnosis.edits.kernels import Aval
 from identities.oracle.diagnosis.edits.program import Program, program_of
 from identities.oracle.draw.shapes import Shape
-from identities.oracle.draw.values import Batch, moved, perturbed, tiny_steps, wide
+from identities.oracle.draw.values import Batch, moved, perturbed, real_parts, tiny_steps, wide
 from identities.oracle.run.programs import full_precision
 
 _ROWS = 4096
@@ -41,7 +41,7 @@ def _program(
 
 
 def _dtype(values: str) -> np.dtype:
-    return np.dtype({"integer": np.int64, "boolean": bool}.get(values, np.float64))
+    return np.dtype({"integer": np.int64, "boolean": bool, "complex": np.complex128}.get(values, np.float64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,8 @@ class Bench:
         place = claim.place or 0
         with full_precision(), np.errstate(all="ignore"):
             values = self._values if edit.is_of_pull and batch is self.batch else values_of(self.program, given, edit)
-            return _GIVES[claim.kind.name](self, values, vectors, place, edit).reshape(self.sample.got.shape)
+            given = _GIVES[claim.kind.name](self, values, vectors, place, edit)
+        return real_parts(given).reshape(self.sample.got.shape)
 
     @functools.cached_property
     def _values(self) -> dict[int, np.ndarray]:
@@ -118,7 +119,8 @@ def bench_of(sample: Sample, which: np.ndarray | None = None) -> Bench:
 
 
 def _value(bench: Bench, values: dict[int, np.ndarray], vectors: Arrays, place: int, edit: Edit) -> np.ndarray:
-    return values[bench.program.results[place]].astype(float)
+    made = values[bench.program.results[place]]
+    return made if np.iscomplexobj(made) else made.astype(float)
 
 
 def _vjp(bench: Bench, values: dict[int, np.ndarray], vectors: Arrays, place: int, edit: Edit) -> np.ndarray:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from identities.oracle.diagnosis.case import Case, Diagnosis, Sample
-from identities.oracle.diagnosis.edits import constants, given, operations, parts, steps, sums
+from identities.oracle.diagnosis.edits import conjugates, constants, given, operations, parts, steps, sums
 from identities.oracle.diagnosis.edits.bench import KINDS, bench_of
 from identities.oracle.diagnosis.edits.confirm import Confirmation, both, outside
 from identities.oracle.diagnosis.edits.evaluate import NOTHING, Edit
@@ -30,6 +30,7 @@ Generator = Callable[[Program], Iterator[Proposal]]
 
 GENERATORS: tuple[Generator, ...] = (
     given.cotangents,
+    conjugates.conjugates,
     parts.parts,
     constants.constants,
     steps.factors,
@@ -70,8 +71,9 @@ def find_edit(case: Case, hints: list[Proposal], generators: Sequence[Generator]
 
 
 def _is_plain(case: Case) -> bool:
+    """Complex numbers have no dense derivatives, of which some kinds are made."""
     involved = (*case.claim.arguments, *case.claim.results)
-    return all(a.values != "complex" for a in involved)
+    return case.claim.kind.name in ("value", "vjp") or all(a.values != "complex" for a in involved)
 
 
 def _chosen(case: Case) -> tuple[Sample, ...]:

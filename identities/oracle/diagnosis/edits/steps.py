@@ -124,7 +124,7 @@ def _factor(program: Program, target: int, address: Address, k: int, power: int)
     number = program.operations[program.by_address[address][0]].makes[k]
 
     def factor(values: Mapping[int, np.ndarray]) -> np.ndarray:
-        by = values[number].astype(float)
+        by = values[number] * 1.0  # of whole numbers there are no reciprocals
         shape = (*by.shape, *[1] * values[target].ndim)[: values[target].ndim]
         return by.reshape(shape) ** power
 
@@ -133,7 +133,7 @@ def _factor(program: Program, target: int, address: Address, k: int, power: int)
 
 _PLAIN = (
     *("add", "sub", "neg", "copy", "carry", "reshape", "broadcast_in_dim", "convert_element_type", "squeeze"),
-    *("rev", "transpose"),
+    *("rev", "transpose", "conj", "real", "complex"),
 )
 """Operations whose derivatives are one or minus one, perhaps in another place."""
 

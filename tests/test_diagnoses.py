@@ -1,0 +1,89 @@
+"""What is said of mistakes in complex numbers, in second derivatives, and in a part of the entries only."""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from identities import CandidateMismatch, check_jacobian, check_vjp, domains
+
+quick: Any = {"dtypes": ("float64",), "shapes": 4, "instances": 32}
+
+
+def said(judge, *given, **asked) -> dict[str, tuple[str, str]]:
+    """Kind and sentence, by the name of the array that is wrong."""
+    with pytest.raises(CandidateMismatch) as caught:
+        judge(*given, **quick, **asked)
+    return {name: (diagnosis.kind, diagnosis.sentence) for name, diagnosis in caught.value.diagnoses.items()}
+
+
+# ---- complex numbers
+
+
+def adjoint_product(a, b):
+    return a.conj().T @ b
+
+
+@pytest.mark.parametrize(
+    ("gradients", "sentences"),
+    [
+        (lambda g, a, b: (b @ g.T, a @ g), {"a": "the complex conjugate of the right", "b": "conjugates every step"}),
+        (lambda g, a, b: (b.conj() @ g.conj().T, a.conj() @ g.conj()), {"b": "conjugates the cotangent"}),
+        (lambda g, a, b: (b @ g.conj().T, a.conj() @ g), {"a": "conjugates every step"}),
+        (lambda g, a, b: ((b @ g.T).conj(), (a.conj() @ g).real + 0j), {"b": "zero in the imaginary part"}),
+    ],
+)
+def test_conjugates_missing_and_too_many(gradients, sentences):
+    of = {"a": domains.complex_numbers, "b": domains.complex_numbers}
+    found = said(check_vjp, adjoint_product, gradients, signature="(n,m),(n,k)->(m,k)", domains=of)
+    assert {name for name, (kind, _) in found.items() if kind in ("conjugate", "region")} >= {*sentences}
+    for name, part in sentences.items():
+        assert part in found[name][1]
+
+
+# ---- a part of the entries
+
+
+def norms(x):
+    return (x**2).sum() / 2
+
+
+def negative_second(values):
+    return values * np.array([[1.0], [-1.0]])
+
+
+@pytest.mark.parametrize(
+    ("gradient", "signature", "kind", "sentence"),
+    [
+        (
+            lambda g, x: g * negative_second(x),
+            "(2,n)->()",
+            "sign",
+            "has the wrong sign in row 1 and is right elsewhere",
+        ),
+        (
+            lambda g, x: g * (2 * np.tril(x, -1) + np.diag(np.diag(x))),
+            "(n,n)->()",
+            "region",
+            "is twice the right one below the diagonal, is zero above the diagonal and is right elsewhere",
+        ),
+        (
+            lambda g, x: g * x * np.where(np.arange(len(x)) == len(x) - 1, 0.5, 1),
+            "(n)->()",
+            "region",
+            "is half the right one in the last entry and is right elsewhere",
+        ),
+    ],
+)
+def test_a_multiple_in_some_places(gradient, signature, kind, sentence):
+    assert said(check_vjp, norms, gradient, signature=signature) == {"x": (kind, sentence)}
+
+
+def test_a_place_that_is_wrong_and_no_multiple():
+    def forgets(x):
+        full = np.outer(np.cos(x), np.exp(x)) + np.diag(np.exp(x) * np.sin(x).sum())
+        return np.where(np.arange(len(x))[:, None] == 0, np.outer(np.exp(x), np.cos(x)) + x, full.T)
+
+    found = said(check_jacobian, lambda x: jnp.exp(x) * jnp.sin(x).sum(), forgets, signature="(n)->(n)")
+    assert found == {"x": ("region", "is wrong in the first row and right elsewhere")}
