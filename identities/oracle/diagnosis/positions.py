@@ -117,13 +117,16 @@ def _telling(sample: Sample) -> np.ndarray:
 def _factor(case: Case, part: Part) -> Factor | None:
     """What the right result is multiplied with in that place."""
 
-    def there(sample: Sample) -> Truth:
+    def inside(sample: Sample) -> Truth:
         return sample.truth.map(lambda values: np.where(part.of(sample), values, 0))
 
-    alone = case.with_results(lambda sample: np.where(part.of(sample), sample.got, 0))
-    if not any(sample.got.any() for sample in alone.samples):
+    def outside(sample: Sample) -> Truth:
+        return sample.truth.map(lambda values: np.where(part.of(sample), 0, values))
+
+    if not _any(case, part, lambda s: s.got != 0):
         return _ZERO
-    return find_factor(alone, there)
+    alone = case.with_results(lambda s: np.where(part.of(s), s.got, s.truth.values))
+    return find_factor(alone, inside, beside=outside)
 
 
 def divisions(case: Case) -> Iterator[Division]:

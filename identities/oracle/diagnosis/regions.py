@@ -104,12 +104,13 @@ def _instance_conditions(case: Case, wrong: Sequence[np.ndarray]) -> Iterator[Co
             ties = [(np.diff(np.sort(v), axis=1) == 0).any(axis=1) for v in flat]
             yield Condition(f"{a.name} is zero", [(v == 0).all(axis=1) for v in flat])
             yield Condition(f"two entries of {a.name} are equal", ties)
-            yield Condition(f"the entries of {a.name} do not sum to one", [~np.isclose(v.sum(axis=1), 1) for v in flat])
+            uneven = [~np.isclose(v.sum(axis=1), 1) for v in flat]
+            yield Condition(f"the entries of {a.name} do not sum to one", uneven, enough=0.1)
         if len(a.dims(0)) == 2 and len(set(a.dims(0))) == 1:
             squares = [s.batch[a.name] for s in case.samples]
             if all(v.ndim == 3 for v in squares):
-                uneven = [(v != v.swapaxes(1, 2)).any(axis=(1, 2)) for v in squares]
-                yield Condition(f"{a.name} is not symmetric", uneven)
+                skewed = [(v != v.swapaxes(1, 2)).any(axis=(1, 2)) for v in squares]
+                yield Condition(f"{a.name} is not symmetric", skewed)
 
 
 def _size_conditions(case: Case) -> Iterator[Condition]:

@@ -26,7 +26,16 @@ def _program_of(claim: Claim, shape: Shape) -> Program:
     names = tuple(a.name for a in claim.primals)
     moving = tuple(names.index(name) for name in claim.moving) if claim.kind.order else tuple(range(len(names)))
     of = tuple((shape.of(a), _dtype(a.values)) for a in claim.primals)
-    return _program(claim.flat(shape.static(claim)), of, moving, names, shape.sizes)
+    function = claim.flat(shape.static(claim))
+    for _ in range(claim.kind.order - 1):  # a second derivative is one of the gradient, which is a program too
+        function = _gradient(function, moving)
+    return _program(function, of, moving, names, shape.sizes)
+
+
+@functools.lru_cache(maxsize=64)
+def _gradient(function: Any, moving: tuple[int, ...]) -> Any:
+    """The derivatives of all results by all arguments."""
+    return lambda *arguments: jax.tree.leaves(jax.jacrev(function, moving)(*arguments))
 
 
 @functools.lru_cache(maxsize=64)
@@ -142,7 +151,7 @@ def _jvp(bench: Bench, values: dict[int, np.ndarray], vectors: Arrays, place: in
     return np.asarray(found)
 
 
-_GIVES = {"value": _value, "vjp": _vjp, "jacobian": _jacobian, "jvp": _jvp}
+_GIVES = {"value": _value, "vjp": _vjp, "jacobian": _jacobian, "jvp": _jvp, "hessian": _jacobian}
 
 KINDS = tuple(_GIVES)
 """The kinds of derivatives that edits are tried on."""
