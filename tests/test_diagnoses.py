@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from identities import CandidateMismatch, check_jacobian, check_vjp, domains
+from identities import CandidateMismatch, check_hessian, check_jacobian, check_vjp, domains
 
 quick: Any = {"dtypes": ("float64",), "shapes": 4, "instances": 32}
 
@@ -87,3 +87,51 @@ def test_a_place_that_is_wrong_and_no_multiple():
 
     found = said(check_jacobian, lambda x: jnp.exp(x) * jnp.sin(x).sum(), forgets, signature="(n)->(n)")
     assert found == {"x": ("region", "is wrong in the first row and right elsewhere")}
+
+
+# ---- second derivatives
+
+
+def least_squares(t, X, y):
+    r = jnp.tanh(X @ t) - y
+    return (r @ r) / 2
+
+
+def quartic(x, A):
+    return (x @ A @ x) ** 2 / 2
+
+
+@pytest.mark.parametrize(
+    ("function", "hessian", "wrt", "signature", "kinds", "sentence"),
+    [
+        (
+            least_squares,  # the matrix of Gauss and Newton
+            lambda t, X, y: X.T @ (((1 - np.tanh(X @ t) ** 2) ** 2)[:, None] * X),
+            "t",
+            "(p),(n,p),(n)->()",
+            ("detached", "missing-term"),
+            "`jnp.tanh(X @ t)`",
+        ),
+        (
+            quartic,
+            lambda x, A: (x @ A @ x) * (A + A.T),
+            "x",
+            "(n),(n,n)->()",
+            ("detached", "missing-term"),
+            "`x @ A @ x`",
+        ),
+        (
+            quartic,
+            lambda x, A: np.outer((A + A.T) @ x, (A + A.T) @ x) + 2 * (x @ A @ x) * (A + A.T),
+            "x",
+            "(n),(n,n)->()",
+            ("missing-factor", "factor"),
+            "2",
+        ),
+    ],
+)
+def test_second_derivatives_have_edits(function, hessian, wrt, signature, kinds, sentence):
+    ((kind, what),) = said(check_hessian, function, hessian, wrt, signature=signature).values()
+    assert kind in kinds
+    assert sentence in what
+    assert what.endswith("in the gradient that is differentiated")

@@ -35,7 +35,14 @@ def _program_of(claim: Claim, shape: Shape) -> Program:
 @functools.lru_cache(maxsize=64)
 def _gradient(function: Any, moving: tuple[int, ...]) -> Any:
     """The derivatives of all results by all arguments."""
-    return lambda *arguments: jax.tree.leaves(jax.jacrev(function, moving)(*arguments))
+
+    def gradient(*arguments: Any) -> list[Any]:
+        scalar = [result.shape for result in jax.eval_shape(function, *arguments)] == [()]
+        if scalar:  # as people write it, without a matrix of cotangents
+            return list(jax.grad(lambda *given: function(*given)[0], moving)(*arguments))
+        return jax.tree.leaves(jax.jacrev(function, moving)(*arguments))
+
+    return gradient
 
 
 @functools.lru_cache(maxsize=64)

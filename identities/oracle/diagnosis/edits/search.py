@@ -65,9 +65,12 @@ def find_edit(case: Case, hints: list[Proposal], generators: Sequence[Generator]
     if not samples:
         return None
     try:
-        return _Search(replace(case, samples=samples), hints).found(generators)
+        found = _Search(replace(case, samples=samples), hints).found(generators)
     except TooLargeError:
         return None
+    if found and case.claim.kind.order > 1:
+        return replace(found, sentence=f"{found.sentence}, in the gradient that is differentiated")
+    return found
 
 
 def _is_plain(case: Case) -> bool:
