@@ -135,3 +135,36 @@ def test_second_derivatives_have_edits(function, hessian, wrt, signature, kinds,
     assert kind in kinds
     assert sentence in what
     assert what.endswith("in the gradient that is differentiated")
+
+
+# ---- small numbers that are added
+
+
+def deviation(x):
+    return jnp.sqrt(jnp.sum((x - x.mean()) ** 2) / (x.shape[0] - 1))
+
+
+@pytest.mark.parametrize(
+    ("function", "gradient", "domain", "sentence"),
+    [
+        (
+            deviation,
+            lambda g, x: g * (x - x.mean()) / ((len(x) - 1) * (x.std(ddof=1) + 1e-8)),
+            domains.longer_than_one,
+            "adds 1e-08 to `return jnp.sqrt(",
+        ),
+        (lambda x: jnp.sqrt(x @ x), lambda g, x: g * x / np.sqrt(x @ x + 3e-5), None, "adds 3e-05 to `x @ x` in"),
+        (
+            lambda x: -(x * jnp.log(x)).sum(),
+            lambda g, x: -g * (np.log(x + 1e-10) + 1),
+            domains.positive,
+            "adds 1e-10 to x in `jnp.log(x)`",
+        ),
+    ],
+)
+def test_an_epsilon_too_many(function, gradient, domain, sentence):
+    ((kind, what),) = said(
+        check_vjp, function, gradient, signature="(n)->()", domains={"x": domain} if domain else None
+    ).values()
+    assert kind == "constant"
+    assert what.startswith(sentence)

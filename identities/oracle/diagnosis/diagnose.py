@@ -153,6 +153,10 @@ def _of_finite_values(case: Case, hints: Hints) -> Diagnosis:
     return explained(case, hints) or Diagnosis("unexplained", _pattern(case))
 
 
+_SEVERAL = 10
+"""How many instances must be wrong for what is right in them to be no accident."""
+
+
 def _pattern(case: Case) -> str:
     wrong = [~sample.right for sample in case.samples]
     instances = sum(int(w.reshape(len(w), -1).any(axis=1).sum()) for w in wrong)
@@ -163,5 +167,5 @@ def _pattern(case: Case) -> str:
         f"is wrong in {instances} of {of} instances, by up to {error:.2g} where the largest entry is {largest:.2g}, "
         "in a way that no simple change explains"
     )
-    where = always_right(case)
+    where = always_right(case) if instances >= _SEVERAL else ""
     return sentence + (f"; what is {where} is always right" if where else "")

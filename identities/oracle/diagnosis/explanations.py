@@ -21,6 +21,7 @@ from identities.oracle.diagnosis.precision import (
     stand_ins,
     sums_kept,
     units,
+    wrong_instances,
 )
 from identities.oracle.diagnosis.reduction import averages
 from identities.oracle.diagnosis.regions import find_wrong_region
@@ -165,8 +166,7 @@ def _stand_in(case: Case, hints: Hints) -> Diagnosis | None:
 def _less_precise(case: Case, hints: Hints) -> Diagnosis | None:
     if sums_kept(case):
         return Diagnosis("precision", f"is right but for the rounding of sums that are kept in {case.dtype}")
-    wrong = case.counting([np.asarray((~s.right).reshape(len(s.got), -1).any(axis=1)) for s in case.samples])
-    if digits(wrong, worst=0.5) < 1.5:  # far off
+    if digits(wrong_instances(case), worst=0.5) < 1.5:  # far off
         return None
     if lower := lower_precision(case):
         return Diagnosis("precision", f"is right to the rounding of {lower}, not of {case.dtype}")
@@ -207,8 +207,14 @@ def _region(case: Case, hints: Hints) -> Diagnosis | None:
     return None
 
 
+_MANY = 0.3
+"""What part of the instances is wrong, of what is only nearly right."""
+
+
 def _approximation(case: Case, hints: Hints) -> Diagnosis | None:
-    if not 3 <= (known := digits(case, worst=0.95)) < math.inf:
+    wrong = wrong_instances(case)
+    count, of = (sum(int(s.kept.sum()) for s in c.samples) for c in (wrong, case))
+    if count < _MANY * of or not 3 <= (known := digits(wrong, worst=0.95)) < math.inf:
         return None
     why = "an approximation, a finite difference, or a constant cut off"
     return Diagnosis("precision", f"is right to about {int(known)} digits only: {why}")

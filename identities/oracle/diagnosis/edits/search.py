@@ -12,6 +12,7 @@ from identities.oracle.diagnosis.case import Case, Diagnosis, Sample
 from identities.oracle.diagnosis.edits import conjugates, constants, given, operations, parts, steps, sums
 from identities.oracle.diagnosis.edits.bench import KINDS, bench_of
 from identities.oracle.diagnosis.edits.confirm import Confirmation, both, outside
+from identities.oracle.diagnosis.edits.epsilons import Wanted, added
 from identities.oracle.diagnosis.edits.evaluate import NOTHING, Edit
 from identities.oracle.diagnosis.edits.program import Program, TooLargeError
 from identities.oracle.diagnosis.edits.proposals import Proposal, merged
@@ -142,7 +143,9 @@ class _Search:
                 return found
         if generators:
             return None
-        return self._confirmed(self._fitted()) or self._pair(taken) or self._mixed(taken)
+        return (
+            self._confirmed(self._fitted()) or self._confirmed(self._added()) or self._pair(taken) or self._mixed(taken)
+        )
 
     def _fitted(self) -> list[_Tried]:
         """Constants with the number that fits best, by Gauss and Newton."""
@@ -163,6 +166,15 @@ class _Search:
             one = self._try(change.to(proposal, float(f"{value:.6g}")))
             hits += [one] * (one is not None and self._explains(one))
         return hits
+
+    def _added(self) -> list[_Tried]:
+        """Small numbers that are added where the function adds none."""
+
+        def given(proposal: Proposal) -> np.ndarray:
+            return np.nan_to_num(self._bench.result(proposal.at(self._bench.program)))
+
+        wanted = Wanted(given, self._right, self._got, lambda: time.thread_time() < self._until)
+        return [_Tried(proposal, NOTHING, self._got) for proposal in added(self._bench.program, wanted)]
 
     @functools.cached_property
     def _neutral_parts(self) -> list[Proposal]:
