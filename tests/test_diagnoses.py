@@ -168,3 +168,36 @@ def test_an_epsilon_too_many(function, gradient, domain, sentence):
     ).values()
     assert kind == "constant"
     assert what.startswith(sentence)
+
+
+# ---- zeros and ties
+
+
+def distances(x):
+    squares = ((x[:, None] - x[None]) ** 2).sum(-1)
+    return jnp.where(squares > 0, jnp.sqrt(jnp.where(squares > 0, squares, 1)), 0)
+
+
+def distances_vjp(g, x):
+    difference = x[:, None] - x[None]
+    return (((g + g.T) / np.sqrt((difference**2).sum(-1)))[..., None] * difference).sum(1)
+
+
+def test_the_step_whose_zero_gives_nan():
+    ((kind, what),) = said(check_vjp, distances, distances_vjp, signature="(n,d)->(n,n)").values()
+    assert kind == "non-finite"
+    assert "NaN where an entry of `((x[:, None] - x[None]) ** 2).sum(-1)` is zero" in what
+
+
+def test_tied_maxima():
+    ((_, what),) = said(
+        check_vjp, lambda x: jnp.max(x, 0), lambda g, x: g * (x == x.max(0)), signature="(n,m)->(m)"
+    ).values()
+    assert what.endswith("to each of several equal entries")
+
+
+def test_what_is_wrong_in_a_few_instances_is_no_approximation():
+    ((kind, _),) = said(
+        check_vjp, jnp.sin, lambda g, x: g * np.cos(x) * (1 + 1e-5 * (x.sum() > 4)), signature="(n)->(n)"
+    ).values()
+    assert kind != "precision"

@@ -9,6 +9,9 @@ import numpy as np
 
 from identities.dimensions import describe
 from identities.oracle.diagnosis.case import Case, Diagnosis, Sample, case_of
+from identities.oracle.diagnosis.edits.confirm import outside
+from identities.oracle.diagnosis.edits.place import Place
+from identities.oracle.diagnosis.edits.zeros import find_zero
 from identities.oracle.diagnosis.explanations import Hints, explained, times
 from identities.oracle.diagnosis.factors import find_factor
 from identities.oracle.diagnosis.positions import always_right
@@ -123,11 +126,7 @@ def _of_values(case: Case, hints: Hints) -> Diagnosis:
         return _of_finite_values(case, hints)
     missing = [sample.kept & ~f for sample, f in zip(case.samples, finite, strict=True)]
     entries = [~np.isfinite(s.got) & _is_known(s.truth.values) for s in case.samples]
-    region = find_region(case, entries)
-    count, of = sum(int(m.sum()) for m in missing), sum(len(m) for m in missing)
-    what = "NaN" if any(np.isnan(s.got[m]).any() for s, m in zip(case.samples, missing, strict=True)) else "infinity"
-    large = region and ("above" in region or "larger in magnitude" in region)
-    sentence = f"{'overflows' if large else f'gives {what}'} {region or f'in {count} of {of} instances'}"
+    sentence, place = _lost(case, missing, entries)
     rest = case.counting(finite)
     if rest.samples and not all(sample.right.all() for sample in rest.samples):
         elsewhere = _of_finite_values(rest, hints)
@@ -135,7 +134,21 @@ def _of_values(case: Case, hints: Hints) -> Diagnosis:
             return replace(elsewhere, sentence=f"{elsewhere.sentence}; besides, it {sentence}")
     elif rest.samples:
         sentence += ", and is right elsewhere"
-    return Diagnosis("non-finite", sentence)
+    return Diagnosis("non-finite", sentence, where=place)
+
+
+def _lost(case: Case, missing: Sequence[np.ndarray], entries: Sequence[np.ndarray]) -> tuple[str, Place | None]:
+    """What is said of what is not finite: of instances and entries; and the place of a zero that is to blame."""
+    what = "NaN" if any(np.isnan(s.got[m]).any() for s, m in zip(case.samples, missing, strict=True)) else "infinity"
+    if region := find_region(case, entries):
+        large = "above" in region or "larger in magnitude" in region
+        return f"{'overflows' if large else f'gives {what}'} {region}", None
+    count, of = sum(int(m.sum()) for m in missing), sum(int(s.kept.sum()) for s in case.samples)
+    if zero := find_zero(case, missing):
+        value, place = zero
+        always = ", as in every instance" * (count == of)
+        return f"gives {what} where an entry of {value} is zero{always}", outside(place)
+    return f"gives {what} in {f'{count} of {of} instances' if count < of else 'every instance'}", None
 
 
 def _finite(sample: Sample) -> np.ndarray:

@@ -178,20 +178,35 @@ def _less_precise(case: Case, hints: Hints) -> Diagnosis | None:
 
 def _textbook_term(case: Case, hints: Hints) -> Diagnosis | None:
     """Of a function of the catalog, whose users have its formula at hand and not its source."""
-    return _term(case, hints) if case.claim.function.__module__.startswith("identities.") else None
+    if not case.claim.function.__module__.startswith("identities.") or not (found := _term_of(case)):
+        return None
+    missing, _, entry = found
+    return Diagnosis("missing-term", f"lacks the term {missing} {entry}".rstrip())
 
 
 def _term(case: Case, hints: Hints) -> Diagnosis | None:
+    """What is subtracted may be missing, and what is added too much: that is the same."""
+    if not (found := _term_of(case)):
+        return None
+    missing, surplus, entry = found
+    either = f", or has {surplus} too much" * missing.startswith("-")
+    return Diagnosis("missing-term", f"lacks the term {missing} {entry}".rstrip() + either)
+
+
+def _term_of(case: Case) -> tuple[str, str, str] | None:
+    """A term that is missing, its negative, and in which entry."""
     if case.dtype not in ("float64", "float32") or not (found := find_term(case)):
         return None
     term, factor = found
     missing = _product(replace(factor, constant=-factor.constant), str(term))
-    return Diagnosis("missing-term", f"lacks the term {missing} {_of_entry(case)}".rstrip())
+    return missing, _product(factor, str(term)), _of_entry(case)
 
 
 def _product(factor: Factor, term: str) -> str:
     if factor.is_one:
         return term
+    if term == "1":
+        return str(factor)
     minus = replace(factor, constant=-factor.constant).is_one
     return f"-{term}" if minus else f"{factor} {term}"
 

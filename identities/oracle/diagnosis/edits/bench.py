@@ -76,12 +76,13 @@ class Bench:
         vectors = [batch[a.name] for a in claim.vectors]
         place = claim.place or 0
         with full_precision(), np.errstate(all="ignore"):
-            values = self._values if edit.is_of_pull and batch is self.batch else values_of(self.program, given, edit)
+            values = self.values if edit.is_of_pull and batch is self.batch else values_of(self.program, given, edit)
             given = _GIVES[claim.kind.name](self, values, vectors, place, edit)
         return real_parts(given).reshape(self.sample.got.shape)
 
     @functools.cached_property
-    def _values(self) -> dict[int, np.ndarray]:
+    def values(self) -> dict[int, np.ndarray]:
+        """Every value of the function on its way, by its number."""
         with full_precision(), np.errstate(all="ignore"):
             return values_of(self.program, [self.batch[a.name] for a in self.sample.claim.primals])
 

@@ -18,7 +18,7 @@ _PROBES = (1e-3, 1e-5, 1e-8)
 _COMMON = tuple(10.0**-exponent for exponent in range(2, 13))
 """What is usually added."""
 
-_SENSITIVE = {"div": 1, "log": 0, "sqrt": 0, "rsqrt": 0, "pow": 0}
+SENSITIVE = {"div": 1, "log": 0, "sqrt": 0, "rsqrt": 0, "pow": 0}
 """By operation, the operand that must not be zero."""
 
 _ROOTS: dict[str, tuple[Callable[[np.ndarray, float], np.ndarray], Callable[[np.ndarray], np.ndarray]]] = {
@@ -98,9 +98,9 @@ def added(program: Program, wanted: Wanted) -> Iterator[Proposal]:
 def epsilons(program: Program) -> Iterator[Number]:
     """At every operation where somebody might fear a zero."""
     for address, operation in firsts(program):
-        if operation.name not in _SENSITIVE or not any(program.active(operation)):
+        if operation.name not in SENSITIVE or not any(program.active(operation)):
             continue
-        number = operation.takes[_SENSITIVE[operation.name]]
+        number = operation.takes[SENSITIVE[operation.name]]
         where = spelled(operation)
         for only, words, rank in _WHERE:
             if number not in program.constants:
@@ -140,7 +140,7 @@ class _Shifted(_Beside):
         return self.of.pull(self._moved(operands), cotangents, active)
 
     def _moved(self, operands: Sequence[np.ndarray]) -> list[np.ndarray]:
-        return [o + self.by if k == _SENSITIVE[self.name] else o for k, o in enumerate(operands)]
+        return [o + self.by if k == SENSITIVE[self.name] else o for k, o in enumerate(operands)]
 
 
 class _Root(_Beside):
