@@ -74,6 +74,12 @@ def negative_second(values):
             "region",
             "is half the right one in the last entry and is right elsewhere",
         ),
+        (
+            lambda g, x: g * np.abs(x),
+            "(n)->()",
+            "sign",
+            "has the wrong sign in the entries where x is negative, and right elsewhere",
+        ),
     ],
 )
 def test_a_multiple_in_some_places(gradient, signature, kind, sentence):

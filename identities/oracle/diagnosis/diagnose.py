@@ -88,7 +88,7 @@ def _of_faults(case: Case | None, leaves: Sequence[Leaf]) -> Diagnosis:
         samples = tuple(replace(sample, kept=leaf.judged) for sample, leaf in pairs)
         failed = [np.isin(np.arange(len(leaf.judged)), [i for i, _ in leaf.faults]) for _, leaf in pairs]
         region = find_region(replace(case, samples=samples), failed)
-    return Diagnosis(fault.kind, fault.sentence + (f", {region}" if region else f", in {count} of {of} calls"))
+    return Diagnosis(fault.kind, fault.sentence + (f", {region.words}" if region else f", in {count} of {of} calls"))
 
 
 def _of_shape(case: Case, hints: Hints) -> Diagnosis:
@@ -141,8 +141,8 @@ def _lost(case: Case, missing: Sequence[np.ndarray], entries: Sequence[np.ndarra
     """What is said of what is not finite: of instances and entries; and the place of a zero that is to blame."""
     what = "NaN" if any(np.isnan(s.got[m]).any() for s, m in zip(case.samples, missing, strict=True)) else "infinity"
     if region := find_region(case, entries):
-        large = "above" in region or "larger in magnitude" in region
-        return f"{'overflows' if large else f'gives {what}'} {region}", None
+        large = "above" in region.words or "larger in magnitude" in region.words
+        return f"{'overflows' if large else f'gives {what}'} {region.words}", None
     count, of = sum(int(m.sum()) for m in missing), sum(int(s.kept.sum()) for s in case.samples)
     if zero := find_zero(case, missing):
         value, place = zero

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 
@@ -11,7 +12,14 @@ from identities.oracle.diagnosis.edits import given
 from identities.oracle.diagnosis.edits.proposals import Proposal
 from identities.oracle.diagnosis.edits.search import find_edit
 from identities.oracle.diagnosis.factors import Factor, find_factor
-from identities.oracle.diagnosis.positions import divisions, find_multiples, find_wrong_part, natural
+from identities.oracle.diagnosis.positions import (
+    divisions,
+    factor_there,
+    find_multiples,
+    find_wrong_part,
+    natural,
+    said_of,
+)
 from identities.oracle.diagnosis.precision import (
     close_to,
     digits,
@@ -217,9 +225,16 @@ def _of_entry(case: Case) -> str:
 
 
 def _region(case: Case, hints: Hints) -> Diagnosis | None:
-    if region := find_wrong_region(case):
-        return Diagnosis("region", f"is wrong {region}, and right elsewhere")
-    return None
+    if not (region := find_wrong_region(case)):
+        return None
+    there = [
+        w.reshape(*w.shape, *[1] * (s.got.ndim - w.ndim)) & (s.kept.reshape(-1, *[1] * (s.got.ndim - 1)))
+        for s, w in zip(case.samples, region.holds, strict=True)
+    ]
+    factor = factor_there(case, [np.broadcast_to(w, s.got.shape) for s, w in zip(case.samples, there, strict=True)])
+    wrong = said_of(factor) if factor else "is wrong"
+    kind = "sign" if wrong == said_of(Factor(Fraction(-1))) else "region"
+    return Diagnosis(kind, f"{wrong} {region.words}, and right elsewhere")
 
 
 _MANY = 0.3

@@ -1,6 +1,6 @@
 """Where in an array a result is wrong, whatever the arguments are: in a triangle, on the diagonal, in one row."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -41,8 +41,8 @@ def find_multiples(case: Case, ways: Iterable[Division]) -> Diagnosis | None:
             continue
         said: dict[str, list[str]] = {}
         for part, factor in zip(telling, factors, strict=True):
-            said.setdefault(_multiple(factor), []).append(part.where)
-        right = said.pop(_multiple(_RIGHT), None)
+            said.setdefault(said_of(factor), []).append(part.where)
+        right = said.pop(said_of(_RIGHT), None)
         phrases = [f"{multiple} {_places(where)}" for multiple, where in said.items()]
         phrases += ["is right elsewhere"] * (right is not None)
         kind = "sign" if {*factors} == {_RIGHT, _NEGATIVE} else _kind(division)
@@ -88,7 +88,8 @@ _SPOKEN = {
 }
 
 
-def _multiple(factor: Factor) -> str:
+def said_of(factor: Factor) -> str:
+    """What is said of a result that is the right one times a factor."""
     by_itself = None if factor.powers else _SPOKEN.get(factor.constant)
     return by_itself or f"is {factor} times the right one"
 
@@ -115,17 +116,28 @@ def _telling(sample: Sample) -> np.ndarray:
 
 
 def _factor(case: Case, part: Part) -> Factor | None:
-    """What the right result is multiplied with in that place."""
+    return factor_there(case, [part.of(sample) for sample in case.samples])
+
+
+def factor_there(case: Case, where: Sequence[np.ndarray]) -> Factor | None:
+    """What the right result is multiplied with in some places.
+
+    **Arguments:**
+
+    - `where`: for each sample, which entries these are.
+    """
+    pairs = list(zip(case.samples, where, strict=True))
+    if not any((sample.got[there] != 0).any() for sample, there in pairs):
+        return _ZERO
+    alone = replace(case, samples=tuple(replace(s, got=np.where(w, s.got, s.truth.values)) for s, w in pairs))
+    known = dict(zip(map(id, alone.samples), where, strict=True))
 
     def inside(sample: Sample) -> Truth:
-        return sample.truth.map(lambda values: np.where(part.of(sample), values, 0))
+        return sample.truth.map(lambda values: np.where(known[id(sample)], values, 0))
 
     def outside(sample: Sample) -> Truth:
-        return sample.truth.map(lambda values: np.where(part.of(sample), 0, values))
+        return sample.truth.map(lambda values: np.where(known[id(sample)], 0, values))
 
-    if not _any(case, part, lambda s: s.got != 0):
-        return _ZERO
-    alone = case.with_results(lambda s: np.where(part.of(s), s.got, s.truth.values))
     return find_factor(alone, inside, beside=outside)
 
 

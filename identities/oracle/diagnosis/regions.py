@@ -26,7 +26,15 @@ class Condition:
     enough: float = 0.01
 
 
-def find_wrong_region(case: Case) -> str | None:
+@dataclass(frozen=True)
+class Region:
+    """Words, and for each sample where they hold: for entries, or for whole instances; nothing where all is right."""
+
+    words: str
+    holds: Sequence[np.ndarray]
+
+
+def find_wrong_region(case: Case) -> Region | None:
     """The condition on the arguments that holds wherever a result is wrong, and almost nowhere else.
 
     What is zero and comes out as zero does not count: with a cotangent of zero, any mistake would leave it right.
@@ -35,7 +43,7 @@ def find_wrong_region(case: Case) -> str | None:
     return find_region(case, [~sample.right for sample in case.samples], telling)
 
 
-def find_region(case: Case, wrong: Sequence[np.ndarray], telling: Sequence[np.ndarray] | None = None) -> str | None:
+def find_region(case: Case, wrong: Sequence[np.ndarray], telling: Sequence[np.ndarray] | None = None) -> Region | None:
     """The condition on the arguments that holds wherever a result is as told, and almost nowhere else.
 
     **Arguments:**
@@ -61,14 +69,17 @@ def find_region(case: Case, wrong: Sequence[np.ndarray], telling: Sequence[np.nd
         ("where", part, _instance_conditions(part, instances), instances, of_instances, _MOSTLY),
         ("where", case, _size_conditions(case), by_instance, whole, _MOSTLY),
     ):
-        rated = [(_tightness(within, w, told, condition), condition.words) for condition in conditions]
+        rated = [(_tightness(within, w, told, condition), condition) for condition in conditions]
         best = max((tightness for tightness, _ in rated), default=0.0)
         if best >= least:
             # Several conditions may hold in the same places, since the sizes do not tell all names apart.
-            words = [words for tightness, words in rated if tightness == best]
+            tight = [condition for tightness, condition in rated if tightness == best]
             # Where something begins needs no other words.
-            words = [w for w in words if w.startswith("from ")][:1] or [f"{where} {' or '.join(words[:3])}"]
-            return words[0]
+            words = [c.words for c in tight if c.words.startswith("from ")][:1]
+            plain = [c for c in tight if not any(map(str.isdigit, c.words))] or tight  # a sign says more than a bound
+            words = words or [f"{where} {' or '.join(c.words for c in plain[:3])}"]
+            known = dict(zip(map(id, within.samples), tight[0].holds, strict=True))
+            return Region(words[0], [known.get(id(s), np.zeros(len(s.got), bool)) for s in case.samples])
     return None
 
 
