@@ -106,6 +106,11 @@ class Sample:
         return not units.size or bool(units.max() <= most and np.quantile(units, 0.9) <= TOLERANCE)
 
     @functools.cached_property
+    def off(self) -> np.ndarray:
+        """How far each entry is from the right one, in units of rounding."""
+        return self.units(self.truth)
+
+    @functools.cached_property
     def right(self) -> np.ndarray:
         """Which entries are."""
         return self.reproduced(self.truth)

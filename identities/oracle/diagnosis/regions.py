@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from identities.oracle.diagnosis.case import Case, Sample
+from identities.oracle.reference.unit import TOLERANCE
 
 _MOSTLY = 0.85
 """What part of a region must be wrong, where zeros among other arguments may hide a mistake."""
@@ -194,6 +195,8 @@ def _between(case: Case, wrong: Sequence[np.ndarray], size: list[np.ndarray]) ->
     if not bad.size or not below.any():  # where only zeros are right, as of anything linear, there is no threshold
         return None
     low, high = float(below.max()), float(bad.min())
+    if any(_is_barely_wrong(s, w & (x == high)) for s, w, x in zip(case.samples, wrong, size, strict=True)):
+        return None  # an error that grows from nothing begins nowhere
     if float(f"{high:.3g}") == high:
         return high
     for digits in range(1, 8):
@@ -202,6 +205,16 @@ def _between(case: Case, wrong: Sequence[np.ndarray], size: list[np.ndarray]) ->
         if low <= threshold < high:
             return float(threshold)
     return None
+
+
+_BARELY = 1000
+"""By how many times what is allowed a result is off that is hardly wrong."""
+
+
+def _is_barely_wrong(sample: Sample, which: np.ndarray) -> bool:
+    """Whether one of these entries, or instances, is."""
+    off = sample.off if which.shape == sample.got.shape else sample.off.reshape(len(which), -1).max(axis=1, initial=0)
+    return bool((off[which & (off > TOLERANCE)] < _BARELY * TOLERANCE).any())
 
 
 def _column(kept: np.ndarray, like: np.ndarray) -> np.ndarray:
