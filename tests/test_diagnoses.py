@@ -207,3 +207,14 @@ def test_what_is_wrong_in_a_few_instances_is_no_approximation():
         check_vjp, jnp.sin, lambda g, x: g * np.cos(x) * (1 + 1e-5 * (x.sum() > 4)), signature="(n)->(n)"
     ).values()
     assert kind != "precision"
+
+
+def test_a_result_that_is_backwards():
+    def backwards(g, x, w):
+        return np.array([g @ x[2 - k : len(x) - k] for k in range(3)])
+
+    def filtered(x, w):
+        return sum(w[k] * x[k : x.shape[0] - 2 + k] for k in range(3))
+
+    asked: Any = {"signature": "(n+2),(3)->(n)"}
+    assert said(check_vjp, filtered, backwards, "w", **asked) == {"w": ("layout", "returns the right result backwards")}

@@ -40,6 +40,7 @@ from identities.oracle.diagnosis.relatives import (
     other_derivatives,
     own_arguments,
     permutations,
+    reversals,
     symmetrisations,
     truth,
 )
@@ -127,6 +128,13 @@ def _symmetrised(case: Case, hints: Hints) -> Diagnosis | None:
     for what, guess in symmetrisations(case):
         if factor := find_factor(case, guess):
             return Diagnosis("symmetrised", f"returns {what}{times(factor)} the derivative")
+    return None
+
+
+def _reversed(case: Case, hints: Hints) -> Diagnosis | None:
+    for what, guess in reversals(case):
+        if factor := find_factor(case, guess):
+            return Diagnosis("layout", f"returns the right result {what}{times(factor)}")
     return None
 
 
@@ -273,6 +281,7 @@ EXPLANATIONS: tuple[Explanation, ...] = (
     Explanation("its axes are in another order", _transposed),
     Explanation("it is mixed with its transpose", _symmetrised),
     Explanation("its entries are read in one order and written in another", _column_major),
+    Explanation("its entries are in reverse order along an axis", _reversed),
     Explanation("it is another derivative of the function, or its value", _other_derivative),
     Explanation("its triangles, or its two complex parts, are multiplied with different numbers", _multiples_by_part),
     Explanation("it is multiplied with an argument, a norm, a sum or the value", _multiplied),
@@ -282,9 +291,9 @@ EXPLANATIONS: tuple[Explanation, ...] = (
     Explanation("its rows or columns are multiplied with different numbers", _multiples_by_place),
     Explanation("it has fewer digits", _less_precise),
     Explanation("a product of what is at hand is missing", _term),
+    Explanation("its entries are in another order", _same_entries),
     Explanation("it is right in one place and wrong in another", _wrong_part),
     Explanation("it is right at some arguments and wrong at others", _region),
     Explanation("it is nearly right", _approximation),
-    Explanation("its entries are in another order", _same_entries),
 )
 """All explanations of values, the simplest first."""

@@ -56,10 +56,9 @@ def find_wrong_part(case: Case) -> Diagnosis | None:
     bad = sum(int((~s.right).sum()) for s in case.samples)
     for division in divisions(case):
         wrong = [part for part in division if _any(case, part, lambda s: ~s.right)]
-        named = all(part.where != _ELSEWHERE for part in wrong)
-        if named and len(wrong) < sum(_is_telling(case, part) for part in division):
-            inside = sum(int((_telling(s) & part.of(s)).sum()) for part in wrong for s in case.samples)
-            said = f"is wrong {_places([part.where for part in wrong])} and right elsewhere"
+        if len(wrong) == 1 < sum(_is_telling(case, part) for part in division) and wrong[0].where != _ELSEWHERE:
+            inside = sum(int((_telling(s) & wrong[0].of(s)).sum()) for s in case.samples)
+            said = f"is wrong {wrong[0].where} and right elsewhere"
             found.setdefault(bad / inside, Diagnosis(_kind(division), said))
     return found[max(found)] if found and max(found) > _MOSTLY else None
 

@@ -62,6 +62,13 @@ def _orders(count: int) -> Iterator[tuple[int, ...]]:
     yield from (axes[first:] + axes[:first] for first in axes[1:])
 
 
+def reversals(case: Case) -> Iterator[tuple[str, Guess]]:
+    """The entries along an axis from the last one to the first."""
+    for axis in range(rank(case)):
+        what = f"backwards along axis {axis}" if rank(case) > 1 else "backwards"
+        yield what, rearranged(functools.partial(np.flip, axis=1 + axis))
+
+
 def column_major(case: Case) -> Iterator[tuple[str, Guess]]:
     """Entries read in one order and written in the other."""
 
