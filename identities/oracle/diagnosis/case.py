@@ -60,6 +60,10 @@ class Truth:
         return Truth(np.where(self.values == 0, 0.0, values), np.where(self.movement == 0, 0.0, movement))
 
 
+_LOST = {"float64": 4096, "float32": 64}
+"""The most units of rounding by which an explanation may miss an instance, by dtype; in others only what is allowed."""
+
+
 @dataclass(frozen=True, eq=False)
 class Sample:
     """A batch of results of one shape."""
@@ -91,6 +95,22 @@ class Sample:
         """Which entries a guess gives, to the tolerance; all of an instance that does not count."""
         units = self.units(guess, dtype)
         return (units <= TOLERANCE) | ~self.kept.reshape(-1, *[1] * (units.ndim - 1))
+
+    def nearly(self, guess: Truth) -> bool:
+        """Whether a guess gives every instance, and nearly all of them to the tolerance.
+
+        A formula that is not the right one may lose more digits than the right one does, where terms cancel.
+        """
+        if guess.values.shape != self.got.shape:
+            return False
+        units = self.units(guess).reshape(len(self.got), -1).max(axis=1, initial=0)[self.kept]
+        most = _LOST.get(self.dtype, TOLERANCE)
+        return not units.size or bool(units.max() <= most and np.quantile(units, 0.9) <= TOLERANCE)
+
+    @functools.cached_property
+    def off(self) -> np.ndarray:
+        """How far each entry is from the right one, in units of rounding."""
+        return self.units(self.truth)
 
     @functools.cached_property
     def right(self) -> np.ndarray:

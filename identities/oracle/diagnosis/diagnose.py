@@ -9,8 +9,12 @@ import numpy as np
 
 from identities.dimensions import describe
 from identities.oracle.diagnosis.case import Case, Diagnosis, Sample, case_of
+from identities.oracle.diagnosis.edits.confirm import outside
+from identities.oracle.diagnosis.edits.place import Place
+from identities.oracle.diagnosis.edits.zeros import find_zero
 from identities.oracle.diagnosis.explanations import Hints, explained, times
 from identities.oracle.diagnosis.factors import find_factor
+from identities.oracle.diagnosis.positions import always_right
 from identities.oracle.diagnosis.regions import find_region
 from identities.oracle.diagnosis.relatives import other_derivatives, own_arguments, truth
 from identities.oracle.diagnosis.shapes import relations, shape_sentence, unreduced
@@ -84,7 +88,7 @@ def _of_faults(case: Case | None, leaves: Sequence[Leaf]) -> Diagnosis:
         samples = tuple(replace(sample, kept=leaf.judged) for sample, leaf in pairs)
         failed = [np.isin(np.arange(len(leaf.judged)), [i for i, _ in leaf.faults]) for _, leaf in pairs]
         region = find_region(replace(case, samples=samples), failed)
-    return Diagnosis(fault.kind, fault.sentence + (f", {region}" if region else f", in {count} of {of} calls"))
+    return Diagnosis(fault.kind, fault.sentence + (f", {region.words}" if region else f", in {count} of {of} calls"))
 
 
 def _of_shape(case: Case, hints: Hints) -> Diagnosis:
@@ -122,11 +126,7 @@ def _of_values(case: Case, hints: Hints) -> Diagnosis:
         return _of_finite_values(case, hints)
     missing = [sample.kept & ~f for sample, f in zip(case.samples, finite, strict=True)]
     entries = [~np.isfinite(s.got) & _is_known(s.truth.values) for s in case.samples]
-    region = find_region(case, entries)
-    count, of = sum(int(m.sum()) for m in missing), sum(len(m) for m in missing)
-    what = "NaN" if any(np.isnan(s.got[m]).any() for s, m in zip(case.samples, missing, strict=True)) else "infinity"
-    large = region and ("above" in region or "larger in magnitude" in region)
-    sentence = f"{'overflows' if large else f'gives {what}'} {region or f'in {count} of {of} instances'}"
+    sentence, place = _lost(case, missing, entries)
     rest = case.counting(finite)
     if rest.samples and not all(sample.right.all() for sample in rest.samples):
         elsewhere = _of_finite_values(rest, hints)
@@ -134,7 +134,21 @@ def _of_values(case: Case, hints: Hints) -> Diagnosis:
             return replace(elsewhere, sentence=f"{elsewhere.sentence}; besides, it {sentence}")
     elif rest.samples:
         sentence += ", and is right elsewhere"
-    return Diagnosis("non-finite", sentence)
+    return Diagnosis("non-finite", sentence, where=place)
+
+
+def _lost(case: Case, missing: Sequence[np.ndarray], entries: Sequence[np.ndarray]) -> tuple[str, Place | None]:
+    """What is said of what is not finite: of instances and entries; and the place of a zero that is to blame."""
+    what = "NaN" if any(np.isnan(s.got[m]).any() for s, m in zip(case.samples, missing, strict=True)) else "infinity"
+    if region := find_region(case, entries):
+        large = "above" in region.words or "larger in magnitude" in region.words
+        return f"{'overflows' if large else f'gives {what}'} {region.words}", None
+    count, of = sum(int(m.sum()) for m in missing), sum(int(s.kept.sum()) for s in case.samples)
+    if zero := find_zero(case, missing):
+        value, place = zero
+        always = ", as in every instance" * (count == of)
+        return f"gives {what} where an entry of {value} is zero{always}", outside(place)
+    return f"gives {what} in {f'{count} of {of} instances' if count < of else 'every instance'}", None
 
 
 def _finite(sample: Sample) -> np.ndarray:
@@ -152,6 +166,10 @@ def _of_finite_values(case: Case, hints: Hints) -> Diagnosis:
     return explained(case, hints) or Diagnosis("unexplained", _pattern(case))
 
 
+_SEVERAL = 10
+"""How many instances must be wrong for what is right in them to be no accident."""
+
+
 def _pattern(case: Case) -> str:
     wrong = [~sample.right for sample in case.samples]
     instances = sum(int(w.reshape(len(w), -1).any(axis=1).sum()) for w in wrong)
@@ -162,16 +180,5 @@ def _pattern(case: Case) -> str:
         f"is wrong in {instances} of {of} instances, by up to {error:.2g} where the largest entry is {largest:.2g}, "
         "in a way that no simple change explains"
     )
-    places = _always_right(case)
-    return sentence + (f"; right is always {places}" if places else "")
-
-
-def _always_right(case: Case) -> str:
-    """The entries, of the largest sample, that are right in every instance, if there are some and not all."""
-    sample = max(case.samples, key=lambda s: s.got[0].size)
-    always = sample.right.all(axis=0)
-    if always.ndim == 0 or not always.any() or always.all():
-        return ""
-    places = [describe(tuple(int(i) for i in place)) for place in np.argwhere(always)]
-    more = f" and {len(places) - 4} more" if len(places) > 4 else ""
-    return f"entry {', '.join(places[:4])}{more} of shape {always.shape}"
+    where = always_right(case) if instances >= _SEVERAL else ""
+    return sentence + (f"; what is {where} is always right" if where else "")

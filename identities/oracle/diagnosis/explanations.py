@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 
@@ -12,6 +13,14 @@ from identities.oracle.diagnosis.edits.formula import find_step
 from identities.oracle.diagnosis.edits.proposals import Proposal
 from identities.oracle.diagnosis.edits.search import find_edit
 from identities.oracle.diagnosis.factors import Factor, find_factor
+from identities.oracle.diagnosis.positions import (
+    divisions,
+    factor_there,
+    find_multiples,
+    find_wrong_part,
+    natural,
+    said_of,
+)
 from identities.oracle.diagnosis.precision import (
     close_to,
     digits,
@@ -21,6 +30,7 @@ from identities.oracle.diagnosis.precision import (
     stand_ins,
     sums_kept,
     units,
+    wrong_instances,
 )
 from identities.oracle.diagnosis.reduction import averages
 from identities.oracle.diagnosis.regions import find_wrong_region
@@ -31,7 +41,7 @@ from identities.oracle.diagnosis.relatives import (
     other_derivatives,
     own_arguments,
     permutations,
-    square,
+    reversals,
     symmetrisations,
     truth,
 )
@@ -122,6 +132,13 @@ def _symmetrised(case: Case, hints: Hints) -> Diagnosis | None:
     return None
 
 
+def _reversed(case: Case, hints: Hints) -> Diagnosis | None:
+    for what, guess in reversals(case):
+        if factor := find_factor(case, guess):
+            return Diagnosis("layout", f"returns the right result {what}{times(factor)}")
+    return None
+
+
 def _column_major(case: Case, hints: Hints) -> Diagnosis | None:
     for what, guess in column_major(case):
         if factor := find_factor(case, guess):
@@ -136,19 +153,16 @@ def _other_derivative(case: Case, hints: Hints) -> Diagnosis | None:
     return None
 
 
-def _diagonal(case: Case, hints: Hints) -> Diagnosis | None:
-    """Whether only the diagonal is right, or only what is beside it."""
-    samples = [sample for sample in case.samples if sample.got.shape[-1] > 1] if square(case) else []
-    on = [np.broadcast_to(np.eye(s.got.shape[-1], dtype=bool), s.got.shape) for s in samples]
-    wrong = [~s.right for s in samples]
-    wrong_on = any((w & o).any() for w, o in zip(wrong, on, strict=True))
-    wrong_off = any((w & ~o).any() for w, o in zip(wrong, on, strict=True))
-    if wrong_on == wrong_off:
-        return None
-    zero = all(not s.got[s.kept][o[s.kept] == wrong_on].any() for s, o in zip(samples, on, strict=True))
-    there, elsewhere = ("on", "off") if wrong_on else ("off", "on")
-    where = f"{there} the diagonal{', where it is zero,' * zero} and right {elsewhere} it"
-    return Diagnosis("diagonal", f"is wrong {where}")
+def _multiples_by_part(case: Case, hints: Hints) -> Diagnosis | None:
+    return find_multiples(case, natural(case))
+
+
+def _multiples_by_place(case: Case, hints: Hints) -> Diagnosis | None:
+    return find_multiples(case, divisions(case))
+
+
+def _wrong_part(case: Case, hints: Hints) -> Diagnosis | None:
+    return find_wrong_part(case)
 
 
 def _multiplied(case: Case, hints: Hints) -> Diagnosis | None:
@@ -169,8 +183,7 @@ def _stand_in(case: Case, hints: Hints) -> Diagnosis | None:
 def _less_precise(case: Case, hints: Hints) -> Diagnosis | None:
     if sums_kept(case):
         return Diagnosis("precision", f"is right but for the rounding of sums that are kept in {case.dtype}")
-    wrong = case.counting([np.asarray((~s.right).reshape(len(s.got), -1).any(axis=1)) for s in case.samples])
-    if digits(wrong, worst=0.5) < 1.5:  # far off
+    if digits(wrong_instances(case), worst=0.5) < 1.5:  # far off
         return None
     if lower := lower_precision(case):
         return Diagnosis("precision", f"is right to the rounding of {lower}, not of {case.dtype}")
@@ -182,20 +195,35 @@ def _less_precise(case: Case, hints: Hints) -> Diagnosis | None:
 
 def _textbook_term(case: Case, hints: Hints) -> Diagnosis | None:
     """Of a function of the catalog, whose users have its formula at hand and not its source."""
-    return _term(case, hints) if case.claim.function.__module__.startswith("identities.") else None
+    if not case.claim.function.__module__.startswith("identities.") or not (found := _term_of(case)):
+        return None
+    missing, _, entry = found
+    return Diagnosis("missing-term", f"lacks the term {missing} {entry}".rstrip())
 
 
 def _term(case: Case, hints: Hints) -> Diagnosis | None:
+    """What is subtracted may be missing, and what is added too much: that is the same."""
+    if not (found := _term_of(case)):
+        return None
+    missing, surplus, entry = found
+    either = f", or has {surplus} too much" * missing.startswith("-")
+    return Diagnosis("missing-term", f"lacks the term {missing} {entry}".rstrip() + either)
+
+
+def _term_of(case: Case) -> tuple[str, str, str] | None:
+    """A term that is missing, its negative, and in which entry."""
     if case.dtype not in ("float64", "float32") or not (found := find_term(case)):
         return None
     term, factor = found
     missing = _product(replace(factor, constant=-factor.constant), str(term))
-    return Diagnosis("missing-term", f"lacks the term {missing} {_of_entry(case)}".rstrip())
+    return missing, _product(factor, str(term)), _of_entry(case)
 
 
 def _product(factor: Factor, term: str) -> str:
     if factor.is_one:
         return term
+    if term == "1":
+        return str(factor)
     minus = replace(factor, constant=-factor.constant).is_one
     return f"-{term}" if minus else f"{factor} {term}"
 
@@ -206,13 +234,26 @@ def _of_entry(case: Case) -> str:
 
 
 def _region(case: Case, hints: Hints) -> Diagnosis | None:
-    if region := find_wrong_region(case):
-        return Diagnosis("region", f"is wrong {region}, and right elsewhere")
-    return None
+    if not (region := find_wrong_region(case)):
+        return None
+    there = [
+        w.reshape(*w.shape, *[1] * (s.got.ndim - w.ndim)) & (s.kept.reshape(-1, *[1] * (s.got.ndim - 1)))
+        for s, w in zip(case.samples, region.holds, strict=True)
+    ]
+    factor = factor_there(case, [np.broadcast_to(w, s.got.shape) for s, w in zip(case.samples, there, strict=True)])
+    wrong = said_of(factor) if factor else "is wrong"
+    kind = "sign" if wrong == said_of(Factor(Fraction(-1))) else "region"
+    return Diagnosis(kind, f"{wrong} {region.words}, and right elsewhere")
+
+
+_MANY = 0.3
+"""What part of the instances is wrong, of what is only nearly right."""
 
 
 def _approximation(case: Case, hints: Hints) -> Diagnosis | None:
-    if not 3 <= (known := digits(case, worst=0.95)) < math.inf:
+    wrong = wrong_instances(case)
+    count, of = (sum(int(s.kept.sum()) for s in c.samples) for c in (wrong, case))
+    if count < _MANY * of or not 3 <= (known := digits(wrong, worst=0.95)) < math.inf:
         return None
     why = "an approximation, a finite difference, or a constant cut off"
     return Diagnosis("precision", f"is right to about {int(known)} digits only: {why}")
@@ -241,17 +282,20 @@ EXPLANATIONS: tuple[Explanation, ...] = (
     Explanation("its axes are in another order", _transposed),
     Explanation("it is mixed with its transpose", _symmetrised),
     Explanation("its entries are read in one order and written in another", _column_major),
+    Explanation("its entries are in reverse order along an axis", _reversed),
     Explanation("it is another derivative of the function, or its value", _other_derivative),
-    Explanation("its diagonal is wrong, or all but that", _diagonal),
+    Explanation("its triangles, or its two complex parts, are multiplied with different numbers", _multiples_by_part),
     Explanation("it is multiplied with an argument, a norm, a sum or the value", _multiplied),
     Explanation("it is the derivative of what goes by the same name", _stand_in),
     Explanation("a product of what is at hand is missing from a formula of the catalog", _textbook_term),
     Explanation("one step of the function or of its derivative is another", find_edit),
     Explanation("one step of the closed form of the catalog is another", find_step),
+    Explanation("its rows or columns are multiplied with different numbers", _multiples_by_place),
     Explanation("it has fewer digits", _less_precise),
     Explanation("a product of what is at hand is missing", _term),
+    Explanation("its entries are in another order", _same_entries),
+    Explanation("it is right in one place and wrong in another", _wrong_part),
     Explanation("it is right at some arguments and wrong at others", _region),
     Explanation("it is nearly right", _approximation),
-    Explanation("its entries are in another order", _same_entries),
 )
 """All explanations of values, the simplest first."""

@@ -88,7 +88,8 @@ def find_factor(case: Case, guess: Guess, beside: Guess | None = None) -> Factor
         ratios.append(ratio)
     near = min(4096 * float(jnp.finfo(case.dtype).eps), 0.03)  # relatively, of a ratio and a simple number
     for factor in _factors(case, ratios, near):
-        if case.explained(multiple(guess, factor, beside)):
+        product = multiple(guess, factor, beside)
+        if all(sample.nearly(product(sample)) for sample in case.samples):
             return factor
     return None
 

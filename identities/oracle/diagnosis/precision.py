@@ -79,6 +79,11 @@ def units(case: Case) -> float:
     return max((float(w.max()) for w in worst if w.size), default=0.0)
 
 
+def wrong_instances(case: Case) -> Case:
+    """With only those instances in which anything is wrong."""
+    return case.counting([np.asarray((~s.right).reshape(len(s.got), -1).any(axis=1)) for s in case.samples])
+
+
 def digits(case: Case, worst: float = 1.0) -> float:
     """To how many decimal digits results are right, relative to the largest entry of each; of zeros, to that of all.
 

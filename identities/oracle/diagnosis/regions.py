@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from identities.oracle.diagnosis.case import Case, Sample
+from identities.oracle.reference.unit import TOLERANCE
 
 _MOSTLY = 0.85
 """What part of a region must be wrong, where zeros among other arguments may hide a mistake."""
@@ -26,7 +27,15 @@ class Condition:
     enough: float = 0.01
 
 
-def find_wrong_region(case: Case) -> str | None:
+@dataclass(frozen=True)
+class Region:
+    """Words, and for each sample where they hold: for entries, or for whole instances; nothing where all is right."""
+
+    words: str
+    holds: Sequence[np.ndarray]
+
+
+def find_wrong_region(case: Case) -> Region | None:
     """The condition on the arguments that holds wherever a result is wrong, and almost nowhere else.
 
     What is zero and comes out as zero does not count: with a cotangent of zero, any mistake would leave it right.
@@ -35,7 +44,7 @@ def find_wrong_region(case: Case) -> str | None:
     return find_region(case, [~sample.right for sample in case.samples], telling)
 
 
-def find_region(case: Case, wrong: Sequence[np.ndarray], telling: Sequence[np.ndarray] | None = None) -> str | None:
+def find_region(case: Case, wrong: Sequence[np.ndarray], telling: Sequence[np.ndarray] | None = None) -> Region | None:
     """The condition on the arguments that holds wherever a result is as told, and almost nowhere else.
 
     **Arguments:**
@@ -61,14 +70,17 @@ def find_region(case: Case, wrong: Sequence[np.ndarray], telling: Sequence[np.nd
         ("where", part, _instance_conditions(part, instances), instances, of_instances, _MOSTLY),
         ("where", case, _size_conditions(case), by_instance, whole, _MOSTLY),
     ):
-        rated = [(_tightness(within, w, told, condition), condition.words) for condition in conditions]
+        rated = [(_tightness(within, w, told, condition), condition) for condition in conditions]
         best = max((tightness for tightness, _ in rated), default=0.0)
         if best >= least:
             # Several conditions may hold in the same places, since the sizes do not tell all names apart.
-            words = [words for tightness, words in rated if tightness == best]
+            tight = [condition for tightness, condition in rated if tightness == best]
             # Where something begins needs no other words.
-            words = [w for w in words if w.startswith("from ")][:1] or [f"{where} {' or '.join(words[:3])}"]
-            return words[0]
+            words = [c.words for c in tight if c.words.startswith("from ")][:1]
+            plain = [c for c in tight if not any(map(str.isdigit, c.words))] or tight  # a sign says more than a bound
+            words = words or [f"{where} {' or '.join(c.words for c in plain[:3])}"]
+            known = dict(zip(map(id, within.samples), tight[0].holds, strict=True))
+            return Region(words[0], [known.get(id(s), np.zeros(len(s.got), bool)) for s in case.samples])
     return None
 
 
@@ -104,12 +116,13 @@ def _instance_conditions(case: Case, wrong: Sequence[np.ndarray]) -> Iterator[Co
             ties = [(np.diff(np.sort(v), axis=1) == 0).any(axis=1) for v in flat]
             yield Condition(f"{a.name} is zero", [(v == 0).all(axis=1) for v in flat])
             yield Condition(f"two entries of {a.name} are equal", ties)
-            yield Condition(f"the entries of {a.name} do not sum to one", [~np.isclose(v.sum(axis=1), 1) for v in flat])
+            uneven = [~np.isclose(v.sum(axis=1), 1) for v in flat]
+            yield Condition(f"the entries of {a.name} do not sum to one", uneven, enough=0.1)
         if len(a.dims(0)) == 2 and len(set(a.dims(0))) == 1:
             squares = [s.batch[a.name] for s in case.samples]
             if all(v.ndim == 3 for v in squares):
-                uneven = [(v != v.swapaxes(1, 2)).any(axis=(1, 2)) for v in squares]
-                yield Condition(f"{a.name} is not symmetric", uneven)
+                skewed = [(v != v.swapaxes(1, 2)).any(axis=(1, 2)) for v in squares]
+                yield Condition(f"{a.name} is not symmetric", skewed)
 
 
 def _size_conditions(case: Case) -> Iterator[Condition]:
@@ -182,6 +195,8 @@ def _between(case: Case, wrong: Sequence[np.ndarray], size: list[np.ndarray]) ->
     if not bad.size or not below.any():  # where only zeros are right, as of anything linear, there is no threshold
         return None
     low, high = float(below.max()), float(bad.min())
+    if any(_is_barely_wrong(s, w & (x == high)) for s, w, x in zip(case.samples, wrong, size, strict=True)):
+        return None  # an error that grows from nothing begins nowhere
     if float(f"{high:.3g}") == high:
         return high
     for digits in range(1, 8):
@@ -190,6 +205,16 @@ def _between(case: Case, wrong: Sequence[np.ndarray], size: list[np.ndarray]) ->
         if low <= threshold < high:
             return float(threshold)
     return None
+
+
+_BARELY = 1000
+"""By how many times what is allowed a result is off that is hardly wrong."""
+
+
+def _is_barely_wrong(sample: Sample, which: np.ndarray) -> bool:
+    """Whether one of these entries, or instances, is."""
+    off = sample.off if which.shape == sample.got.shape else sample.off.reshape(len(which), -1).max(axis=1, initial=0)
+    return bool((off[which & (off > TOLERANCE)] < _BARELY * TOLERANCE).any())
 
 
 def _column(kept: np.ndarray, like: np.ndarray) -> np.ndarray:

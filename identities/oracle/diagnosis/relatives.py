@@ -62,6 +62,13 @@ def _orders(count: int) -> Iterator[tuple[int, ...]]:
     yield from (axes[first:] + axes[:first] for first in axes[1:])
 
 
+def reversals(case: Case) -> Iterator[tuple[str, Guess]]:
+    """The entries along an axis from the last one to the first."""
+    for axis in range(rank(case)):
+        what = f"backwards along axis {axis}" if rank(case) > 1 else "backwards"
+        yield what, rearranged(functools.partial(np.flip, axis=1 + axis))
+
+
 def column_major(case: Case) -> Iterator[tuple[str, Guess]]:
     """Entries read in one order and written in the other."""
 
@@ -140,14 +147,17 @@ def other_derivatives(case: Case) -> Iterator[tuple[str, Guess]]:
 def own_arguments(case: Case) -> Iterator[tuple[str, Guess]]:
     """What was given, given back."""
     for a in case.claim.arguments:
-        if a.values != "complex":
-            given = "cotangent" if case.claim.kind.name == "vjp" else "tangent"
-            what = "argument" if a in case.claim.primals else given
-            yield f"the {what} {a.name} itself", _argument(a.name)
+        given = "cotangent" if case.claim.kind.name == "vjp" else "tangent"
+        what = "argument" if a in case.claim.primals else given
+        yield f"the {what} {a.name} itself", _argument(a.name)
 
 
 def _argument(name: str) -> Guess:
-    return lambda sample: Truth(sample.batch[name].astype(float), np.zeros(sample.batch[name].shape))
+    def guess(sample: Sample) -> Truth:
+        values = real_parts(sample.batch[name]).astype(float)
+        return Truth(values, np.zeros(values.shape))
+
+    return guess
 
 
 def _made(claim: Claim, kind: str, name: str) -> Claim:

@@ -15,7 +15,7 @@ from identities.oracle.diagnosis.edits.evaluate import NOTHING, Arrays, Edit, pu
 from identities.oracle.diagnosis.edits.kernels import Aval
 from identities.oracle.diagnosis.edits.program import Program, program_of
 from identities.oracle.draw.shapes import Shape
-from identities.oracle.draw.values import Batch, moved, perturbed, tiny_steps, wide
+from identities.oracle.draw.values import Batch, moved, perturbed, real_parts, tiny_steps, wide
 from identities.oracle.run.programs import full_precision
 
 _ROWS = 4096
@@ -26,7 +26,23 @@ def _program_of(claim: Claim, shape: Shape) -> Program:
     names = tuple(a.name for a in claim.primals)
     moving = tuple(names.index(name) for name in claim.moving) if claim.kind.order else tuple(range(len(names)))
     of = tuple((shape.of(a), _dtype(a.values)) for a in claim.primals)
-    return _program(claim.flat(shape.static(claim)), of, moving, names, shape.sizes)
+    function = claim.flat(shape.static(claim))
+    for _ in range(claim.kind.order - 1):  # a second derivative is one of the gradient, which is a program too
+        function = _gradient(function, moving)
+    return _program(function, of, moving, names, shape.sizes)
+
+
+@functools.lru_cache(maxsize=64)
+def _gradient(function: Any, moving: tuple[int, ...]) -> Any:
+    """The derivatives of all results by all arguments."""
+
+    def gradient(*arguments: Any) -> list[Any]:
+        scalar = [result.shape for result in jax.eval_shape(function, *arguments)] == [()]
+        if scalar:  # as people write it, without a matrix of cotangents
+            return list(jax.grad(lambda *given: function(*given)[0], moving)(*arguments))
+        return jax.tree.leaves(jax.jacrev(function, moving)(*arguments))
+
+    return gradient
 
 
 @functools.lru_cache(maxsize=64)
@@ -41,7 +57,7 @@ def _program(
 
 
 def _dtype(values: str) -> np.dtype:
-    return np.dtype({"integer": np.int64, "boolean": bool}.get(values, np.float64))
+    return np.dtype({"integer": np.int64, "boolean": bool, "complex": np.complex128}.get(values, np.float64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,11 +76,13 @@ class Bench:
         vectors = [batch[a.name] for a in claim.vectors]
         place = claim.place or 0
         with full_precision(), np.errstate(all="ignore"):
-            values = self._values if edit.is_of_pull and batch is self.batch else values_of(self.program, given, edit)
-            return _GIVES[claim.kind.name](self, values, vectors, place, edit).reshape(self.sample.got.shape)
+            values = self.values if edit.is_of_pull and batch is self.batch else values_of(self.program, given, edit)
+            given = _GIVES[claim.kind.name](self, values, vectors, place, edit)
+        return real_parts(given).reshape(self.sample.got.shape)
 
     @functools.cached_property
-    def _values(self) -> dict[int, np.ndarray]:
+    def values(self) -> dict[int, np.ndarray]:
+        """Every value of the function on its way, by its number."""
         with full_precision(), np.errstate(all="ignore"):
             return values_of(self.program, [self.batch[a.name] for a in self.sample.claim.primals])
 
@@ -118,7 +136,8 @@ def bench_of(sample: Sample, which: np.ndarray | None = None) -> Bench:
 
 
 def _value(bench: Bench, values: dict[int, np.ndarray], vectors: Arrays, place: int, edit: Edit) -> np.ndarray:
-    return values[bench.program.results[place]].astype(float)
+    made = values[bench.program.results[place]]
+    return made if np.iscomplexobj(made) else made.astype(float)
 
 
 def _vjp(bench: Bench, values: dict[int, np.ndarray], vectors: Arrays, place: int, edit: Edit) -> np.ndarray:
@@ -140,7 +159,7 @@ def _jvp(bench: Bench, values: dict[int, np.ndarray], vectors: Arrays, place: in
     return np.asarray(found)
 
 
-_GIVES = {"value": _value, "vjp": _vjp, "jacobian": _jacobian, "jvp": _jvp}
+_GIVES = {"value": _value, "vjp": _vjp, "jacobian": _jacobian, "jvp": _jvp, "hessian": _jacobian}
 
 KINDS = tuple(_GIVES)
 """The kinds of derivatives that edits are tried on."""

@@ -11,10 +11,6 @@ from identities.oracle.diagnosis.edits.place import Place
 from identities.oracle.diagnosis.edits.program import Program
 from identities.oracle.diagnosis.edits.proposals import At, Proposal, merged
 from identities.oracle.diagnosis.factors import Factor, find_factor
-from identities.oracle.reference.unit import TOLERANCE
-
-_LOST = {"float64": 4096, "float32": 64}
-"""The most units of rounding by which an edit may miss an instance."""
 
 
 def both(one: At, other: At, program: Program) -> Edit:
@@ -51,18 +47,8 @@ class Confirmation:
         return _of_multiple(proposal, factor) if factor else None
 
     def reproduced(self, guess: Guess) -> bool:
-        """Whether every instance comes out, nearly all of them to the tolerance.
-
-        A program that is not the right one may lose more digits than the right one does, where terms cancel.
-        """
-        for sample in self._case.samples:
-            guessed = guess(sample)
-            if guessed.values.shape != sample.got.shape:
-                return False
-            units = sample.units(guessed).reshape(len(sample.got), -1).max(axis=1, initial=0)[sample.kept]
-            if units.size and (units.max() > _LOST[sample.dtype] or np.quantile(units, 0.9) > TOLERANCE):
-                return False
-        return True
+        """Whether every instance comes out, nearly all of them to the tolerance."""
+        return all(sample.nearly(guess(sample)) for sample in self._case.samples)
 
     def guess(self, at: At) -> Guess:
         """What an edit gives for a sample."""

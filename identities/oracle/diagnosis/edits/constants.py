@@ -47,7 +47,7 @@ def number_of(program: Program, number: int) -> float | None:
     if constant is None or constant.size == 0 or not is_inexact(constant.dtype):
         return None
     first = constant.flat[0]
-    return float(first) if np.isfinite(first) and (constant == first).all() else None
+    return float(first.real) if np.isfinite(first) and first.imag == 0 and (constant == first).all() else None
 
 
 def sizes(program: Program) -> Iterator[Proposal]:

@@ -105,7 +105,7 @@ def pulled_back(
 
     def arrived(number: int) -> np.ndarray:
         if number not in arriving:
-            return np.zeros(values[number].shape)
+            return np.zeros_like(values[number], np.result_type(values[number], float))
         by = edit.arriving.get(number, 1)
         return arriving[number] * (by(values) if callable(by) else by)
 

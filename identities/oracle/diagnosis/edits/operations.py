@@ -46,6 +46,8 @@ _NEIGHBOURS: dict[str, tuple[tuple[str, Callable], ...]] = {
         ("a quotient", jnp.divide),
     ),
     "abs": (("a square", jnp.square),),
+    "real": (("the imaginary part", jnp.imag), ("the magnitude", jnp.abs)),
+    "imag": (("the real part", jnp.real), ("the magnitude", jnp.abs)),
     "lt": (("<=", jnp.less_equal), (">", jnp.greater), (">=", jnp.greater_equal)),
     "le": (("<", jnp.less), (">", jnp.greater), (">=", jnp.greater_equal)),
     "gt": ((">=", jnp.greater_equal), ("<", jnp.less), ("<=", jnp.less_equal)),
@@ -89,6 +91,7 @@ _LEFT_OUT = (
     "neg",
     "sign",
     "rev",
+    "conj",
     "custom_jvp_call",
 )
 """Operations of one operand, each of which may have been left out."""

@@ -50,6 +50,7 @@ class Operation:
     address: Address
     place: Place | None
     turn: int  # of a loop, counted from zero
+    pulls: bool = False  # whether it pulls a cotangent back, in a function that is a derivative itself
     whole: bool = True  # whether its result is what the expression at its place gives
 
     @property
@@ -134,8 +135,8 @@ Functions with a rule of their own are left whole.
 
 def _marked(operations: Sequence[Operation]) -> tuple[Operation, ...]:
     """With those that are not the last ones of their expressions marked."""
-    last = {(o.place, o.turn): i for i, o in enumerate(operations) if o.place}
-    return tuple(replace(o, whole=o.place is None or last[o.place, o.turn] == i) for i, o in enumerate(operations))
+    last = {(o.place, o.turn): i for i, o in enumerate(operations) if o.place and not o.pulls}
+    return tuple(replace(o, whole=not o.place or last.get((o.place, o.turn)) == i) for i, o in enumerate(operations))
 
 
 Found = tuple[Place | None, str]
@@ -152,6 +153,7 @@ class _Writer:
         self._operations: list[Operation] = []
         self._moving: set[int] = set()
         self._ordinals: Counter[Any] = Counter()
+        self._pulls = False
 
     def _new(self, shape: Sequence[int], dtype: np.dtype) -> int:
         number = len(self._avals)
@@ -194,7 +196,10 @@ class _Writer:
 
         for equation in jaxpr.eqns:
             takes = [number(v) for v in equation.invars]
+            before = self._pulls
+            self._pulls = before or "transpose(" in str(equation.source_info.name_stack)
             makes = self._equation(equation, takes, outer, turn)
+            self._pulls = before
             numbers.update(zip(equation.outvars, makes, strict=True))
         return [number(v) for v in jaxpr.outvars]
 
@@ -223,9 +228,8 @@ class _Writer:
             self._moving.update(n for n, (_, dtype) in zip(makes, made.gives, strict=True) if is_inexact(dtype))
         where = (place.file, place.line, place.start, place.end) if place else ("", 0, 0, 0)
         key = (*where, made.name, turn)
-        self._operations.append(
-            Operation(made, tuple(takes), tuple(makes), Address(*where, made.name, self._ordinals[key]), place, turn)
-        )
+        address = Address(*where, made.name, self._ordinals[key])
+        self._operations.append(Operation(made, tuple(takes), tuple(makes), address, place, turn, self._pulls))
         self._ordinals[key] += 1
         return makes
 

@@ -119,7 +119,7 @@ def merged(edits: Sequence[Edit]) -> Edit:
 
 def spelled(operation: Operation) -> str:
     """What an operation gives, as its source has it, and where that is."""
-    place, within = operation.place, f"the {_SPOKEN.get(operation.name, operation.name)}"
+    place, within = operation.place, _within(operation)
     if place is None:
         return within
     if not place.expression:  # of a source that nobody has kept
@@ -135,10 +135,15 @@ def value_of(program: Program, number: int) -> str:
         constant = program.constants[number]
         return f"{constant.flat[0]:g}" if constant.size and (constant == constant.flat[0]).all() else "a constant"
     operation = program.operations[program.made_by[number]]
-    place, within = operation.place, f"the {_SPOKEN.get(operation.name, operation.name)}"
+    place, within = operation.place, _within(operation)
     if place is None or not place.expression:
         return within
     return f"`{place.expression}`" if operation.whole else f"{within} in `{place.expression}`"
+
+
+def _within(operation: Operation) -> str:
+    of_derivative = " of the derivative" * operation.pulls
+    return f"the {_SPOKEN.get(operation.name, operation.name)}{of_derivative}"
 
 
 _SPOKEN = {
@@ -157,6 +162,7 @@ _SPOKEN = {
     "dot_general": "product",
     "div": "quotient",
     "add": "sum of two",
+    "add_any": "sum of two",
     "sub": "difference",
     "neg": "negative",
     "select_n": "choice",

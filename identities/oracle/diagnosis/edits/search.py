@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from identities.oracle.diagnosis.case import Case, Diagnosis, Sample
-from identities.oracle.diagnosis.edits import constants, given, operations, parts, steps, sums
+from identities.oracle.diagnosis.edits import conjugates, constants, given, operations, parts, steps, sums
 from identities.oracle.diagnosis.edits.bench import KINDS, bench_of
 from identities.oracle.diagnosis.edits.confirm import Confirmation, both, outside
+from identities.oracle.diagnosis.edits.epsilons import Wanted, added
 from identities.oracle.diagnosis.edits.evaluate import NOTHING, Edit
 from identities.oracle.diagnosis.edits.program import Program, TooLargeError
 from identities.oracle.diagnosis.edits.proposals import Proposal, merged
@@ -30,6 +31,7 @@ Generator = Callable[[Program], Iterator[Proposal]]
 
 GENERATORS: tuple[Generator, ...] = (
     given.cotangents,
+    conjugates.conjugates,
     parts.parts,
     constants.constants,
     steps.factors,
@@ -65,14 +67,18 @@ def find_edit(case: Case, hints: list[Proposal], generators: Sequence[Generator]
     if not samples:
         return None
     try:
-        return _Search(replace(case, samples=samples), hints).found(generators)
+        found = _Search(replace(case, samples=samples), hints).found(generators)
     except TooLargeError:
         return None
+    if found and case.claim.kind.order > 1:
+        return replace(found, sentence=f"{found.sentence}, in the gradient that is differentiated")
+    return found
 
 
 def _is_plain(case: Case) -> bool:
+    """Complex numbers have no dense derivatives, of which some kinds are made."""
     involved = (*case.claim.arguments, *case.claim.results)
-    return all(a.values != "complex" for a in involved)
+    return case.claim.kind.name in ("value", "vjp") or all(a.values != "complex" for a in involved)
 
 
 def _chosen(case: Case) -> tuple[Sample, ...]:
@@ -138,7 +144,9 @@ class _Search:
                 return found
         if generators:
             return None
-        return self._confirmed(self._fitted()) or self._pair(taken) or self._mixed(taken)
+        return (
+            self._confirmed(self._fitted()) or self._confirmed(self._added()) or self._pair(taken) or self._mixed(taken)
+        )
 
     def _fitted(self) -> list[_Tried]:
         """Constants with the number that fits best, by Gauss and Newton."""
@@ -159,6 +167,15 @@ class _Search:
             one = self._try(change.to(proposal, float(f"{value:.6g}")))
             hits += [one] * (one is not None and self._explains(one))
         return hits
+
+    def _added(self) -> list[_Tried]:
+        """Small numbers that are added where the function adds none."""
+
+        def given(proposal: Proposal) -> np.ndarray:
+            return np.nan_to_num(self._bench.result(proposal.at(self._bench.program)))
+
+        wanted = Wanted(given, self._right, self._got, lambda: time.thread_time() < self._until)
+        return [_Tried(proposal, NOTHING, self._got) for proposal in added(self._bench.program, wanted)]
 
     @functools.cached_property
     def _neutral_parts(self) -> list[Proposal]:

@@ -27,6 +27,8 @@ def factors(program: Program) -> Iterator[Proposal]:
         if operation.name in ("reduce_max", "reduce_min") and any(program.active(operation)):
             says = f"passes the cotangent of {spelled(operation)} on to every entry, not only to the one that is picked"
             yield Proposal("missing-factor", says, 1.4, pulling(address, _to_all), operation.place)
+            says = f"gives the whole cotangent of {spelled(operation)} to each of several equal entries"
+            yield Proposal("missing-factor", says, 1.4, pulling(address, _to_equals), operation.place)
     for address, operation, k, factor in _factors(program):
         at = pulling(address, functools.partial(_passed_on, k))
         yield Proposal("missing-factor", f"leaves out {factor} {spelled(operation)}", 1.4, at, operation.place)
@@ -126,7 +128,7 @@ def _factor(program: Program, target: int, address: Address, k: int, power: int)
     number = program.operations[program.by_address[address][0]].makes[k]
 
     def factor(values: Mapping[int, np.ndarray]) -> np.ndarray:
-        by = values[number].astype(float)
+        by = values[number] * 1.0  # of whole numbers there are no reciprocals
         shape = (*by.shape, *[1] * values[target].ndim)[: values[target].ndim]
         return by.reshape(shape) ** power
 
@@ -135,7 +137,7 @@ def _factor(program: Program, target: int, address: Address, k: int, power: int)
 
 _PLAIN = (
     *("add", "sub", "neg", "copy", "carry", "reshape", "broadcast_in_dim", "convert_element_type", "squeeze"),
-    *("rev", "transpose"),
+    *("rev", "transpose", "conj", "real", "complex"),
 )
 """Operations whose derivatives are one or minus one, perhaps in another place."""
 
@@ -143,6 +145,12 @@ _PLAIN = (
 def _to_all(here: Here) -> Mapping[int, np.ndarray]:
     axes = tuple(1 + axis for axis in here.kernel.parameters["axes"])
     return {0: np.broadcast_to(np.expand_dims(here.cotangents[0], axes), here.operands[0].shape)}
+
+
+def _to_equals(here: Here) -> Mapping[int, np.ndarray]:
+    axes = tuple(1 + axis for axis in here.kernel.parameters["axes"])
+    picked = here.operands[0] == np.expand_dims(here.results[0], axes)
+    return {0: np.expand_dims(here.cotangents[0], axes) * picked}
 
 
 _BY_RESULT: dict[str, Callable[[np.ndarray], np.ndarray]] = {

@@ -87,7 +87,7 @@ def layouts(program: Program) -> Iterator[Proposal]:
             yield Proposal("layout", says, 1.7, pulling(address, pull), operation.place)
 
 
-_PLACED = {"rev": "reverse", "transpose": "transpose"}
+_PLACED = {"rev": "reverse", "transpose": "transpose", "conj": "conjugate"}
 
 
 def _as_it_is(here: Here) -> Mapping[int, np.ndarray]:
