@@ -17,11 +17,11 @@ def parts(program: Program) -> Iterator[Proposal]:
 def values(program: Program) -> Iterator[Proposal]:
     """Every value on the way."""
     for address, operation in firsts(program):
-        if operation.name not in _PASSED_ON:
+        if operation.name not in PASSED_ON:
             yield from _of_values(program, address, operation)
 
 
-_PASSED_ON = ("broadcast_in_dim", "reshape", "squeeze", "convert_element_type", "row", "stack", "copy")
+PASSED_ON = ("broadcast_in_dim", "reshape", "squeeze", "convert_element_type", "row", "stack", "copy")
 """What leaves a value what it is."""
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from identities.oracle.diagnosis.edits.evaluate import Edit, FromValues, Here
 from identities.oracle.diagnosis.edits.kernels import is_inexact
+from identities.oracle.diagnosis.edits.parts import PASSED_ON
 from identities.oracle.diagnosis.edits.program import Address, Operation, Program
 from identities.oracle.diagnosis.edits.proposals import (
     Proposal,
@@ -94,11 +95,22 @@ def multiples(program: Program) -> Iterator[Proposal]:
 
 def _times(program: Program, number: int) -> Iterator[tuple[str, str, int]]:
     """What is said of a value that is a factor too many, or is missing, and its power."""
-    divides = any(program.operations[i].name == "div" and k == 1 for i, k in program.uses.get(number, ()))
     value = value_of(program, number)
-    too_many = f"leaves out a division by {value}" if divides else f"has {value} as a factor too many"
-    yield "missing-factor" if divides else "factor", too_many, 1
-    yield "missing-factor", f"lacks the factor {value}", -1
+    if _divides(program, number):
+        yield "missing-factor", f"leaves out a division by {value}", 1
+        yield "factor", f"divides by {value} once too often", -1
+    else:
+        yield "factor", f"has {value} as a factor too many", 1
+        yield "missing-factor", f"lacks the factor {value}", -1
+
+
+def _divides(program: Program, number: int) -> bool:
+    """Whether something is divided by a value, perhaps after it has been given another shape."""
+    uses = [(program.operations[i], k) for i, k in program.uses.get(number, ())]
+    return any(
+        (operation.name == "div" and k == 1) or (operation.name in PASSED_ON and _divides(program, operation.makes[0]))
+        for operation, k in uses
+    )
 
 
 def _fits(own: tuple[int, ...], shape: tuple[int, ...]) -> bool:
