@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 
 from identities.oracle.diagnosis.case import Case, Diagnosis, Sample
-from identities.oracle.diagnosis.edits import constants, given, operations, parts, steps, sums
+from identities.oracle.diagnosis.edits import constants, derivatives, given, operations, parts, solves, steps, sums
 from identities.oracle.diagnosis.edits.bench import KINDS, bench_of
 from identities.oracle.diagnosis.edits.confirm import Confirmation, both, outside
 from identities.oracle.diagnosis.edits.evaluate import NOTHING, Edit
@@ -38,10 +38,14 @@ GENERATORS: tuple[Generator, ...] = (
     parts.parts,
     constants.constants,
     steps.factors,
+    solves.solves,
     operations.indices,
     operations.operations,
     given.arguments,
     sums.accumulations,
+    given.on_the_way,
+    derivatives.derivatives,
+    derivatives.by_result,
     operations.in_values,
     steps.multiples,
     sums.layouts,

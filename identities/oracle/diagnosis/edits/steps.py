@@ -155,17 +155,6 @@ def _to_all(here: Here) -> Mapping[int, np.ndarray]:
     return {0: np.broadcast_to(np.expand_dims(here.cotangents[0], axes), here.operands[0].shape)}
 
 
-_BY_RESULT: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "tanh": lambda y: 1 - y * y,
-    "logistic": lambda y: y * (1 - y),
-    "exp": lambda y: y,
-    "sqrt": lambda y: 0.5 / y,
-    "rsqrt": lambda y: -0.5 * y**3,
-    "log": lambda y: np.exp(-y),
-}
-"""Derivatives by way of the result: what comes out if something else is taken for that."""
-
-
 def operands(program: Program) -> Iterator[Proposal]:
     """A derivative taken at another value: at the result for the argument, the other way round, or elsewhere."""
     for address, operation in firsts(program):
@@ -181,19 +170,15 @@ def operands(program: Program) -> Iterator[Proposal]:
                     pulling(address, lambda here, k=k: here.pull(operands=with_operand(here, k, here.results[0]))),
                     operation.place,
                 )
-        if operation.name in _BY_RESULT:
-            says = f"takes the argument of {where} for its result, of which it takes the derivative"
-            at = pulling(address, functools.partial(_by, _BY_RESULT[operation.name], False))
-            yield Proposal("other-argument", says, 1.7, at, operation.place)
         for factor, rest in _INCOMPLETE.get(operation.name, ()):
             says = f"leaves out the {factor} of the derivative of {where}, y being its result"
             yield Proposal(
-                "missing-factor", says, 1.6, pulling(address, functools.partial(_by, rest, True)), operation.place
+                "missing-factor", says, 1.6, pulling(address, functools.partial(_by_result, rest)), operation.place
             )
 
 
-def _by(derivative: Callable[[np.ndarray], np.ndarray], of_result: bool, here: Here) -> Mapping[int, np.ndarray]:
-    return {0: here.cotangents[0] * derivative(here.results[0] if of_result else here.operands[0])}
+def _by_result(derivative: Callable[[np.ndarray], np.ndarray], here: Here) -> Mapping[int, np.ndarray]:
+    return {0: here.cotangents[0] * derivative(here.results[0])}
 
 
 _INCOMPLETE: dict[str, tuple[tuple[str, Callable[[np.ndarray], np.ndarray]], ...]] = {
