@@ -57,7 +57,7 @@ def derivatives(program: Program) -> Iterator[Proposal]:
 
 def _is_elementwise(operation: Operation) -> bool:
     made = operation.kernel
-    if operation.name not in _ENTRY_BY_ENTRY or len(made.gives) > 1:
+    if operation.name not in _ENTRY_BY_ENTRY or len(made.gives) != 1:
         return False
     inner = made.parameters.get("call_jaxpr")
     return inner is None or all(v.aval.shape == made.gives[0][0] for e in inner.eqns for v in e.outvars)
@@ -126,7 +126,7 @@ def _elementwise(program: Program, number: int) -> _Elementwise | None:
     """How a value is made of one other, entry by entry, if it is a curved function of that."""
     then: list[Operation] = []
     while number in program.made_by and (last := program.operations[program.made_by[number]]).name in PASSED_ON:
-        if len(last.takes) > 1:
+        if len(last.takes) != 1:
             return None
         then.insert(0, last)
         (number,) = last.takes
