@@ -44,6 +44,8 @@ def derivatives(program: Program) -> Iterator[Proposal]:
         where = spelled(operation)
         if (k := _curved(program, operation)) is not None and program.active(operation)[k]:
             for words, pull in _FOR_THE_DERIVATIVE:
+                if pull is _value and operation.name == "logistic":  # y for y (1 - y) is a factor that is left out
+                    continue
                 says = f"takes the {words} of {where} for its derivative"
                 at = pulling(address, functools.partial(pull, k))
                 yield Proposal("other-argument", says, 1.7, at, operation.place)

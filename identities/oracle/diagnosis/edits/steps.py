@@ -96,7 +96,8 @@ def multiples(program: Program) -> Iterator[Proposal]:
 def _times(program: Program, number: int) -> Iterator[tuple[str, str, int]]:
     """What is said of a value that is a factor too many, or is missing, and its power."""
     value = value_of(program, number)
-    if _divides(program, number):
+    made_by = program.operations[program.made_by[number]].name
+    if made_by == "sqrt" or _divides(program, number):  # the derivative of a root divides by it
         yield "missing-factor", f"leaves out a division by {value}", 1
         yield "factor", f"divides by {value} once too often", -1
     else:
