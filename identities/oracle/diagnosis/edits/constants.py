@@ -26,9 +26,6 @@ _CHANGES: tuple[tuple[str, Callable[[float], float]], ...] = (
 )
 """What is often used in place of a constant."""
 
-_WITH_ZERO = ("add", "sub", "max", "min")
-"""Operations in which one may become zero: elsewhere that leaves nothing of what it counts or multiplies."""
-
 _OF_COUNTS = ("one less than", "one more than")
 """Changes that tell that a constant is how many entries there are; one may be as large by coincidence."""
 
@@ -113,7 +110,7 @@ def with_constant(address: Address, operand: int, change: Callable[[float], floa
 def _of_constant(address: Address, operation: Operation, operand: int, old: float, counts: str) -> Iterator[Proposal]:
     where, named = spelled(operation), counts or f"{old:g}"
     for new in (1.0,) if counts else _NUMBERS:
-        if new != old and ((new, old) != (0, 1) or operation.name in _WITH_ZERO):
+        if new != old:
             says = f"uses {new:g} in place of {named} in {where}"
             if (operation.name in ("mul", "div") and new == 1) or (operation.name in ("add", "sub") and new == 0):
                 says = f"leaves out the {named} of {where}"
