@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from identities import CandidateMismatch, Diagnosis, check, check_jacobian, check_jvp, check_value, check_vjp
-from identities.domains import boolean
+from identities.domains import boolean, invertible, positive_definite
 from identities.oracle.candidates.grading import Grade
 from identities.report.records import grade_record
 
@@ -222,3 +222,115 @@ def test_values_and_other_kinds_of_derivatives_have_edits_too():
         check_jacobian, lambda x: jnp.sin(x) * x.sum(), lambda x: np.diag(np.cos(x)) * x.sum(), signature="(n)->(n)"
     )
     assert jacobian.diagnosis.kind in ("missing-term", "detached")
+
+
+def normed(x):
+    c = x - x.mean()
+    return c / jnp.sqrt((c**2).mean() + 1e-5)
+
+
+def normed_vjp(g, x, by_mean, by_variance):
+    c = x - x.mean()
+    r = 1 / np.sqrt((c**2).mean() + 1e-5)
+    return r * (g + by_mean * g.mean() + by_variance * c * r * (g * c * r).mean())
+
+
+@pytest.mark.parametrize(
+    ("shares", "says"),
+    [
+        ((0, 1), ("lacks the term by x in the sum in `x.mean()`", "has the wrong sign in what comes by way of `c**2`")),
+        ((-2, 0), ("multiplies by 2 what x gets from the sum in `x.mean()`", "treats `c**2`")),
+    ],
+)
+def test_two_mistakes_at_once(shares, says):
+    said = mistake(check_vjp, normed, lambda g, x: normed_vjp(g, x, *shares), signature="(n)->(n)").diagnosis.sentence
+    assert "; and " in said
+    assert all(one in said for one in says)
+
+
+def by_log_softmax(g, x, arrives):
+    e = np.exp(x - x.max())
+    return g - arrives(g) * e / e.sum()
+
+
+def stacked(x):
+    return jnp.stack([x, jnp.sin(x)])
+
+
+def gated(a, b):
+    return a * jax.nn.silu(b)
+
+
+def gate_slope(g, a, b):
+    s = 1 / (1 + np.exp(-b))
+    return g * s * (1 + b * (1 - s))
+
+
+def elu(x):
+    return jnp.where(x > 0, x, 1.5 * (jnp.exp(x) - 1))
+
+
+@pytest.mark.parametrize(
+    ("function", "signature", "wrong", "wrt", "kind", "says"),
+    [
+        (
+            *(jax.nn.log_softmax, "(n)->(n)", lambda g, x: by_log_softmax(g, x, lambda g: 1), "x"),
+            *("cotangent", "takes minus one for the cotangent that arrives at the logarithm"),
+        ),
+        (
+            *(stacked, "(n)->(2,n)", lambda g, x: (g[0] + g[1]) * np.cos(x), "x"),
+            *("cotangent", "sends the cotangent of part 0 by the way of that of part 1"),
+        ),
+        (
+            *(gated, "(n),(n)->(n)", gate_slope, "a"),
+            *("other-argument", "takes the derivative of `jax.nn.silu(b)` for its value"),
+        ),
+        (
+            *(elu, "(n)->(n)", lambda g, x: g * np.where(x > 0, 1, x + 1.5), "x"),
+            *("other-argument", "takes the argument of `1.5 * (jnp.exp(x) - 1)`"),
+        ),
+        (
+            *(lambda x, w: jax.nn.softplus(x) @ w, "(n),(n)->()"),
+            *(lambda g, x, w: g * w / (2 + np.exp(x) + np.exp(-x)), "x"),
+            *("other-argument", "takes the second derivative of"),
+        ),
+    ],
+)
+def test_steps_that_are_taken_for_others(function, signature, wrong, wrt, kind, says):
+    found = mistake(check_vjp, function, wrong, wrt, signature=signature).diagnosis
+    assert found.kind == kind
+    assert says in found.sentence
+
+
+def solved(a, b):
+    return jnp.linalg.solve(a, b) ** 2
+
+
+@pytest.mark.parametrize(
+    ("by_matrix", "kind", "says"),
+    [
+        (lambda a, b, x, y: (y, x), "missing-factor", "leaves out the solve with the transpose"),
+        (lambda a, b, x, y: (np.linalg.solve(a.T, y), b), "other-argument", "takes the right-hand side"),
+        (lambda a, b, x, y: (np.linalg.solve(a, y), x), "layout", "solves with the matrix, not with its transpose"),
+    ],
+)
+def test_solves_are_derived_as_people_do_it(by_matrix, kind, says):
+    def wrong(g, a, b):
+        x = np.linalg.solve(a, b)
+        return -np.outer(*by_matrix(a, b, x, 2 * g * x))
+
+    asked: Any = {"signature": "(n,n),(n)->(n)", "domains": {"a": invertible}}
+    found = mistake(check_vjp, solved, wrong, "a", **asked).diagnosis
+    assert found.kind == kind
+    assert says in found.sentence
+
+
+def test_a_diagonal_of_a_cholesky_factor_is_halved():
+    def wrong(g, a):
+        L = np.linalg.cholesky(a)
+        half = np.linalg.solve(L.T, np.tril(L.T @ np.tril(2 * g * L))) @ np.linalg.inv(L)
+        return (half + half.T) / 2
+
+    asked: Any = {"signature": "(n,n)->(n,n)", "domains": {"a": positive_definite}}
+    found = mistake(check_vjp, lambda a: jnp.linalg.cholesky(a) ** 2, wrong, "a", **asked).diagnosis
+    assert "does not halve the diagonal" in found.sentence

@@ -86,7 +86,7 @@ segment_mean.wrong("missing-factor|other-argument", "counts", ("shares[segment]"
 segment_mean.wrong("constant|operation", "", ("np.maximum(counts, 1)", "(counts + 1)"))
 segment_mean.wrong("index", "", ("shares[segment]", "shares[segment - 1]"))
 segment_mean.wrong("reduction|factor|operation", "", ("dout.sum(-1)", "dout.mean(-1)"))
-segment_mean.wrong("other-argument", "", ("dbias = dout.sum(-1)", "dbias = shares.sum(-1)"))
+segment_mean.wrong("other-argument|factor", "", ("dbias = dout.sum(-1)", "dbias = shares.sum(-1)"))
 segment_mean.wrong("region|missing-factor", "", ("dbias = dout.sum(-1)", "dbias = dout.sum(-1) * (counts > 0)"))
 
 

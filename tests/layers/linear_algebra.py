@@ -116,7 +116,7 @@ ridge_evidence.wrong("factor|missing-factor|constant|detached", "", ("dy = 2 * d
 ridge_evidence.wrong("missing-factor", "scale", ("return dweighted * scale", "return dweighted"))
 ridge_evidence.wrong("other-argument|missing-factor", "", ("(dweighted * x).sum(0)", "(dweighted * weighted).sum(0)"))
 ridge_evidence.wrong(
-    "missing-term|constant",
+    "missing-term|constant|factor",
     "",
     (
         "dweighted = 2 * dout * np.outer(residual, theta)",

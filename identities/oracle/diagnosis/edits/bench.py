@@ -86,10 +86,10 @@ class Bench:
         with full_precision(), np.errstate(all="ignore"):
             return values_of(self.program, [self.batch[a.name] for a in self.sample.claim.primals])
 
-    def truth(self, edit: Edit) -> Truth:
+    def truth(self, edit: Edit, jumps: bool = True) -> Truth:
         """The same, and how far it moves when the arguments move by their rounding.
 
-        Where the changed program jumps, anything that comes back is as good.
+        Where the changed program jumps, anything that comes back is as good; but nothing may be added to that.
         """
         claim, shape = self.sample.claim, self.sample.shape
         here = self.result(edit)
@@ -97,8 +97,8 @@ class Bench:
         copies = [self.result(edit, copy) for copy in perturbed(claim, shape, self.batch, eps, 0)]
         with np.errstate(all="ignore"):
             movement = 0.5 * np.sqrt(np.mean([np.square(copy - here) for copy in copies], axis=0))
-            jumps = self._jumps(edit, here)
-        here = np.where(jumps.reshape(-1, *[1] * (here.ndim - 1)), self.sample.got, here)
+            if jumps:
+                here = np.where(self._jumps(edit, here), self.sample.got, here)
         return Truth(here, np.where(np.isfinite(movement), movement, 0.0))
 
     def _jumps(self, edit: Edit, here: np.ndarray) -> np.ndarray:
@@ -112,7 +112,7 @@ class Bench:
             there = {a.name: moved(a, shape, self.batch[a.name], sign * steps[a.name]) for a in moving}
             off = np.abs(self.result(edit, self.batch | there) - here).reshape(len(here), -1).max(axis=1, initial=0)
             found |= off > 1e-6 * size
-        return found
+        return found.reshape(-1, *[1] * (here.ndim - 1))
 
     def moving(self) -> list[int]:
         """The numbers of the arguments that are differentiated by, as they are asked for."""

@@ -1,6 +1,8 @@
 """Whether an edit reproduces every instance of every shape, and what is said if it does."""
 
 import functools
+from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 
@@ -10,7 +12,7 @@ from identities.oracle.diagnosis.edits.evaluate import Edit
 from identities.oracle.diagnosis.edits.place import Place
 from identities.oracle.diagnosis.edits.program import Program
 from identities.oracle.diagnosis.edits.proposals import At, Proposal, merged
-from identities.oracle.diagnosis.factors import Factor, find_factor
+from identities.oracle.diagnosis.factors import Factor, find_factor, multiple
 
 
 def both(one: At, other: At, program: Program) -> Edit:
@@ -35,30 +37,40 @@ class Confirmation:
         """The right result with a multiple of what the proposal takes away."""
         if not proposal.part:
             return None
-        rest = self.guess(proposal.at)
-
-        def part(sample: Sample) -> Truth:
-            left, whole = rest(sample), sample.truth
-            if left.values.shape != whole.values.shape:
-                return left
-            return Truth(whole.values - left.values, whole.movement + left.movement)
-
-        factor = find_factor(self._case, part, beside=rest)
+        rest = self.guess(proposal.at, jumps=False)
+        factor = find_factor(self._case, _part(rest), beside=rest)
         return _of_multiple(proposal, factor) if factor else None
+
+    def of_two(self, one: Proposal, other: Proposal, kept: tuple[Fraction, Fraction | None]) -> Diagnosis | None:
+        """What is said of two edits of different places: how much is kept of what each of them takes away.
+
+        Of the other one it may be left open: then it is the multiple that fits.
+        """
+        first, rest = (self.guess(proposal.at, jumps=False) for proposal in (one, other))
+        first = multiple(_part(first), Factor(kept[0]), first)
+        factor = None if kept[1] is None else Factor(kept[1])
+        if factor is None:
+            factor = find_factor(self._case, _part(rest), beside=_together(first, rest))
+        elif not self.reproduced(_together(first, multiple(_part(rest), factor, rest))):
+            factor = None
+        if factor is None:
+            return None
+        said, besides = _of_share(one, Factor(kept[0])), _of_share(other, factor)
+        return replace(said, sentence=f"{said.sentence}; and {besides.sentence}", factor=None)
 
     def reproduced(self, guess: Guess) -> bool:
         """Whether every instance comes out, nearly all of them to the tolerance."""
         return all(sample.nearly(guess(sample)) for sample in self._case.samples)
 
-    def guess(self, at: At) -> Guess:
-        """What an edit gives for a sample."""
+    def guess(self, at: At, jumps: bool = True) -> Guess:
+        """What an edit gives for a sample; `jumps` as of `Bench.truth`."""
 
         def guess(sample: Sample) -> Truth:
             if id(sample) not in self._benches:
                 self._benches[id(sample)] = bench_of(sample)
             bench = self._benches[id(sample)]
             try:
-                return bench.truth(at(bench.program))
+                return bench.truth(at(bench.program), jumps)
             except (LookupError, ValueError, TypeError):  # at these shapes it has no place, and so explains nothing
                 return Truth(np.zeros(0), np.zeros(0))
 
@@ -66,8 +78,8 @@ class Confirmation:
 
     def mixture(self, part: Proposal, other: Proposal, sign: int) -> Guess:
         """What comes out if a step is done otherwise, and perhaps negated, for one part of the derivative only."""
-        one, changed = self.guess(part.at), self.guess(other.at)
-        rest = self.guess(functools.partial(both, part.at, other.at))
+        ats = part.at, other.at, functools.partial(both, part.at, other.at)
+        one, changed, rest = (self.guess(at, jumps=False) for at in ats)
 
         def guess(sample: Sample) -> Truth:
             a, b, c = one(sample), changed(sample), rest(sample)
@@ -83,11 +95,43 @@ def outside(place: Place | None) -> Place | None:
     return None if place is None or place.is_own else place
 
 
+def _part(rest: Guess) -> Guess:
+    """What an edit takes away, from what it leaves."""
+
+    def part(sample: Sample) -> Truth:
+        left, whole = rest(sample), sample.truth
+        if left.values.shape != whole.values.shape:
+            return left
+        return Truth(whole.values - left.values, whole.movement + left.movement)
+
+    return part
+
+
+def _together(one: Guess, other: Guess) -> Guess:
+    """What comes out of two edits of which neither changes what the other one does."""
+
+    def guess(sample: Sample) -> Truth:
+        a, b, whole = one(sample), other(sample), sample.truth
+        if not a.values.shape == b.values.shape == whole.values.shape:
+            return Truth(np.zeros(0), np.zeros(0))
+        return Truth(a.values + b.values - whole.values, a.movement + b.movement)
+
+    return guess
+
+
+def _of_share(proposal: Proposal, factor: Factor) -> Diagnosis:
+    """Of a derivative that has nothing, or a multiple, of a part of it."""
+    if factor.constant == 0:
+        return Diagnosis(proposal.kind, proposal.says, where=outside(proposal.place))
+    return _of_multiple(proposal, factor)
+
+
 def _of_multiple(proposal: Proposal, factor: Factor) -> Diagnosis:
     """Of a derivative that has a multiple of a part of it."""
-    says = proposal.times.replace("{}", str(factor))
     if factor.constant == -1 and not factor.powers:
+        says = proposal.times.replace("multiplies by {}", "has the wrong sign in")
         return Diagnosis("sign", says, str(factor), where=outside(proposal.place))
+    says = proposal.times.replace("{}", str(factor))
     if factor.constant == 1 and len(factor.powers) == 1 and abs(factor.powers[0][1]) == 1:
         ((name, power),) = factor.powers
         one, other = ("a sum", "an average") if power > 0 else ("an average", "a sum")

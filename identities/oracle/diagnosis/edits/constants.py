@@ -26,8 +26,8 @@ _CHANGES: tuple[tuple[str, Callable[[float], float]], ...] = (
 )
 """What is often used in place of a constant."""
 
-_OF_COUNTS = tuple(row for row in _CHANGES if row[0].startswith("one "))
-"""What is used in place of how many entries there are."""
+_OF_COUNTS = ("one less than", "one more than")
+"""Changes that tell that a constant is how many entries there are; one may be as large by coincidence."""
 
 _NUMBERS = (0.0, 1.0, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-10, 1e-12)
 """Constants that are often used in place of another."""
@@ -116,7 +116,8 @@ def _of_constant(address: Address, operation: Operation, operand: int, old: floa
                 says = f"leaves out the {named} of {where}"
             at = with_constant(address, operand, lambda c, new=new: new)
             yield Proposal("constant", says, 1.1, at, operation.place)
-    for words, change in _OF_COUNTS if counts else _CHANGES:
+    for words, change in _CHANGES:
+        named = counts if counts and words in _OF_COUNTS else f"{old:g}"
         at = with_constant(address, operand, change)
         yield Proposal("constant", f"uses {words} {named} in {where}", 1.3, at, operation.place)
 

@@ -1,42 +1,29 @@
 """What is given: cotangents that are ignored or taken for each other, arguments that stand for each other."""
 
+import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from identities.oracle.diagnosis.edits.evaluate import Arrays, Edit
-from identities.oracle.diagnosis.edits.kernels import is_inexact
+from identities.oracle.diagnosis.edits.evaluate import Arrays, Edit, Here
+from identities.oracle.diagnosis.edits.kernels import Aval, is_inexact
+from identities.oracle.diagnosis.edits.parts import PASSED_ON
 from identities.oracle.diagnosis.edits.program import Program
-from identities.oracle.diagnosis.edits.proposals import Proposal
+from identities.oracle.diagnosis.edits.proposals import Proposal, firsts, pulling, spelled
+
+Change = Callable[[Arrays], Arrays]
 
 
 def cotangents(program: Program) -> Iterator[Proposal]:
     """The cotangents of the results: ones, or another's."""
     yield _of_cotangents("ignores the cotangent: it takes ones for it", lambda given: [np.ones_like(g) for g in given])
+    yield _of_cotangents("has the wrong sign", lambda given: [-g for g in given], "sign")
     avals = [program.avals[n] for n in program.results]
-    if len(avals) > 1:
-        for i in range(len(avals)):
-            yield _of_cotangents(
-                f"ignores the cotangent of result {i}",
-                lambda given, i=i: [np.zeros_like(g) if k == i else g for k, g in enumerate(given)],
-            )
-    for i, j in itertools.permutations(range(len(avals)), 2):
-        if avals[i] == avals[j]:
-            yield _of_cotangents(
-                f"takes the cotangent of result {j} for that of result {i}",
-                lambda given, i=i, j=j: [given[j] if k == i else g for k, g in enumerate(given)],
-            )
-            yield _of_cotangents(
-                f"adds the cotangent of result {j} to that of result {i}",
-                lambda given, i=i, j=j: [given[i] + given[j] if k == i else g for k, g in enumerate(given)],
-            )
-            yield _of_cotangents(
-                f"sends the cotangent of result {j} by the way of that of result {i}",
-                lambda given, i=i, j=j: [
-                    given[i] + given[j] if k == i else 0 * g if k == j else g for k, g in enumerate(given)
-                ],
-            )
+    for says, change in _between(avals, "result"):
+        yield _of_cotangents(says, change)
+    for i, number in enumerate(program.results):
+        yield from _of_entries(program, i, number)
     for i, (shape, _) in enumerate(avals):
         for axis, size in enumerate(shape):
             for words, some in (("first", slice(1)), ("last", slice(-1, None))) if size > 1 else ():
@@ -53,12 +40,76 @@ def cotangents(program: Program) -> Iterator[Proposal]:
             )
 
 
+def _between(avals: Sequence[Aval], called: str) -> Iterator[tuple[str, Change]]:
+    """What may be done to the cotangents of several things: they are ignored, or go by each other's ways."""
+    for i in range(len(avals)) if len(avals) > 1 else ():
+        yield (
+            f"ignores the cotangent of {called} {i}",
+            lambda given, i=i: [0 * g if k == i else g for k, g in enumerate(given)],
+        )
+    for i, j in itertools.permutations(range(len(avals)), 2):
+        for says, ways in _WAYS if avals[i] == avals[j] else ():
+            says = says.format(i=f"{called} {i}", j=f"{called} {j}")
+            yield says, functools.partial(_on_other_ways, i, j, ways)
+
+
+_WAYS: tuple[tuple[str, Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]], ...] = (
+    ("takes the cotangent of {j} for that of {i}", lambda a, b: (b, b)),
+    ("takes the cotangents of {i} and {j} for each other", lambda a, b: (b, a)),
+    ("adds the cotangent of {j} to that of {i}", lambda a, b: (a + b, b)),
+    ("sends the cotangent of {j} by the way of that of {i}", lambda a, b: (a + b, 0 * b)),
+)
+"""What the cotangents of two things, i and j, become."""
+
+
+def _on_other_ways(i: int, j: int, ways: Callable[..., tuple[np.ndarray, np.ndarray]], given: Arrays) -> Arrays:
+    changed = dict(zip((i, j), ways(given[i], given[j]), strict=True))
+    return [changed.get(k, g) for k, g in enumerate(given)]
+
+
+def _of_entries(program: Program, result: int, number: int) -> Iterator[Proposal]:
+    """The same between what is stacked, or put one behind the other, in one result."""
+    if number not in program.made_by:
+        return
+    operation = program.operations[program.made_by[number]]
+    axis = operation.kernel.parameters.get("dimension", operation.kernel.parameters.get("axis", 0))
+    if operation.name not in ("concatenate", "stack") or not 1 < len(operation.takes) <= _STACKED:
+        return
+    for says, change in _between(operation.kernel.avals, "part"):
+        in_parts = functools.partial(_in_parts, result, len(operation.takes), 1 + axis, change)
+        yield _of_cotangents(f"{says}, in {spelled(operation)}", in_parts)
+
+
+_STACKED = 4
+"""The most parts of a result that are told apart."""
+
+
+def _in_parts(result: int, count: int, axis: int, change: Change, given: Arrays) -> Arrays:
+    parts = change(np.split(given[result], count, axis))
+    return [np.concatenate(parts, axis) if k == result else g for k, g in enumerate(given)]
+
+
 def _repeated(values: np.ndarray, axis: int, some: slice) -> np.ndarray:
     return np.broadcast_to(values[(*[slice(None)] * axis, some)], values.shape)
 
 
-def _of_cotangents(says: str, change: Callable[[Arrays], Arrays]) -> Proposal:
-    return Proposal("cotangent", says, 1.0, lambda program: Edit(cotangents=change))
+def _of_cotangents(says: str, change: Change, kind: str = "cotangent") -> Proposal:
+    return Proposal(kind, says, 1.0, lambda program: Edit(cotangents=change))
+
+
+def on_the_way(program: Program) -> Iterator[Proposal]:
+    """What arrives at a value on the way is taken for ones, as if the function ended there."""
+    for address, operation in firsts(program):
+        if operation.name in PASSED_ON or len(operation.makes) > 1 or not any(program.active(operation)):
+            continue
+        for sign, words in ((1, "one"), (-1, "minus one")):
+            says = f"takes {words} for the cotangent that arrives at {spelled(operation)}"
+            at = pulling(address, functools.partial(_of_ones, sign))
+            yield Proposal("cotangent", says, 1.6, at, operation.place)
+
+
+def _of_ones(sign: int, here: Here) -> Mapping[int, np.ndarray]:
+    return here.pull(cotangents=[np.full_like(here.cotangents[0], sign)])
 
 
 def arguments(program: Program) -> Iterator[Proposal]:
@@ -118,5 +169,5 @@ def arguments(program: Program) -> Iterator[Proposal]:
             )
 
 
-def _of_arguments(says: str, change: Callable[[Arrays], Arrays], kind: str = "other-argument") -> Proposal:
+def _of_arguments(says: str, change: Change, kind: str = "other-argument") -> Proposal:
     return Proposal(kind, says, 1.5, lambda program: Edit(arguments=change))

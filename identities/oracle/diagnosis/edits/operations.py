@@ -96,6 +96,9 @@ _LEFT_OUT = (
 )
 """Operations of one operand, each of which may have been left out."""
 
+_SAID_OF = {"neg": ("sign", "the minus"), "rev": ("layout", "the reversal")}
+"""What leaving one out is called, if there is a word for it."""
+
 
 def operations(program: Program) -> Iterator[Proposal]:
     """Every operation, replaced by its neighbours."""
@@ -106,8 +109,9 @@ def operations(program: Program) -> Iterator[Proposal]:
             named = next((k for words, k in _ALONE.items() if what.endswith(words)), kind)
             yield _neighbour(address, operation, what, function, named)
         if operation.name in _LEFT_OUT and operation.kernel.avals[0] == operation.kernel.gives[0]:
-            kind = "layout" if operation.name == "rev" else "operation"
-            yield _neighbour(address, operation, "its operand as it is", _operand, kind)
+            kind, what = _SAID_OF.get(operation.name, ("operation", ""))
+            left_out = _neighbour(address, operation, "its operand as it is", _operand, kind)
+            yield replace(left_out, says=f"leaves out {what} of {spelled(operation)}") if what else left_out
         if operation.name in ("reduce_max", "reduce_min"):
             for what, reduce in _REDUCTIONS:
                 over = functools.partial(reduce, axis=parameters["axes"])

@@ -17,11 +17,11 @@ def parts(program: Program) -> Iterator[Proposal]:
 def values(program: Program) -> Iterator[Proposal]:
     """Every value on the way."""
     for address, operation in firsts(program):
-        if operation.name not in _PASSED_ON:
+        if operation.name not in PASSED_ON:
             yield from _of_values(program, address, operation)
 
 
-_PASSED_ON = ("broadcast_in_dim", "reshape", "squeeze", "convert_element_type", "row", "stack", "copy")
+PASSED_ON = ("broadcast_in_dim", "reshape", "squeeze", "convert_element_type", "row", "stack", "copy")
 """What leaves a value what it is."""
 
 
@@ -30,7 +30,7 @@ def _of_values(program: Program, address: Address, operation: Operation) -> Iter
     # What is assigned to a name is what a person would speak of.
     assigned = operation.whole and operation.place is not None and operation.place.assigned
     rank = 1.0 + 0.5 * (not assigned) + 0.3 * (not operation.whole)
-    says, times = f"treats {where} as a constant", f"multiplies what comes by way of {where} by {{}}"
+    says, times = f"treats {where} as a constant", f"multiplies by {{}} what comes by way of {where}"
     if operation.name == "carry":
         what, rank = "what one step hands to the next", 1.0
         says, times = f"treats {what} as a constant, in {where}", f"multiplies by {{}} {what}, in {where}"
@@ -49,6 +49,7 @@ def _of_uses(program: Program, address: Address, operation: Operation) -> Iterat
         kind, says, rank = "detached", f"treats {value} as a constant where it is used in {where}", 1.8
         if number in program.arguments:
             kind, says, rank = "missing-term", f"lacks the term by {value} in {where}", 1.2
+        rank += 0.6 * (operation.takes.count(number) > 1)  # one of two factors that are the same
         times = f"multiplies by {{}} what {value} gets from {where}"
         yield Proposal(kind, says, rank, located(address, _cut(k)), operation.place, True, times)
         for which, passes in (("last", slice(-1)), ("first", slice(1, None))) if turns > 1 else ():

@@ -168,6 +168,9 @@ _SPOKEN = {
     "select_n": "choice",
     "gather": "entries picked",
     "custom_jvp_call": "function",
+    "custom_linear_solve": "solution",
+    "triangular_solve": "solution",
+    "cholesky": "Cholesky factor",
 }
 """What a person calls the result of an operation."""
 

@@ -5,15 +5,27 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 
 from identities.oracle.diagnosis.case import Case, Diagnosis, Sample
-from identities.oracle.diagnosis.edits import conjugates, constants, given, operations, parts, steps, sums
+from identities.oracle.diagnosis.edits import (
+    conjugates,
+    constants,
+    derivatives,
+    given,
+    operations,
+    parts,
+    solves,
+    steps,
+    sums,
+)
 from identities.oracle.diagnosis.edits.bench import KINDS, bench_of
 from identities.oracle.diagnosis.edits.confirm import Confirmation, both, outside
 from identities.oracle.diagnosis.edits.epsilons import Wanted, added
 from identities.oracle.diagnosis.edits.evaluate import NOTHING, Edit
+from identities.oracle.diagnosis.edits.pairs import pairs
 from identities.oracle.diagnosis.edits.program import Program, TooLargeError
 from identities.oracle.diagnosis.edits.proposals import Proposal, merged
 
@@ -23,6 +35,9 @@ _ENTRIES = 1 << 21  # of a sample, at most
 _SAMPLES = 6
 _SMALL = 1 << 14  # entries of all arguments together
 _NEAR = {"float64": 1e-7, "float32": 1e-3}
+
+_EFFECTS = 800  # that are looked at in pairs
+_PAIRS = 12  # that are checked
 
 _STEPS = 8
 """How often a constant is adjusted."""
@@ -35,10 +50,14 @@ GENERATORS: tuple[Generator, ...] = (
     parts.parts,
     constants.constants,
     steps.factors,
+    solves.solves,
     operations.indices,
     operations.operations,
     given.arguments,
     sums.accumulations,
+    given.on_the_way,
+    derivatives.derivatives,
+    derivatives.by_result,
     steps.multiples,
     sums.layouts,
     operations.in_values,
@@ -127,7 +146,7 @@ class _Search:
     def found(self, generators: Sequence[Generator]) -> Diagnosis | None:
         if not self._close(self._right, self._bench.sample.truth.values) or not self._size:
             return None  # the program written out is not the function: nothing can be said
-        taken: list[_Tried] = []
+        tried: list[_Tried] = []
         for generator in (lambda _: iter(list(self._hints)), *(generators or GENERATORS)):
             hits: list[_Tried] = []
             for proposal in generator(self._bench.program):
@@ -136,7 +155,7 @@ class _Search:
                 for at in (proposal.at, functools.partial(both, proposal.at, self._neutral)):
                     if (one := self._try(replace(proposal, at=at))) is None:
                         continue
-                    taken += [one] * proposal.part
+                    tried.append(one)
                     hits += [one] * self._explains(one)
                     if not self._neutral_parts:
                         break
@@ -145,7 +164,7 @@ class _Search:
         if generators:
             return None
         return (
-            self._confirmed(self._fitted()) or self._confirmed(self._added()) or self._pair(taken) or self._mixed(taken)
+            self._confirmed(self._fitted()) or self._confirmed(self._added()) or self._pair(tried) or self._mixed(tried)
         )
 
     def _fitted(self) -> list[_Tried]:
@@ -225,22 +244,39 @@ class _Search:
         return None
 
     def _pair(self, tried: Sequence[_Tried]) -> Diagnosis | None:
-        """Two parts that are both missing."""
-        gone = [(one, (self._right - one.result).ravel()) for one in tried]
-        target = (self._right - self._got).ravel()
-        for i, (one, a) in enumerate(gone):
-            for other, b in gone[i + 1 :]:
-                if np.abs(target - a - b).max(initial=0) > self._near * self._size:
-                    continue
-                at = functools.partial(both, one.proposal.at, other.proposal.at)
-                if self._confirmation.reproduced(self._confirmation.guess(at)):
-                    says = f"{one.proposal.says}; and {other.proposal.says}"
-                    return Diagnosis(one.proposal.kind, says, where=outside(one.proposal.place))
+        """Two edits that do not meet: of parts, any multiples; of other edits, what they do."""
+        in_order = sorted(tried, key=lambda one: (not one.proposal.part, one.proposal.rank))[:_EFFECTS]
+        target = self._evenly(self._got - self._right)
+        effects = np.array([self._evenly(one.result - self._right) for one in in_order])
+        found: list[tuple[float, _Tried, _Tried, tuple[Fraction, Fraction | None]]] = []
+        for i, j, times in pairs(effects, target, self._near):
+            ends = [(in_order[k], _kept(in_order[k].proposal, by)) for k, by in zip((i, j), times, strict=True)]
+            # An effect that is there as often as nobody would guess comes last, and its multiple is looked for.
+            (one, share), (other, rest) = sorted(ends, key=lambda end: end[1] is None)
+            if share is not None and (rest is not None or other.proposal.part):
+                cost = one.proposal.rank + other.proposal.rank + _COSTS[share] + _COSTS[rest]
+                found.append((cost, one, other, (share, rest)))
+        for _, one, other, kept in sorted(found, key=lambda row: row[0])[:_PAIRS]:
+            if self._apart(one, other) and (said := self._confirmation.of_two(one.proposal, other.proposal, kept)):
+                return said
         return None
 
-    def _mixed(self, parts_: Sequence[_Tried]) -> Diagnosis | None:
+    def _evenly(self, effect: np.ndarray) -> np.ndarray:
+        """All entries in a row, every instance of the same weight."""
+        rows = effect.reshape(len(effect), -1)
+        sizes = np.abs([self._got, self._right]).max(axis=0).reshape(rows.shape).max(axis=1, initial=0)
+        return (rows / np.where(sizes, sizes, 1)[:, None]).ravel()
+
+    def _apart(self, one: _Tried, other: _Tried) -> bool:
+        """Whether neither of two edits changes what the other one does."""
+        together = self._try(replace(one.proposal, at=functools.partial(both, one.proposal.at, other.proposal.at)))
+        if together is None:
+            return False
+        return self._close(together.result - one.result, other.result - self._right)
+
+    def _mixed(self, tried: Sequence[_Tried]) -> Diagnosis | None:
         """A step that is done otherwise for one part of the derivative only: what passes there, and not the rest."""
-        program = self._bench.program
+        program, parts_ = self._bench.program, [one for one in tried if one.proposal.part]
         for proposal in (*given.cotangents(program), *steps.factors(program)):
             if (changed := self._try(proposal)) is None:
                 continue
@@ -258,6 +294,16 @@ class _Search:
                         where = f", in what comes by way of {place or 'one of its parts'}"
                         return Diagnosis(proposal.kind, says + where, where=outside(place))
         return None
+
+
+_COSTS: dict[Fraction | None, float] = {Fraction(0): 0.0, Fraction(-1): 0.2, Fraction(2): 0.3, None: 1.0}
+"""What may be left of a part of a derivative, by how far that is from what people usually do."""
+
+
+def _kept(proposal: Proposal, times: float) -> Fraction | None:
+    """How much is left of what an edit takes away, if its effect is there so many times and that tells something."""
+    shares = (share for share in _COSTS if share is not None and abs(1 - times - share) < 1e-3)
+    return next(shares, None) if proposal.part or abs(times - 1) < 1e-3 else None
 
 
 def _parallel(a: np.ndarray, b: np.ndarray, near: float) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 
 from identities.oracle.diagnosis.edits.evaluate import Edit, FromValues, Here
 from identities.oracle.diagnosis.edits.kernels import is_inexact
+from identities.oracle.diagnosis.edits.parts import PASSED_ON
 from identities.oracle.diagnosis.edits.program import Address, Operation, Program
 from identities.oracle.diagnosis.edits.proposals import (
     Proposal,
@@ -98,11 +99,23 @@ def multiples(program: Program) -> Iterator[Proposal]:
 
 def _times(program: Program, number: int) -> Iterator[tuple[str, str, int]]:
     """What is said of a value that is a factor too many, or is missing, and its power."""
-    divides = any(program.operations[i].name == "div" and k == 1 for i, k in program.uses.get(number, ()))
     value = value_of(program, number)
-    too_many = f"leaves out a division by {value}" if divides else f"has {value} as a factor too many"
-    yield "missing-factor" if divides else "factor", too_many, 1
-    yield "missing-factor", f"lacks the factor {value}", -1
+    made_by = program.operations[program.made_by[number]].name
+    if made_by == "sqrt" or _divides(program, number):  # the derivative of a root divides by it
+        yield "missing-factor", f"leaves out a division by {value}", 1
+        yield "factor", f"divides by {value} once too often", -1
+    else:
+        yield "factor", f"has {value} as a factor too many", 1
+        yield "missing-factor", f"lacks the factor {value}", -1
+
+
+def _divides(program: Program, number: int) -> bool:
+    """Whether something is divided by a value, perhaps after it has been given another shape."""
+    uses = [(program.operations[i], k) for i, k in program.uses.get(number, ())]
+    return any(
+        (operation.name == "div" and k == 1) or (operation.name in PASSED_ON and _divides(program, operation.makes[0]))
+        for operation, k in uses
+    )
 
 
 def _fits(own: tuple[int, ...], shape: tuple[int, ...]) -> bool:
@@ -153,17 +166,6 @@ def _to_equals(here: Here) -> Mapping[int, np.ndarray]:
     return {0: np.expand_dims(here.cotangents[0], axes) * picked}
 
 
-_BY_RESULT: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "tanh": lambda y: 1 - y * y,
-    "logistic": lambda y: y * (1 - y),
-    "exp": lambda y: y,
-    "sqrt": lambda y: 0.5 / y,
-    "rsqrt": lambda y: -0.5 * y**3,
-    "log": lambda y: np.exp(-y),
-}
-"""Derivatives by way of the result: what comes out if something else is taken for that."""
-
-
 def operands(program: Program) -> Iterator[Proposal]:
     """A derivative taken at another value: at the result for the argument, the other way round, or elsewhere."""
     for address, operation in firsts(program):
@@ -179,19 +181,15 @@ def operands(program: Program) -> Iterator[Proposal]:
                     pulling(address, lambda here, k=k: here.pull(operands=with_operand(here, k, here.results[0]))),
                     operation.place,
                 )
-        if operation.name in _BY_RESULT:
-            says = f"takes the argument of {where} for its result, of which it takes the derivative"
-            at = pulling(address, functools.partial(_by, _BY_RESULT[operation.name], False))
-            yield Proposal("other-argument", says, 1.7, at, operation.place)
         for factor, rest in _INCOMPLETE.get(operation.name, ()):
             says = f"leaves out the {factor} of the derivative of {where}, y being its result"
             yield Proposal(
-                "missing-factor", says, 1.6, pulling(address, functools.partial(_by, rest, True)), operation.place
+                "missing-factor", says, 1.6, pulling(address, functools.partial(_by_result, rest)), operation.place
             )
 
 
-def _by(derivative: Callable[[np.ndarray], np.ndarray], of_result: bool, here: Here) -> Mapping[int, np.ndarray]:
-    return {0: here.cotangents[0] * derivative(here.results[0] if of_result else here.operands[0])}
+def _by_result(derivative: Callable[[np.ndarray], np.ndarray], here: Here) -> Mapping[int, np.ndarray]:
+    return {0: here.cotangents[0] * derivative(here.results[0])}
 
 
 _INCOMPLETE: dict[str, tuple[tuple[str, Callable[[np.ndarray], np.ndarray]], ...]] = {
