@@ -27,6 +27,8 @@ _NEIGHBOURS: dict[str, tuple[tuple[str, Callable], ...]] = {
         ("a difference", jnp.subtract),
         ("its first term alone", lambda a, b: a + 0 * b),
         ("its second term alone", lambda a, b: 0 * a + b),
+        ("its first term alone where that is not zero", lambda a, b: jnp.where(a != 0, a, b)),
+        ("its second term alone where that is not zero", lambda a, b: jnp.where(b != 0, b, a)),
     ),
     "sub": (
         ("a sum", jnp.add),
@@ -67,7 +69,7 @@ _REDUCTIONS: tuple[tuple[str, Callable[..., Any]], ...] = (
     ("a minimum", jnp.min),
 )
 
-_ALONE = {"factor alone": "missing-factor", "term alone": "missing-term"}
+_ALONE = {"factor alone": "missing-factor", "term alone": "missing-term", "not zero": "reduction"}
 """What leaving one of two operands out is called."""
 
 _COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne")
@@ -148,16 +150,16 @@ def _backwards(address: Address, operation: Operation) -> Proposal:
 def in_values(program: Program) -> Iterator[Proposal]:
     """The same changes, of a function that is evaluated anew in the backward pass; its derivative is left as it is."""
     for proposal in (*constants(program), *operations(program), *indices(program)):
-        yield _only(proposal, "values", "in what it computes anew")
+        yield only(proposal, "values", "in what it computes anew")
 
 
 def in_pulls(program: Program) -> Iterator[Proposal]:
     """The same changes, of the derivative of a step alone, not of its value."""
     for proposal in (*operations(program), *indices(program)):
-        yield _only(proposal, "pulls", "in the derivative of that step alone")
+        yield only(proposal, "pulls", "in the derivative of that step alone")
 
 
-def _only(proposal: Proposal, which: Literal["values", "pulls"], words: str) -> Proposal:
+def only(proposal: Proposal, which: Literal["values", "pulls"], words: str) -> Proposal:
     def at(program: Program) -> Edit:
         return replace(proposal.at(program), only=which)
 

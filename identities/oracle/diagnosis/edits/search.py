@@ -1,6 +1,7 @@
 """Which edit reproduces a wrong result: found on a few instances of one shape, confirmed on all of every shape."""
 
 import functools
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from identities.oracle.diagnosis.case import Case, Diagnosis, Sample
-from identities.oracle.diagnosis.edits import constants, given, operations, parts, steps, sums
+from identities.oracle.diagnosis.edits import axes, constants, given, indices, operations, parts, steps, sums
 from identities.oracle.diagnosis.edits.bench import KINDS, bench_of
 from identities.oracle.diagnosis.edits.confirm import Confirmation, both, outside
 from identities.oracle.diagnosis.edits.evaluate import NOTHING, Edit
@@ -39,6 +40,8 @@ GENERATORS: tuple[Generator, ...] = (
     sums.accumulations,
     steps.multiples,
     sums.layouts,
+    indices.wrapped,
+    axes.axes,
     operations.in_values,
     operations.in_pulls,
     constants.sizes,
@@ -48,6 +51,10 @@ GENERATORS: tuple[Generator, ...] = (
     steps.others,
 )
 """Where proposals come from, the likeliest and the quickest first."""
+
+
+_IN_PARTS: tuple[Generator, ...] = (given.cotangents, steps.factors, constants.constants, operations.operations)
+"""Where proposals come from that may be made for one part of a derivative only."""
 
 
 def find_edit(case: Case, hints: list[Proposal], generators: Sequence[Generator] = ()) -> Diagnosis | None:
@@ -223,7 +230,7 @@ class _Search:
     def _mixed(self, parts_: Sequence[_Tried]) -> Diagnosis | None:
         """A step that is done otherwise for one part of the derivative only: what passes there, and not the rest."""
         program = self._bench.program
-        for proposal in (*given.cotangents(program), *steps.factors(program)):
+        for proposal in itertools.chain.from_iterable(generator(program) for generator in _IN_PARTS):
             if (changed := self._try(proposal)) is None:
                 continue
             for one in parts_:

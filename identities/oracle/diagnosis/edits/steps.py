@@ -157,7 +157,7 @@ _BY_RESULT: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 def operands(program: Program) -> Iterator[Proposal]:
     """A derivative taken at another value: at the result for the argument, the other way round, or elsewhere."""
     for address, operation in firsts(program):
-        if operation.name in _PLAIN or operation.name in _LINEAR or not any(program.active(operation)):
+        if not depends_on_operands(program, operation):
             continue
         where = spelled(operation)
         for k in range(len(operation.takes)):
@@ -207,6 +207,11 @@ _LINEAR = (
 )
 
 
+def depends_on_operands(program: Program, operation: Operation) -> bool:
+    """Whether an operation's derivative depends on where it is taken."""
+    return operation.name not in (*_PLAIN, *_LINEAR) and any(program.active(operation))
+
+
 def others(program: Program) -> Iterator[Proposal]:
     """A derivative taken with any other value of the same shape in place of an operand."""
     alike: dict[object, list[int]] = {}
@@ -214,7 +219,7 @@ def others(program: Program) -> Iterator[Proposal]:
         if is_inexact(aval[1]) and (number in program.made_by or number in program.arguments):
             alike.setdefault(aval, []).append(number)
     for address, operation in firsts(program):
-        if operation.name in _PLAIN or operation.name in _LINEAR or not any(program.active(operation)):
+        if not depends_on_operands(program, operation):
             continue
         where = spelled(operation)
         for k, number in enumerate(operation.takes):
