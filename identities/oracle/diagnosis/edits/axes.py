@@ -1,13 +1,13 @@
-"""Sums over other axes than the right ones, in the function, in what is computed anew, or where a cotangent is summed."""
+"""Sums over other axes: in the function, in what is computed anew, or where a cotangent is summed."""
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from identities.oracle.diagnosis.edits.evaluate import Edit, Here
+from identities.oracle.diagnosis.edits.evaluate import Edit, Here, Pull
 from identities.oracle.diagnosis.edits.program import Address, Operation, Program
 from identities.oracle.diagnosis.edits.proposals import Proposal, firsts, spelled
 from identities.oracle.diagnosis.edits.segments import REDUCTIONS, Axes, Segment, reduction, segment_of
@@ -89,7 +89,7 @@ def _named(these: Axes) -> str:
 
 def _others(rank: int, old: Axes) -> list[Axes]:
     """What is taken for some axes: another one, all of them, one more, one less."""
-    found = [(axis,) for axis in range(rank)]
+    found: list[Axes] = [(axis,) for axis in range(rank)]
     found.append(tuple(range(rank)))
     found += [tuple(sorted({*old, axis})) for axis in range(rank)]
     found += [tuple(a for a in old if a != axis) for axis in old]
@@ -113,7 +113,7 @@ def _edit(
     if where == "both":
         return Edit(kernels=kernels)
     over, by = (old, 1.0) if where == "values" else (new, scale)
-    pulls: dict[int, Callable[[Here], Mapping[int, np.ndarray]]] = {i: _as_it_is for i in roots}
+    pulls: dict[int, Pull] = dict.fromkeys(roots, _as_it_is)
     for i, operands in segment.exits.items():
         number, power = None, 0
         if inside is not None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from identities.oracle.diagnosis.case import Case, Diagnosis, Sample
-from identities.oracle.diagnosis.edits import axes, constants, given, indices, operations, parts, steps, sums
+from identities.oracle.diagnosis.edits import axes, constants, given, indices, operations, parts, steps, sums, windows
 from identities.oracle.diagnosis.edits.bench import KINDS, bench_of
 from identities.oracle.diagnosis.edits.confirm import Confirmation, both, outside
 from identities.oracle.diagnosis.edits.evaluate import NOTHING, Edit
@@ -40,6 +40,8 @@ GENERATORS: tuple[Generator, ...] = (
     sums.accumulations,
     steps.multiples,
     sums.layouts,
+    windows.slices,
+    windows.convolutions,
     indices.wrapped,
     axes.axes,
     operations.in_values,
@@ -53,7 +55,13 @@ GENERATORS: tuple[Generator, ...] = (
 """Where proposals come from, the likeliest and the quickest first."""
 
 
-_IN_PARTS: tuple[Generator, ...] = (given.cotangents, steps.factors, constants.constants, operations.operations)
+_IN_PARTS: tuple[Generator, ...] = (
+    given.cotangents,
+    steps.factors,
+    constants.constants,
+    operations.operations,
+    constants.sizes,
+)
 """Where proposals come from that may be made for one part of a derivative only."""
 
 
