@@ -1,5 +1,4 @@
-"""Windows that are moved over an array, tap by tap, as backward passes of convolutions are written: other strides and
-paddings, loops over the taps that end too early or overwrite."""
+"""Windows that move over an array, tap by tap as backward passes are written: with another stride, a tap left out."""
 
 import itertools
 import math
@@ -9,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from identities.oracle.diagnosis.edits.evaluate import Edit, Here, Pull
+from identities.oracle.diagnosis.edits.evaluate import NOTHING, Edit, Here, Pull
 from identities.oracle.diagnosis.edits.operations import only
 from identities.oracle.diagnosis.edits.program import Operation, Program
 from identities.oracle.diagnosis.edits.proposals import Proposal, firsts, merged, pulling, spelled, value_of
@@ -76,7 +75,11 @@ def _loops(operation: Operation, operand: int) -> Iterator[tuple[str, str, dict[
         if any(right.low[a] for a in axes):
             yield "index", f"ignores the padding{along}", {"low": _with(right.low, axes, lambda _: 0)}
         for by in (1, -1):
-            yield "index", f"has the padding off by one{along}", {"low": _with(right.low, axes, lambda n, by=by: n + by)}
+            yield (
+                "index",
+                f"has the padding off by one{along}",
+                {"low": _with(right.low, axes, lambda n, by=by: n + by)},
+            )
         if operand == 1 or along:  # of the other there is a proposal among layouts
             yield "layout", f"takes the kernel backwards{along}", {"flipped": axes}
     for axis in spatial:
@@ -120,17 +123,17 @@ def _pulled(here: Here, operand: int, loop: _Loop) -> np.ndarray:
     for tap in loop.taps(sizes):
         met = [
             stride * np.arange(n) + dilation * at - low
-            for n, at, stride, dilation, low in zip(
-                outputs, tap, loop.strides, loop.dilation, loop.low, strict=True
-            )
+            for n, at, stride, dilation, low in zip(outputs, tap, loop.strides, loop.dilation, loop.low, strict=True)
         ]
-        inside = [(0 <= there) & (there < n) for there, n in zip(met, array.shape[3:], strict=True)]
+        inside = [(there >= 0) & (there < n) for there, n in zip(met, array.shape[3:], strict=True)]
         batch, of = np.arange(array.shape[0]), np.arange(array.shape[1])
         entries = np.ix_(batch, of, np.arange(array.shape[2]), *(m[i] for m, i in zip(met, inside, strict=True)))
         sent = cotangent[np.ix_(batch, of, np.arange(cotangent.shape[2]), *inside)]
         spots = math.prod(sent.shape[3:])
         sent = sent.reshape(*sent.shape[:2], groups, -1, spots)
-        weights = tuple(n - 1 - at if axis in loop.flipped else at for axis, (at, n) in enumerate(zip(tap, sizes)))
+        weights = tuple(
+            n - 1 - at if axis in loop.flipped else at for axis, (at, n) in enumerate(zip(tap, sizes, strict=True))
+        )
         if operand == 0:
             by = kernel[(..., *weights)].reshape(len(kernel), groups, -1, features)
             made = np.einsum("bngos,bgoi->bngis", sent, by).reshape(found[entries].shape)
@@ -148,10 +151,10 @@ def slices(program: Program) -> Iterator[Proposal]:
         first = program.operations[group[0]]
         if _step(program, group) is None and not _strided(first):
             continue
-        says = f"ignores the stride in {spelled(first)}"
+        says = f"ignores the stride in {first.place or spelled(first)}"
 
         def at(there: Program, key=key) -> Edit:
-            return _beside(there, _at_one_place(there)[key])
+            return _beside(there, _at_one_place(there).get(key, []))  # a window of everything is no slice
 
         proposal = Proposal("index", says, 1.6, at, first.place)
         yield proposal
@@ -184,7 +187,7 @@ def _step(program: Program, group: list[int]) -> tuple[Ints, Ints] | None:
 
 
 def _beside(program: Program, group: list[int]) -> Edit:
-    edits = []
+    edits = [NOTHING]
     first, step = _step(program, group) or ((), ())
     for turn, i in enumerate(group):
         kernel = program.operations[i].kernel
