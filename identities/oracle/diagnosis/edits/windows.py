@@ -119,6 +119,7 @@ def _pulled(here: Here, operand: int, loop: _Loop) -> np.ndarray:
     array, kernel, cotangent = (values.transpose(order) for values, order in zip(given, orders, strict=True))
     found = np.zeros_like(array if operand == 0 else kernel)
     groups, features = parameters["feature_group_count"], kernel.shape[2]
+    made_of_each = kernel.shape[1] // groups
     sizes, outputs = kernel.shape[3:], cotangent.shape[3:]
     for tap in loop.taps(sizes):
         met = [
@@ -130,12 +131,12 @@ def _pulled(here: Here, operand: int, loop: _Loop) -> np.ndarray:
         entries = np.ix_(batch, of, np.arange(array.shape[2]), *(m[i] for m, i in zip(met, inside, strict=True)))
         sent = cotangent[np.ix_(batch, of, np.arange(cotangent.shape[2]), *inside)]
         spots = math.prod(sent.shape[3:])
-        sent = sent.reshape(*sent.shape[:2], groups, -1, spots)
+        sent = sent.reshape(*sent.shape[:2], groups, made_of_each, spots)
         weights = tuple(
             n - 1 - at if axis in loop.flipped else at for axis, (at, n) in enumerate(zip(tap, sizes, strict=True))
         )
         if operand == 0:
-            by = kernel[(..., *weights)].reshape(len(kernel), groups, -1, features)
+            by = kernel[(..., *weights)].reshape(len(kernel), groups, made_of_each, features)
             made = np.einsum("bngos,bgoi->bngis", sent, by).reshape(found[entries].shape)
             found[entries] = made if loop.overwrites else found[entries] + made
         else:
