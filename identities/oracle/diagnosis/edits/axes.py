@@ -1,9 +1,10 @@
 """Sums over other axes: in the function, in what is computed anew, or where a cotangent is summed."""
 
 import functools
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,12 +39,15 @@ def axes(program: Program) -> Iterator[Proposal]:
             groups.setdefault((kernel.avals[0][0], kernel.parameters["axes"]), []).append((address, operation, segment))
     for group in groups.values():
         factors = list(_factors(program, group))
+        sums = [address for address, operation, _ in group if operation.name == "reduce_sum"]
+        beside = sums if len(sums) > 1 else []
         for address, operation, segment in group:
-            yield from _over_others(operation, (address,), segment.is_mean, factors, _spelled(operation, segment))
+            where = _spelled(operation, segment)
+            yield from _over_others(operation, (address,), segment.is_mean, factors, where, beside)
         if len(group) > 1:
             means = all(segment.is_mean for _, _, segment in group)
             where = " and ".join(dict.fromkeys(_spelled(operation, segment) for _, operation, segment in group))
-            yield from _over_others(group[0][1], [address for address, _, _ in group], means, factors, where)
+            yield from _over_others(group[0][1], [address for address, _, _ in group], means, factors, where, beside)
 
 
 def _spelled(operation: Operation, segment: Segment) -> str:
@@ -63,23 +67,28 @@ def _factors(program: Program, group: Sequence[tuple[Address, Operation, Segment
 
 
 def _over_others(
-    operation: Operation, addresses: Sequence[Address], is_mean: bool, factors: Sequence[_Inside | None], where: str
+    operation: Operation,
+    addresses: Sequence[Address],
+    is_mean: bool,
+    factors: Sequence[_Inside | None],
+    where: str,
+    beside: Sequence[Address],
 ) -> Iterator[Proposal]:
     old: Axes = operation.kernel.parameters["axes"]
     for new in _others(len(operation.kernel.avals[0][0]), old):
         taken = f"over {_named(new)} in place of {_named(old)}"
         for rescaled, divided in ((True, ""), (False, f", divided by the count of {_named(old)}"))[not is_mean :]:
-            at = functools.partial(_edit, addresses, new, rescaled, "both", None)
+            at = functools.partial(_edit, addresses, new, rescaled, "both", None, ())
             yield Proposal("reduction", f"takes {where} {taken}{divided}", 1.7, at, operation.place)
             if operation.name != "reduce_sum":
                 continue
-            for inside in factors:
-                rank = 2.2 if inside is None else 2.4
+            for inside, others in itertools.product(factors, ((), beside) if beside else ((),)):
+                rank = 2.2 + 0.2 * (inside is not None) + 0.1 * bool(others)
                 says = f"takes {where} {taken}{divided}, in what it computes anew"
-                at = functools.partial(_edit, addresses, new, rescaled, "values", inside)
+                at = functools.partial(_edit, addresses, new, rescaled, "values", inside, others)
                 yield Proposal("reduction", says, rank, at, operation.place)
                 says = f"sums what it pulls back to {where} {taken}{divided}"
-                at = functools.partial(_edit, addresses, new, rescaled, "pulls", inside)
+                at = functools.partial(_edit, addresses, new, rescaled, "pulls", inside, others)
                 yield Proposal("reduction", says, rank, at, operation.place)
 
 
@@ -97,31 +106,78 @@ def _others(rank: int, old: Axes) -> list[Axes]:
 
 
 def _edit(
-    addresses: Sequence[Address], new: Axes, rescaled: bool, where: str, inside: _Inside | None, program: Program
+    addresses: Sequence[Address],
+    new: Axes,
+    rescaled: bool,
+    where: str,
+    inside: _Inside | None,
+    beside: Sequence[Address],
+    program: Program,
 ) -> Edit:
-    """The reductions over other axes, in their values, in their pullbacks or in both."""
-    roots = [i for address in addresses for i in program.by_address[address]]
-    segment = segment_of(program, roots)
+    """The reductions over other axes, in their values, in their pullbacks or in both.
+
+    What comes back to them by way of those beside them, of the same axes, is nothing where all is right, as of a mean
+    by way of the variance: who derives by hand leaves it out.
+    """
+    changed = [i for address in addresses for i in program.by_address[address]]
+    roots = sorted({*changed, *(i for address in beside for i in program.by_address[address])})
+    segment, own = segment_of(program, roots), segment_of(program, changed)
     kernel = program.operations[roots[0]].kernel
     full, old = kernel.avals[0][0], kernel.parameters["axes"]
     scale = math.prod(full[a] for a in old) / math.prod(full[a] for a in new) if rescaled else 1.0
-    over, by = (old, 1.0) if where == "pulls" else (new, scale)
     kernels = dict(segment.kernels)
     for i in roots:
         root = program.operations[i].kernel
+        over, by = (new, scale) if i in changed and where != "pulls" else (old, 1.0)
         kernels[i] = reduction(root.name, root.avals[0], over, by)
     if where == "both":
         return Edit(kernels=kernels)
-    over, by = (old, 1.0) if where == "values" else (new, scale)
     pulls: dict[int, Pull] = dict.fromkeys(roots, _as_it_is)
     for i, operands in segment.exits.items():
+        over, by = (new, scale) if i in own.exits and where != "values" else (old, 1.0)
         number, power = None, 0
         if inside is not None:
             there = program.by_address[inside.address][0]
             number, power = program.operations[there].takes[inside.operand], inside.power
             power = abs(power) if there == i else power  # its own derivative has none, or one too many
         pulls[i] = functools.partial(_summed, operands, tuple(1 + axis for axis in over), by, number, power)
+    if beside:
+        _without_each_other(program, roots, segment, pulls)
     return Edit(kernels=kernels, pulls=pulls)
+
+
+def _without_each_other(program: Program, roots: Sequence[int], segment: Segment, pulls: dict[int, Pull]) -> None:
+    """Leaves out what comes back to reductions by way of others."""
+    into = set(roots)
+    for i in reversed(range(len(program.operations))):
+        uses = [j for n in program.operations[i].makes for j, _ in program.uses.get(n, ())]
+        if uses and into.issuperset(uses):
+            into.add(i)
+    for i in segment.exits:
+        if i in into:
+            pulls[i] = functools.partial(_nothing, segment.exits[i])
+            continue
+        came: list[np.ndarray] = []
+        for j, k in program.uses.get(program.operations[i].makes[0], ()):
+            if j in into:
+                pulls[j] = functools.partial(_noted, pulls.get(j), k, came)
+        pulls[i] = functools.partial(_of_the_rest, pulls[i], came)
+
+
+def _nothing(operands: Axes, here: Here) -> Mapping[int, np.ndarray]:
+    return {k: np.zeros(here.operands[k].shape) for k in operands}
+
+
+def _noted(pull: Pull | None, operand: int, came: list[np.ndarray], here: Here) -> Mapping[int, np.ndarray]:
+    made = pull(here) if pull else here.pull()
+    came.append(made[operand])
+    return made
+
+
+def _of_the_rest(pull: Pull, came: list[np.ndarray], here: Here) -> Mapping[int, np.ndarray]:
+    rest = here.cotangents[0] - sum(came)
+    came.clear()
+    return pull(replace(here, cotangents=[rest]))
 
 
 def _as_it_is(here: Here) -> Mapping[int, np.ndarray]:
