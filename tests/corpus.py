@@ -498,7 +498,7 @@ def square_root_with_a_floor(delta, x):
     return delta / (2 * np.sqrt(np.maximum(x, 0.5)))
 
 
-@wrong("softmax_cross_entropy_jacobian_theta_any_y", "region")
+@wrong("softmax_cross_entropy_jacobian_theta_any_y", "region|missing-factor")
 def assumes_that_the_target_sums_to_one(theta, y):
     return softmax(theta) - y
 

@@ -131,7 +131,7 @@ def quartic(x, A):
             lambda x, A: np.outer((A + A.T) @ x, (A + A.T) @ x) + 2 * (x @ A @ x) * (A + A.T),
             "x",
             "(n),(n,n)->()",
-            ("missing-factor", "factor"),
+            ("missing-factor", "factor", "constant"),
             "2",
         ),
     ],

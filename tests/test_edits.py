@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from identities import CandidateMismatch, Diagnosis, check, check_jacobian, check_jvp, check_value, check_vjp
-from identities.domains import boolean, invertible, positive_definite
+from identities.domains import boolean, index, invertible, positive_definite
 from identities.oracle.candidates.grading import Grade
 from identities.report.records import grade_record
 
@@ -334,3 +334,107 @@ def test_a_diagonal_of_a_cholesky_factor_is_halved():
     asked: Any = {"signature": "(n,n)->(n,n)", "domains": {"a": positive_definite}}
     found = mistake(check_vjp, lambda a: jnp.linalg.cholesky(a) ** 2, wrong, "a", **asked).diagnosis
     assert "does not halve the diagonal" in found.sentence
+
+
+def unit_rows(x):
+    norm = jnp.sqrt((x * x).sum(-1, keepdims=True) + 1e-6)
+    return x / norm
+
+
+def unit_rows_vjp(g, x, anew=-1, back=-1):
+    norm = np.sqrt((x * x).sum(anew, keepdims=True) + 1e-6)
+    y = x / norm
+    return (g - y * (g * y).sum(back, keepdims=True)) / norm
+
+
+@pytest.mark.parametrize(
+    ("axes", "says"),
+    [
+        ({"anew": 0, "back": 0}, "it takes the sum in `(x * x).sum(-1, keepdims=True)` (line "),
+        ({"anew": 0}, "in what it computes anew"),
+        ({"back": 0}, "it sums what it pulls back to"),
+        ({"anew": (0, 1), "back": (0, 1)}, "over axes 0 and 1 in place of axis 1"),
+    ],
+)
+def test_a_sum_over_another_axis(axes, says):
+    caught = mistake(check_vjp, unit_rows, lambda g, x: unit_rows_vjp(g, x, **axes), signature="(b,n)->(b,n)")
+    assert caught.diagnosis.kind == "reduction"
+    assert says in str(caught.diagnosis)
+
+
+def pairs(c, o, i, j):
+    return jax.nn.softplus((c[i] * o[j]).sum(-1)).sum()
+
+
+def pairs_vjp(g, c, o, i, j, anew=0, back=0):
+    slope = g / (1 + np.exp(-(c[i] * o[j + anew]).sum(-1, keepdims=True)))
+    dc, do = np.zeros_like(c), np.zeros_like(o)
+    np.add.at(dc, i + back, slope * o[j])
+    np.add.at(do, j, slope * c[i])
+    return dc, do
+
+
+@pytest.mark.parametrize(("off", "where"), [({"anew": -1}, "`o[j]`"), ({"back": -1}, "`c[i]`")])
+def test_an_index_of_minus_one_is_the_last_one(off, where):
+    asked: Any = {"signature": "(v,d),(u,d),(p),(p)->()", "domains": {"i": index("v"), "j": index("u")}}
+    found = mistake(check_vjp, pairs, lambda *a: pairs_vjp(*a, **off), **asked).diagnoses
+    assert {diagnosis.kind for diagnosis in found.values()} == {"index"}
+    assert all(f"one too small, from the end again beyond one in {where}" in str(d) for d in found.values())
+
+
+def convolved(x, w):
+    return jax.lax.conv_general_dilated(x[None, None], w[None, None], (2,), ((1, 1),))[0, 0]
+
+
+def convolved_vjp(g, x, w, stride=2, pad=1, taps=3):
+    there, dw = np.zeros(len(x) + 4), np.zeros_like(w)
+    padded = np.pad(x, (pad, 4 - pad))
+    for k in range(taps):
+        met = slice(k, k + stride * (len(g) - 1) + 1, stride)
+        there[met] += g * w[k]
+        dw[k] = g @ padded[met]
+    return there[pad : pad + len(x)], dw
+
+
+@pytest.mark.parametrize(
+    ("other", "says"),
+    [({"stride": 1}, "ignores the stride"), ({"pad": 0}, "the padding"), ({"taps": 2}, "leaves out the last tap")],
+)
+def test_a_loop_over_windows_is_another(other, says):
+    asked: Any = {"signature": "(2*n),(3)->(n)"}
+    found = mistake(check_vjp, convolved, lambda *a: convolved_vjp(*a, **other), **asked).diagnoses
+    assert len(found) == 2
+    assert all(says in diagnosis.sentence for diagnosis in found.values())
+
+
+def strided(x, w):
+    return jnp.stack([x[3 * i : 3 * i + 3] @ w for i in range(len(x) // 3)])
+
+
+def test_windows_of_slices_are_placed_side_by_side():
+    def beside(g, x, w):
+        dx = np.zeros_like(x)
+        for i in range(len(g)):
+            dx[i : i + 3] += g[i] * w
+        return dx
+
+    found = mistake(check_vjp, strided, beside, "x", signature="(3*n),(3)->(n)").diagnosis
+    assert found.kind == "index"
+    assert "ignores the stride in `x[3 * i : 3 * i + 3]`" in found.sentence
+
+
+def smoothed(x, y):
+    target = 0.9 * jax.nn.one_hot(y, x.shape[-1]) + 0.05
+    return (target * x**3).sum()
+
+
+def test_what_overwrites_does_not_add():
+    def overwritten(g, x, y):
+        target = np.full(x.shape, 0.05)
+        target[np.arange(len(y)), y] = 0.9
+        return g * target * 3 * x * x
+
+    asked: Any = {"signature": "(n,k),(n)->()", "domains": {"y": index("k")}}
+    found = mistake(check_vjp, smoothed, overwritten, **asked).diagnosis
+    assert found.kind == "reduction"
+    assert "overwrites 0.05 with" in found.sentence

@@ -84,6 +84,17 @@ def find_region(case: Case, wrong: Sequence[np.ndarray], telling: Sequence[np.nd
     return None
 
 
+def makes_an_assumption(case: Case) -> bool:
+    """Whether a result is right wherever an argument has a property that people take for granted, and only there."""
+    wrong = [_any_entry(~sample.right) for sample in case.samples]
+    telling = [_any_entry((s.truth.values != 0) | (s.got != 0)) for s in case.samples]
+    assumed = (c for c in _instance_conditions(case, wrong) if c.words.endswith(_ASSUMED))
+    return any(_tightness(case, wrong, telling, condition) >= _MOSTLY for condition in assumed)
+
+
+_ASSUMED = ("is not symmetric", "do not sum to one")
+
+
 def _any_entry(which: np.ndarray) -> np.ndarray:
     """Of which instances any entry is."""
     return np.asarray(which.reshape(len(which), -1).any(axis=1))

@@ -7,7 +7,7 @@ from identities.catalog import Identity
 from identities.claim import Claim, make
 from identities.kinds import KINDS
 from identities.oracle.diagnosis.case import Case, Diagnosis
-from identities.oracle.diagnosis.edits import constants, operations
+from identities.oracle.diagnosis.edits.mistakes import constants, operations
 from identities.oracle.diagnosis.edits.proposals import Proposal
 from identities.oracle.diagnosis.edits.search import find_edit
 from identities.signature import Signature

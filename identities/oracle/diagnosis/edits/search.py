@@ -1,33 +1,25 @@
 """Which edit reproduces a wrong result: found on a few instances of one shape, confirmed on all of every shape."""
 
 import functools
+import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 
 from identities.oracle.diagnosis.case import Case, Diagnosis, Sample
-from identities.oracle.diagnosis.edits import (
-    conjugates,
-    constants,
-    derivatives,
-    given,
-    operations,
-    parts,
-    solves,
-    steps,
-    sums,
-)
 from identities.oracle.diagnosis.edits.bench import KINDS, bench_of
 from identities.oracle.diagnosis.edits.confirm import Confirmation, both, outside
-from identities.oracle.diagnosis.edits.epsilons import Wanted, added
 from identities.oracle.diagnosis.edits.evaluate import NOTHING, Edit
+from identities.oracle.diagnosis.edits.mistakes import GENERATORS, IN_PARTS, Generator, constants, parts
+from identities.oracle.diagnosis.edits.mistakes.epsilons import Wanted, added
 from identities.oracle.diagnosis.edits.pairs import pairs
 from identities.oracle.diagnosis.edits.program import Program, TooLargeError
 from identities.oracle.diagnosis.edits.proposals import Proposal, merged
+from identities.oracle.diagnosis.regions import makes_an_assumption
 
 _SECONDS = 3.0
 _INSTANCES = 12  # that are looked at first
@@ -41,35 +33,6 @@ _PAIRS = 12  # that are checked
 
 _STEPS = 8
 """How often a constant is adjusted."""
-
-Generator = Callable[[Program], Iterator[Proposal]]
-
-GENERATORS: tuple[Generator, ...] = (
-    given.cotangents,
-    conjugates.conjugates,
-    parts.parts,
-    constants.constants,
-    steps.factors,
-    solves.solves,
-    operations.indices,
-    operations.operations,
-    given.arguments,
-    sums.accumulations,
-    given.on_the_way,
-    derivatives.derivatives,
-    derivatives.by_result,
-    steps.multiples,
-    sums.layouts,
-    operations.in_values,
-    operations.in_pulls,
-    constants.sizes,
-    steps.repeated,
-    steps.operands,
-    sums.sums,
-    steps.others,
-    operations.operands,
-)
-"""Where proposals come from, the likeliest and the quickest first."""
 
 
 def find_edit(case: Case, hints: list[Proposal], generators: Sequence[Generator] = ()) -> Diagnosis | None:
@@ -163,9 +126,11 @@ class _Search:
                 return found
         if generators:
             return None
-        return (
-            self._confirmed(self._fitted()) or self._confirmed(self._added()) or self._pair(tried) or self._mixed(tried)
-        )
+        if found := self._confirmed(self._fitted()) or self._confirmed(self._added()):
+            return found
+        if makes_an_assumption(self._case):  # which is simpler than two mistakes
+            return None
+        return self._pair(tried) or self._mixed(tried)
 
     def _fitted(self) -> list[_Tried]:
         """Constants with the number that fits best, by Gauss and Newton."""
@@ -277,7 +242,7 @@ class _Search:
     def _mixed(self, tried: Sequence[_Tried]) -> Diagnosis | None:
         """A step that is done otherwise for one part of the derivative only: what passes there, and not the rest."""
         program, parts_ = self._bench.program, [one for one in tried if one.proposal.part]
-        for proposal in (*given.cotangents(program), *steps.factors(program)):
+        for proposal in itertools.chain.from_iterable(generator(program) for generator in IN_PARTS):
             if (changed := self._try(proposal)) is None:
                 continue
             for one in parts_:

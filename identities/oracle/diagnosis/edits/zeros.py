@@ -6,7 +6,7 @@ import numpy as np
 
 from identities.oracle.diagnosis.case import Case, Sample
 from identities.oracle.diagnosis.edits.bench import bench_of
-from identities.oracle.diagnosis.edits.epsilons import SENSITIVE
+from identities.oracle.diagnosis.edits.mistakes.epsilons import SENSITIVE
 from identities.oracle.diagnosis.edits.place import Place
 from identities.oracle.diagnosis.edits.program import Address, Operation, Program, TooLargeError
 from identities.oracle.diagnosis.edits.proposals import firsts, value_of

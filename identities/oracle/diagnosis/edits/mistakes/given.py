@@ -8,7 +8,7 @@ import numpy as np
 
 from identities.oracle.diagnosis.edits.evaluate import Arrays, Edit, Here
 from identities.oracle.diagnosis.edits.kernels import Aval, is_inexact
-from identities.oracle.diagnosis.edits.parts import PASSED_ON
+from identities.oracle.diagnosis.edits.mistakes.parts import PASSED_ON
 from identities.oracle.diagnosis.edits.program import Program
 from identities.oracle.diagnosis.edits.proposals import Proposal, firsts, pulling, spelled
 

@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from identities.oracle.diagnosis.edits.constants import number_of
 from identities.oracle.diagnosis.edits.evaluate import Edit, Here
 from identities.oracle.diagnosis.edits.kernels import Kernel, is_inexact, kernel_of
-from identities.oracle.diagnosis.edits.parts import PASSED_ON
+from identities.oracle.diagnosis.edits.mistakes.constants import number_of
+from identities.oracle.diagnosis.edits.mistakes.parts import PASSED_ON
 from identities.oracle.diagnosis.edits.program import Operation, Program
 from identities.oracle.diagnosis.edits.proposals import (
     Proposal,

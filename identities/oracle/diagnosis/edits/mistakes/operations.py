@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from identities.oracle.diagnosis.edits.constants import constants
 from identities.oracle.diagnosis.edits.evaluate import Edit
 from identities.oracle.diagnosis.edits.kernels import Kernel, is_inexact, kernel_of
+from identities.oracle.diagnosis.edits.mistakes.constants import constants
 from identities.oracle.diagnosis.edits.program import Address, Operation, Program
 from identities.oracle.diagnosis.edits.proposals import Proposal, alike, firsts, located, spelled, standing, value_of
 
@@ -23,16 +23,8 @@ _NEIGHBOURS: dict[str, tuple[tuple[str, Callable], ...]] = {
     "cos": (("sin", jnp.sin), ("cosh", jnp.cosh)),
     "max": (("min", jnp.minimum),),
     "min": (("max", jnp.maximum),),
-    "add": (
-        ("a difference", jnp.subtract),
-        ("its first term alone", lambda a, b: a + 0 * b),
-        ("its second term alone", lambda a, b: 0 * a + b),
-    ),
-    "sub": (
-        ("a sum", jnp.add),
-        ("the negative difference", lambda a, b: b - a),
-        ("its first term alone", lambda a, b: a + 0 * b),
-    ),
+    "add": (("a difference", jnp.subtract),),
+    "sub": (("a sum", jnp.add), ("the negative difference", lambda a, b: b - a)),
     "div": (("a product", jnp.multiply), ("the inverse quotient", lambda a, b: b / a)),
     "exp": (("expm1", jnp.expm1), ("exp2", jnp.exp2), ("the inverse of exp", lambda x: jnp.exp(-x))),
     "exp2": (("exp", jnp.exp),),
@@ -40,11 +32,7 @@ _NEIGHBOURS: dict[str, tuple[tuple[str, Callable], ...]] = {
     "log1p": (("log", jnp.log),),
     "sqrt": (("rsqrt", jax.lax.rsqrt), ("a square", jnp.square)),
     "rsqrt": (("sqrt", jnp.sqrt), ("a reciprocal", lambda x: 1 / x)),
-    "mul": (
-        ("its first factor alone", lambda a, b: a + 0 * b),
-        ("its second factor alone", lambda a, b: 0 * a + b),
-        ("a quotient", jnp.divide),
-    ),
+    "mul": (("a quotient", jnp.divide),),
     "abs": (("a square", jnp.square),),
     "real": (("the imaginary part", jnp.imag), ("the magnitude", jnp.abs)),
     "imag": (("the real part", jnp.real), ("the magnitude", jnp.abs)),
@@ -69,8 +57,8 @@ _REDUCTIONS: tuple[tuple[str, Callable[..., Any]], ...] = (
     ("a minimum", jnp.min),
 )
 
-_ALONE = {"factor alone": "missing-factor", "term alone": "missing-term"}
-"""What leaving one of two operands out is called."""
+_OF_TWO = {"add": ("term", (0, 1)), "sub": ("term", (1,)), "mul": ("factor", (0, 1))}
+"""By operation, what its operands are called, and which of the two may have been left out."""
 
 _COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne")
 
@@ -106,8 +94,8 @@ def operations(program: Program) -> Iterator[Proposal]:
         parameters = operation.kernel.parameters
         kind = "index" if operation.name in _COMPARISONS else "operation"
         for what, function in _NEIGHBOURS.get(operation.name, ()) if len(operation.takes) < 4 else ():
-            named = next((k for words, k in _ALONE.items() if what.endswith(words)), kind)
-            yield _neighbour(address, operation, what, function, named)
+            yield _neighbour(address, operation, what, function, kind)
+        yield from _of_one_operand(program, address, operation)
         if operation.name in _LEFT_OUT and operation.kernel.avals[0] == operation.kernel.gives[0]:
             kind, what = _SAID_OF.get(operation.name, ("operation", ""))
             left_out = _neighbour(address, operation, "its operand as it is", _operand, kind)
@@ -127,6 +115,21 @@ def operations(program: Program) -> Iterator[Proposal]:
 
 def _operand(x: Any, *_: Any) -> Any:
     return x
+
+
+def _of_one_operand(program: Program, address: Address, operation: Operation) -> Iterator[Proposal]:
+    """One of two operands left out; or overwritten, where they are to be added."""
+    noun, omitted = _OF_TWO.get(operation.name, ("", ()))
+    where = spelled(operation)
+    for k in omitted:
+        gone, left = (value_of(program, operation.takes[i]) for i in (k, 1 - k))
+        one = _neighbour(address, operation, "", lambda *o, k=k: o[1 - k] + 0 * o[k], f"missing-{noun}")
+        yield replace(one, says=f"leaves out the {noun} {gone} of {where}")
+        if operation.name == "add":
+            over = _neighbour(
+                address, operation, "", lambda *o, k=k: jnp.where(o[1 - k] != 0, o[1 - k], o[k]), "reduction"
+            )
+            yield replace(over, says=f"overwrites {gone} with {left}, as `=` in place of `+=` does, in {where}")
 
 
 def _neighbour(address: Address, operation: Operation, what: str, function: Callable[..., Any], kind: str) -> Proposal:
@@ -155,16 +158,16 @@ def _backwards(address: Address, operation: Operation) -> Proposal:
 def in_values(program: Program) -> Iterator[Proposal]:
     """The same changes, of a function that is evaluated anew in the backward pass; its derivative is left as it is."""
     for proposal in (*constants(program), *operations(program), *indices(program)):
-        yield _only(proposal, "values", "in what it computes anew")
+        yield only(proposal, "values", "in what it computes anew")
 
 
 def in_pulls(program: Program) -> Iterator[Proposal]:
     """The same changes, of the derivative of a step alone, not of its value."""
     for proposal in (*operations(program), *indices(program)):
-        yield _only(proposal, "pulls", "in the derivative of that step alone")
+        yield only(proposal, "pulls", "in the derivative of that step alone")
 
 
-def _only(proposal: Proposal, which: Literal["values", "pulls"], words: str) -> Proposal:
+def only(proposal: Proposal, which: Literal["values", "pulls"], words: str) -> Proposal:
     def at(program: Program) -> Edit:
         return replace(proposal.at(program), only=which)
 

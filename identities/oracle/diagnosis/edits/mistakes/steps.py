@@ -7,7 +7,7 @@ import numpy as np
 
 from identities.oracle.diagnosis.edits.evaluate import Edit, FromValues, Here
 from identities.oracle.diagnosis.edits.kernels import is_inexact
-from identities.oracle.diagnosis.edits.parts import PASSED_ON
+from identities.oracle.diagnosis.edits.mistakes.parts import PASSED_ON
 from identities.oracle.diagnosis.edits.program import Address, Operation, Program
 from identities.oracle.diagnosis.edits.proposals import (
     Proposal,
@@ -169,7 +169,7 @@ def _to_equals(here: Here) -> Mapping[int, np.ndarray]:
 def operands(program: Program) -> Iterator[Proposal]:
     """A derivative taken at another value: at the result for the argument, the other way round, or elsewhere."""
     for address, operation in firsts(program):
-        if operation.name in _PLAIN or operation.name in _LINEAR or not any(program.active(operation)):
+        if not depends_on_operands(program, operation):
             continue
         where = spelled(operation)
         for k in range(len(operation.takes)):
@@ -215,11 +215,16 @@ _LINEAR = (
 )
 
 
+def depends_on_operands(program: Program, operation: Operation) -> bool:
+    """Whether an operation's derivative depends on where it is taken."""
+    return operation.name not in (*_PLAIN, *_LINEAR) and any(program.active(operation))
+
+
 def others(program: Program) -> Iterator[Proposal]:
     """A derivative taken with any other value of the same shape in place of an operand."""
     others_of = alike(program)
     for address, operation in firsts(program):
-        if operation.name in _PLAIN or operation.name in _LINEAR or not any(program.active(operation)):
+        if not depends_on_operands(program, operation):
             continue
         where = spelled(operation)
         for k, number in enumerate(operation.takes):

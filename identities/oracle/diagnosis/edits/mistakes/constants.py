@@ -91,12 +91,17 @@ def _size(operand: int, names: tuple[str, ...], made: Callable[[float, int], flo
     return edit
 
 
-def with_constant(address: Address, operand: int, change: Callable[[float], float]):
-    """The edit that changes the constant that is an operand."""
+def with_constant(address: Address, operand: int, change: Callable[[float], float], same: float | None = None):
+    """The edit that changes the constant that is an operand.
+
+    **Arguments:**
+
+    - `same`: what it must be at all shapes, if it is no count although it looks like one.
+    """
 
     def edit(program: Program, i: int) -> Edit:
         number = program.operations[i].takes[operand]
-        if (old := number_of(program, number)) is None:
+        if (old := number_of(program, number)) is None or same not in (None, old):
             raise LookupError(address)
         try:
             new = change(old)
@@ -117,8 +122,8 @@ def _of_constant(address: Address, operation: Operation, operand: int, old: floa
             at = with_constant(address, operand, lambda c, new=new: new)
             yield Proposal("constant", says, 1.1, at, operation.place)
     for words, change in _CHANGES:
-        named = counts if counts and words in _OF_COUNTS else f"{old:g}"
-        at = with_constant(address, operand, change)
+        named, same = (counts, None) if counts and words in _OF_COUNTS else (f"{old:g}", old)
+        at = with_constant(address, operand, change, same)
         yield Proposal("constant", f"uses {words} {named} in {where}", 1.3, at, operation.place)
 
 

@@ -1,0 +1,62 @@
+"""What people do wrong in a step of a derivation: one kind of mistake a file, each a generator of proposals."""
+
+from collections.abc import Callable, Iterator
+
+from identities.oracle.diagnosis.edits.mistakes import (
+    axes,
+    conjugates,
+    constants,
+    derivatives,
+    given,
+    indices,
+    operations,
+    parts,
+    solves,
+    steps,
+    sums,
+    windows,
+)
+from identities.oracle.diagnosis.edits.program import Program
+from identities.oracle.diagnosis.edits.proposals import Proposal
+
+Generator = Callable[[Program], Iterator[Proposal]]
+
+GENERATORS: tuple[Generator, ...] = (
+    given.cotangents,
+    conjugates.conjugates,
+    parts.parts,
+    constants.constants,
+    steps.factors,
+    solves.solves,
+    operations.indices,
+    operations.operations,
+    given.arguments,
+    sums.accumulations,
+    given.on_the_way,
+    derivatives.derivatives,
+    derivatives.by_result,
+    steps.multiples,
+    sums.layouts,
+    windows.slices,
+    windows.convolutions,
+    indices.wrapped,
+    axes.axes,
+    operations.in_values,
+    operations.in_pulls,
+    constants.sizes,
+    steps.repeated,
+    steps.operands,
+    sums.sums,
+    steps.others,
+    operations.operands,
+)
+"""Where proposals come from, the likeliest and the quickest first."""
+
+IN_PARTS: tuple[Generator, ...] = (
+    given.cotangents,
+    steps.factors,
+    constants.constants,
+    operations.operations,
+    constants.sizes,
+)
+"""Where proposals come from that may be made for one part of a derivative only."""
