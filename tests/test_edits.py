@@ -96,6 +96,26 @@ def test_an_operand_may_be_another_value_of_its_shape():
         assert "uses x in place of w in `x + w`" in diagnosis.sentence
 
 
+def powers(x, power, signed):
+    return jnp.sign(x) ** signed * jnp.abs(x) ** power
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (lambda power, signed: (power, True), "takes True for the option signed"),
+        (lambda power, signed: (power + 1, signed), "takes one more for the option power"),
+    ],
+)
+def test_an_option_is_taken_to_have_another_value(given, says):
+    def wrong(g, x, power, signed):
+        power, signed = given(power, signed)
+        return g * power * np.abs(x) ** (power - 1) * (1 if signed else np.sign(x))
+
+    found = mistake(check_vjp, powers, wrong, signature="(n)->(n)", static={"power": [3, 4], "signed": [False, True]})
+    assert (found.diagnosis.kind, found.diagnosis.sentence) == ("constant", says)
+
+
 def test_an_epsilon_is_found_whatever_it_is():
     caught = mistake(check_vjp, standardised, lambda g, x: standardised_vjp(g, x, 3e-4), signature="(n+1)->(n+1)")
     assert caught.diagnosis.kind == "constant"

@@ -120,7 +120,7 @@ def sliding_attention_backward(dout, q, k, v, window):
     return dq, dk, dv
 
 
-sliding_attention.wrong("index", "", ("i - window + 1", "i - window"))
+sliding_attention.wrong("index|constant", "", ("i - window + 1", "i - window"))
 sliding_attention.wrong("reduction", "", ("dk[near] += np", "dk[near] = np"))
 sliding_attention.wrong("reduction", "", ("dv[near] += np", "dv[near] = np"))
 sliding_attention.wrong(

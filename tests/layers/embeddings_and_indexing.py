@@ -176,8 +176,8 @@ def masked_mean_pool_backward(dout, x, mask, w):
 
 
 masked_mean_pool.wrong("other-argument|constant|reduction", "", ("(dscore * w) / count", "(dscore * w) / len(x)"))
-masked_mean_pool.wrong("missing-factor", "mask", ("mask[:, None] * (dscore", "np.ones_like(x) * (dscore"))
+masked_mean_pool.wrong("missing-factor", "mask|weights", ("mask[:, None] * (dscore", "np.ones_like(x) * (dscore"))
 masked_mean_pool.wrong("missing-factor", "", ("dscore = dout * expit(score)", "dscore = dout"))
 masked_mean_pool.wrong("other-argument", "", ("dout * expit(score)", "dout * expit(score) * expit(-score)"))
 masked_mean_pool.wrong("region|index", "", ("mask[:, None] *", "(mask & (np.arange(len(x)) < len(x) - 1))[:, None] *"))
-masked_mean_pool.wrong("other-argument|missing-factor", "", ("dscore * pooled", "dscore * x.mean(0)"))
+masked_mean_pool.wrong("other-argument|missing-factor|region", "", ("dscore * pooled", "dscore * x.mean(0)"))

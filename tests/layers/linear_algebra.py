@@ -146,7 +146,7 @@ def whitening_backward(dout, x, scatter):
 
 
 whitening.wrong("detached|missing-term", "mean|centred", ("dcentred - dcentred.mean(1, keepdims=True)", "dcentred"))
-whitening.wrong("symmetrised|diagonal", "", ("(half + half.T) / 2", "half"))
+whitening.wrong("symmetrised|diagonal|layout", "", ("(half + half.T) / 2", "half"))
 whitening.wrong("sign", "", ("dchol = -np.tril", "dchol = np.tril"))
 whitening.wrong(
     "constant|missing-factor", "", ("phi[np.diag_indices_from(phi)] /= 2", "phi[np.diag_indices_from(phi)] /= 1")

@@ -97,7 +97,7 @@ binary_cross_entropy.wrong("missing-factor|factor|reduction", "", ("d / len(x)",
 binary_cross_entropy.wrong("other-argument|sign", "", ("expit(-x), expit(x)", "expit(x), expit(x)"))
 binary_cross_entropy.wrong("cotangent|missing-factor", "", ("dout * d", "d"))
 binary_cross_entropy.wrong("other-argument", "", ("expit(-x), expit(x)", "expit(-x) * expit(x), expit(x) * expit(-x)"))
-binary_cross_entropy.wrong("region|missing-term|missing-factor|detached", "", (", expit(x))", ", 0)"))
+binary_cross_entropy.wrong("region|missing-term|missing-factor|factor|detached", "", (", expit(x))", ", 0)"))
 
 
 @layer("(n,k),(n,k)->()", static={"temperature": [2.0, 4.0]})

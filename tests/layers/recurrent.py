@@ -144,7 +144,7 @@ def gru_cell_backward(dout, x, h, wr, ur, wz, uz, wn, un):
 
 gru_cell.wrong("missing-term|detached", "", ("dh = dout * z + dreset * r", "dh = dout * z"))
 gru_cell.wrong("missing-term|detached", "", ("dh = dout * z + dreset", "dh = dreset"))
-gru_cell.wrong("other-argument", "", ("(dan, reset))", "(dan, h))"))
+gru_cell.wrong("other-argument|missing-factor", "", ("(dan, reset))", "(dan, h))"))
 gru_cell.wrong("sign", "", ("dout * (h - n)", "dout * (n - h)"))
 gru_cell.wrong("missing-term|detached", "", ("dout * (h - n)", "dout * h"))
 gru_cell.wrong("other-argument|operation", "", ("dan = dout * expit(-az)", "dan = dout * expit(az)"))

@@ -10,6 +10,7 @@ import numpy as np
 from identities.oracle.diagnosis.case import Case, Diagnosis, Sample
 from identities.oracle.diagnosis.edits.formula import find_step
 from identities.oracle.diagnosis.edits.mistakes import given
+from identities.oracle.diagnosis.edits.options import find_option
 from identities.oracle.diagnosis.edits.proposals import Proposal
 from identities.oracle.diagnosis.edits.search import find_edit
 from identities.oracle.diagnosis.factors import Factor, find_factor
@@ -288,6 +289,7 @@ EXPLANATIONS: tuple[Explanation, ...] = (
     Explanation("it is multiplied with an argument, a norm, a sum or the value", _multiplied),
     Explanation("it is the derivative of what goes by the same name", _stand_in),
     Explanation("a product of what is at hand is missing from a formula of the catalog", _textbook_term),
+    Explanation("an option has another value", find_option),
     Explanation("one step of the closed form of the catalog is another", find_step),
     Explanation("one step of the function or of its derivative is another", find_edit),
     Explanation("its rows or columns are multiplied with different numbers", _multiples_by_place),

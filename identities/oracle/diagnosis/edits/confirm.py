@@ -33,13 +33,18 @@ class Confirmation:
             return None
         return Diagnosis(proposal.kind, proposal.says, where=outside(proposal.place))
 
-    def in_part(self, proposal: Proposal) -> Diagnosis | None:
-        """The right result with a multiple of what the proposal takes away."""
+    def in_part(self, proposal: Proposal, odd: bool = False) -> Diagnosis | None:
+        """The right result with a multiple of what the proposal takes away.
+
+        **Arguments:**
+
+        - `odd`: whether by a number that nobody would choose, which says little.
+        """
         if not proposal.part:
             return None
         rest = self.guess(proposal.at, jumps=False)
         factor = find_factor(self._case, _part(rest), beside=rest)
-        return _of_multiple(proposal, factor) if factor else None
+        return _of_multiple(proposal, factor) if factor and isinstance(factor.constant, float) == odd else None
 
     def of_two(self, one: Proposal, other: Proposal, kept: tuple[Fraction, Fraction | None]) -> Diagnosis | None:
         """What is said of two edits of different places: how much is kept of what each of them takes away.

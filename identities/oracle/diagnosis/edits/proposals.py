@@ -93,6 +93,15 @@ def pulling(address: Address, pull: Pull) -> At:
     return located(address, lambda program, i: Edit(pulls={i: pull}))
 
 
+def only(proposal: Proposal, which: Literal["values", "pulls"], words: str) -> Proposal:
+    """The change of the values that a function gives alone, or of what is pulled back alone."""
+
+    def at(program: Program) -> Edit:
+        return replace(proposal.at(program), only=which)
+
+    return replace(proposal, says=f"{proposal.says}, {words}", rank=proposal.rank + 0.5, at=at)
+
+
 def with_operand(here: Here, operand: int, value: np.ndarray) -> list[np.ndarray]:
     """The operands with another one in the place of one."""
     return [value if k == operand else o for k, o in enumerate(here.operands)]

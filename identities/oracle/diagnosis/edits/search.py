@@ -110,6 +110,7 @@ class _Search:
         if not self._close(self._right, self._bench.sample.truth.values) or not self._size:
             return None  # the program written out is not the function: nothing can be said
         tried: list[_Tried] = []
+        parts_: list[_Tried] = []
         for generator in (lambda _: iter(list(self._hints)), *(generators or GENERATORS)):
             hits: list[_Tried] = []
             for proposal in generator(self._bench.program):
@@ -122,11 +123,13 @@ class _Search:
                     hits += [one] * self._explains(one)
                     if not self._neutral_parts:
                         break
+            parts_ += [hit for hit in hits if hit.proposal.part]
             if found := self._confirmed(hits):
                 return found
         if generators:
             return None
-        if found := self._confirmed(self._fitted()) or self._confirmed(self._added()):
+        multiple = (found for one in parts_ if (found := self._confirmation.in_part(one.proposal, odd=True)))
+        if found := next(multiple, None) or self._confirmed(self._fitted()) or self._confirmed(self._added()):
             return found
         if makes_an_assumption(self._case):  # which is simpler than two mistakes
             return None

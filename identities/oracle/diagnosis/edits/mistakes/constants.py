@@ -10,7 +10,7 @@ import numpy as np
 from identities.oracle.diagnosis.edits.evaluate import Edit
 from identities.oracle.diagnosis.edits.kernels import is_inexact
 from identities.oracle.diagnosis.edits.program import Address, Operation, Program
-from identities.oracle.diagnosis.edits.proposals import Proposal, firsts, located, spelled
+from identities.oracle.diagnosis.edits.proposals import Proposal, firsts, located, only, spelled
 
 _CHANGES: tuple[tuple[str, Callable[[float], float]], ...] = (
     ("the negative of", lambda c: -c),
@@ -39,6 +39,12 @@ def constants(program: Program) -> Iterator[Proposal]:
         for k, number in enumerate(operation.takes):
             if (old := number_of(program, number)) is not None and number not in program.arguments:
                 yield from _of_constant(address, operation, k, old, program.counts.get(old, ""))
+
+
+def in_values(program: Program) -> Iterator[Proposal]:
+    """The same, in a function that is evaluated anew in the backward pass; its derivative is left as it is."""
+    for proposal in constants(program):
+        yield only(proposal, "values", "in what it computes anew")
 
 
 def number_of(program: Program, number: int) -> float | None:

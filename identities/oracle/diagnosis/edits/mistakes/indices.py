@@ -8,10 +8,9 @@ import numpy as np
 
 from identities.oracle.diagnosis.edits.evaluate import Edit, Here, values_of
 from identities.oracle.diagnosis.edits.kernels import Kernel, kernel_of
-from identities.oracle.diagnosis.edits.mistakes.operations import only
 from identities.oracle.diagnosis.edits.mistakes.steps import depends_on_operands
 from identities.oracle.diagnosis.edits.program import Address, Operation, Program
-from identities.oracle.diagnosis.edits.proposals import Proposal, firsts, located, spelled, value_of, with_operand
+from identities.oracle.diagnosis.edits.proposals import Proposal, firsts, located, only, spelled, value_of, with_operand
 
 _AXES = {"gather": "start_index_map", "scatter": "scatter_dims_to_operand_dims"}
 _AXES["scatter-add"] = _AXES["scatter"]

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,9 +11,17 @@ import numpy as np
 
 from identities.oracle.diagnosis.edits.evaluate import Edit
 from identities.oracle.diagnosis.edits.kernels import Kernel, is_inexact, kernel_of
-from identities.oracle.diagnosis.edits.mistakes.constants import constants
 from identities.oracle.diagnosis.edits.program import Address, Operation, Program
-from identities.oracle.diagnosis.edits.proposals import Proposal, alike, firsts, located, spelled, standing, value_of
+from identities.oracle.diagnosis.edits.proposals import (
+    Proposal,
+    alike,
+    firsts,
+    located,
+    only,
+    spelled,
+    standing,
+    value_of,
+)
 
 _NEIGHBOURS: dict[str, tuple[tuple[str, Callable], ...]] = {
     "tanh": (("erf", jax.lax.erf), ("sigmoid", jax.nn.sigmoid), ("sin", jnp.sin), ("atan", jnp.arctan)),
@@ -93,6 +101,8 @@ def operations(program: Program) -> Iterator[Proposal]:
     for address, operation in firsts(program):
         parameters = operation.kernel.parameters
         kind = "index" if operation.name in _COMPARISONS else "operation"
+        if _counts_from_the_end(program, operation):
+            continue
         for what, function in _NEIGHBOURS.get(operation.name, ()) if len(operation.takes) < 4 else ():
             yield _neighbour(address, operation, what, function, kind)
         yield from _of_one_operand(program, address, operation)
@@ -157,7 +167,7 @@ def _backwards(address: Address, operation: Operation) -> Proposal:
 
 def in_values(program: Program) -> Iterator[Proposal]:
     """The same changes, of a function that is evaluated anew in the backward pass; its derivative is left as it is."""
-    for proposal in (*constants(program), *operations(program), *indices(program)):
+    for proposal in (*operations(program), *indices(program)):
         yield only(proposal, "values", "in what it computes anew")
 
 
@@ -165,13 +175,6 @@ def in_pulls(program: Program) -> Iterator[Proposal]:
     """The same changes, of the derivative of a step alone, not of its value."""
     for proposal in (*operations(program), *indices(program)):
         yield only(proposal, "pulls", "in the derivative of that step alone")
-
-
-def only(proposal: Proposal, which: Literal["values", "pulls"], words: str) -> Proposal:
-    def at(program: Program) -> Edit:
-        return replace(proposal.at(program), only=which)
-
-    return replace(proposal, says=f"{proposal.says}, {words}", rank=proposal.rank + 0.5, at=at)
 
 
 def indices(program: Program) -> Iterator[Proposal]:

@@ -134,7 +134,7 @@ def _at_full(kernel: Kernel, of: tuple[_Map | None, ...], full: tuple[int, ...])
         return operand.reshape(shape)
 
     def function(*operands: jax.Array):
-        there = [placed(*given) for given in zip(operands, of, kernel.avals, strict=True)]
+        there = jnp.broadcast_arrays(*(placed(*given) for given in zip(operands, of, kernel.avals, strict=True)))
         return [kernel.primitive.bind(*there, **kernel.parameters)]
 
     return kernel_of(kernel.name, function, avals, kernel.parameters)

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from identities.oracle.diagnosis.edits.evaluate import NOTHING, Edit, Here, Pull
-from identities.oracle.diagnosis.edits.mistakes.operations import only
 from identities.oracle.diagnosis.edits.program import Operation, Program
-from identities.oracle.diagnosis.edits.proposals import Proposal, firsts, merged, pulling, spelled, value_of
+from identities.oracle.diagnosis.edits.proposals import Proposal, firsts, merged, only, pulling, spelled, value_of
 
 Ints = tuple[int, ...]
 

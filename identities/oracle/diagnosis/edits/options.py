@@ -1,0 +1,49 @@
+"""An option of the function that is taken to have another value."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from identities.oracle.diagnosis.case import Case, Diagnosis, Sample
+from identities.oracle.diagnosis.edits.bench import KINDS, bench_of
+from identities.oracle.diagnosis.edits.evaluate import NOTHING
+from identities.signature import Option
+
+_DTYPES = ("float64", "float32")
+
+
+def find_option(case: Case, hints: Any) -> Diagnosis | None:
+    """The option of which another value would have given the results."""
+    if case.claim.kind.name not in KINDS or case.dtype not in _DTYPES:
+        return None
+    for option in case.claim.options:
+        for words, change in _changes(option):
+            other = replace(option, values=tuple(map(change, option.values)))
+            if other.values != option.values and all(_is_given_by(other, sample) for sample in case.samples):
+                return Diagnosis("constant", f"takes {words} for the option {option.name}")
+    return None
+
+
+def _changes(option: Option) -> Iterator[tuple[str, Callable[[Any], Any]]]:
+    known = list(option.values)
+    if all(isinstance(value, bool) for value in known):
+        yield "the opposite", lambda value: not value
+        known += [False, True]
+    elif all(isinstance(value, int) for value in known):
+        yield "one more", lambda value: value + 1
+        yield "one less", lambda value: value - 1
+        known += [0, 1]
+    for value in dict.fromkeys(known):
+        yield repr(value), lambda _, value=value: value
+
+
+def _is_given_by(option: Option, sample: Sample) -> bool:
+    """Whether the results are those of the function with another option."""
+    signature = sample.claim.signature
+    options = tuple(option if own.name == option.name else own for own in signature.options)
+    claim = replace(sample.claim, signature=replace(signature, options=options))
+    try:
+        guess = bench_of(replace(sample, claim=claim)).truth(NOTHING)
+    except Exception:  # somebody's function refuses a value that it is not made for, with whatever it likes
+        return False
+    return guess.values.shape == sample.got.shape and sample.nearly(guess)
