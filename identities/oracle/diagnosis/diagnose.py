@@ -11,8 +11,9 @@ from identities.dimensions import describe
 from identities.oracle.diagnosis.case import Case, Diagnosis, Sample, case_of
 from identities.oracle.diagnosis.edits.confirm import outside
 from identities.oracle.diagnosis.edits.place import Place
+from identities.oracle.diagnosis.edits.proposals import Hints
 from identities.oracle.diagnosis.edits.zeros import find_zero
-from identities.oracle.diagnosis.explanations import Hints, explained, times
+from identities.oracle.diagnosis.explanations import explained, times
 from identities.oracle.diagnosis.factors import find_factor
 from identities.oracle.diagnosis.positions import always_right
 from identities.oracle.diagnosis.regions import find_region
@@ -31,12 +32,12 @@ def diagnose(leaves: Sequence[Leaf], deterministic: bool, layout: str = "", hint
     - `leaves`: that array, at all shapes that were tried.
     - `deterministic`: whether the wrong ones came out the same a second time.
     - `layout`: how the arguments lay in memory, if nothing but that made them wrong.
-    - `hints`: what has explained other arrays of the results; what explains this one is added.
+    - `hints`: of other arrays of the results; what explains this one is added.
     """
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():  # a guess may overflow, or average nothing
             warnings.simplefilter("ignore")
-            return _explained(leaves, deterministic, layout, [] if hints is None else hints)
+            return _explained(leaves, deterministic, layout, hints or Hints())
     except Exception as error:  # that the result is wrong is known already, and stays true without an explanation
         said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         sentence = f"is wrong in {_how_often(leaves)} instances; the explanation itself failed with {said}"

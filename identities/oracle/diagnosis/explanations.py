@@ -11,7 +11,7 @@ from identities.oracle.diagnosis.case import Case, Diagnosis, Sample
 from identities.oracle.diagnosis.edits.formula import find_step
 from identities.oracle.diagnosis.edits.mistakes import given
 from identities.oracle.diagnosis.edits.options import find_option
-from identities.oracle.diagnosis.edits.proposals import Proposal
+from identities.oracle.diagnosis.edits.proposals import Hints
 from identities.oracle.diagnosis.edits.search import find_edit
 from identities.oracle.diagnosis.factors import Factor, find_factor
 from identities.oracle.diagnosis.positions import (
@@ -48,9 +48,6 @@ from identities.oracle.diagnosis.relatives import (
 )
 from identities.oracle.diagnosis.terms import find_term
 from identities.oracle.reference.unit import TOLERANCE, rounding_unit
-
-Hints = list[Proposal]
-"""What has explained other arrays of the same results; what explains this one is added."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from identities.claim import Claim
 from identities.dimensions import describe
 from identities.oracle.candidates.calling import Fault
 from identities.oracle.candidates.local import Candidate
-from identities.oracle.diagnosis import Diagnosis, diagnose, exchanged
+from identities.oracle.diagnosis import Diagnosis, Hints, diagnose, exchanged
 from identities.oracle.draw.shapes import draw_shapes
 from identities.oracle.draw.values import real_parts
 from identities.oracle.reference.unit import TOLERANCE
@@ -47,7 +47,7 @@ def diagnosed(inquiry: Inquiry, found: Finding) -> dict[str, Diagnosis]:
     trials = [*found.failed, *_fresh(inquiry, found)] if steady and not layout else found.failed
     leaves = {names[i]: [trial.leaves[i] for trial in trials] for i in order}
     diagnoses = exchanged(leaves) if steady and not layout else {}
-    hints = []  # one mistake may make several results wrong
+    hints = Hints()  # one mistake may make several results wrong
     for name, of_it in leaves.items():
         if name not in diagnoses and not all(leaf.right.all() for leaf in of_it):
             diagnoses[name] = diagnose(of_it, steady, layout, hints)

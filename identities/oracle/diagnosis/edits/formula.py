@@ -8,22 +8,23 @@ from identities.claim import Claim, make
 from identities.kinds import KINDS
 from identities.oracle.diagnosis.case import Case, Diagnosis
 from identities.oracle.diagnosis.edits.mistakes import constants, operations
-from identities.oracle.diagnosis.edits.proposals import Proposal
+from identities.oracle.diagnosis.edits.proposals import Hints
 from identities.oracle.diagnosis.edits.search import find_edit
 from identities.signature import Signature
 
 _GENERATORS = (operations.operations, constants.constants, operations.operands, operations.indices)
 
 
-def find_step(case: Case, hints: list[Proposal]) -> Diagnosis | None:
+def find_step(case: Case, hints: Hints) -> Diagnosis | None:
     """The step of the closed form that was done otherwise, if the claim is one of the catalog."""
     if not isinstance(case.claim, Identity):
         return None
     formula = _formula(case.claim)
     samples = tuple(replace(sample, claim=formula) for sample in case.samples)
-    found_by: list[Proposal] = []
-    found = find_edit(replace(case, claim=formula, samples=samples), found_by, _GENERATORS)
-    return replace(found, step=found_by[-1].place) if found else None
+    own = Hints(seconds=hints.seconds)
+    found = find_edit(replace(case, claim=formula, samples=samples), own, _GENERATORS)
+    hints.seconds = own.seconds
+    return replace(found, step=own.proposals[-1].place) if found else None
 
 
 @functools.cache

@@ -7,12 +7,13 @@ from typing import Any
 from identities.oracle.diagnosis.case import Case, Diagnosis, Sample
 from identities.oracle.diagnosis.edits.bench import KINDS, bench_of
 from identities.oracle.diagnosis.edits.evaluate import NOTHING
+from identities.oracle.diagnosis.edits.proposals import Hints
 from identities.signature import Option
 
 _DTYPES = ("float64", "float32")
 
 
-def find_option(case: Case, hints: Any) -> Diagnosis | None:
+def find_option(case: Case, hints: Hints) -> Diagnosis | None:
     """The option of which another value would have given the results."""
     if case.claim.kind.name not in KINDS or case.dtype not in _DTYPES:
         return None

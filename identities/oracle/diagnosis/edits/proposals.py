@@ -4,7 +4,7 @@ A proposal is made on one program and found again, by address, in the programs o
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -37,6 +37,20 @@ class Proposal:
     place: Place | None = None
     part: bool = False
     times: str = ""
+
+
+@dataclass
+class Hints:
+    """What is known from other arrays of the same results.
+
+    **Fields:**
+
+    - `proposals`: what has explained them, which is tried first.
+    - `seconds`: of computation, that are left for all arrays together.
+    """
+
+    proposals: list[Proposal] = field(default_factory=list)
+    seconds: float = 6.0
 
 
 def located(address: Address, edit: Callable[[Program, int], Edit], turns: slice = slice(None)) -> At:

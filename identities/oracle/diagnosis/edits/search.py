@@ -18,7 +18,7 @@ from identities.oracle.diagnosis.edits.mistakes import GENERATORS, IN_PARTS, Gen
 from identities.oracle.diagnosis.edits.mistakes.epsilons import Wanted, added
 from identities.oracle.diagnosis.edits.pairs import pairs
 from identities.oracle.diagnosis.edits.program import Program, TooLargeError
-from identities.oracle.diagnosis.edits.proposals import Proposal, merged
+from identities.oracle.diagnosis.edits.proposals import Hints, Proposal, merged
 from identities.oracle.diagnosis.regions import makes_an_assumption
 
 _SECONDS = 3.0
@@ -35,12 +35,12 @@ _STEPS = 8
 """How often a constant is adjusted."""
 
 
-def find_edit(case: Case, hints: list[Proposal], generators: Sequence[Generator] = ()) -> Diagnosis | None:
+def find_edit(case: Case, hints: Hints, generators: Sequence[Generator] = ()) -> Diagnosis | None:
     """The simplest edit that reproduces every instance.
 
     **Arguments:**
 
-    - `hints`: what has explained other arrays of the same results, which is tried first; what is found is added to it.
+    - `hints`: of other arrays of the same results; what is found is added, and the time that it takes is taken off.
     - `generators`: what is proposed; by default everything.
     """
     if case.claim.kind.name not in KINDS or case.dtype not in _NEAR or not _is_plain(case):
@@ -48,10 +48,13 @@ def find_edit(case: Case, hints: list[Proposal], generators: Sequence[Generator]
     samples = _chosen(case)
     if not samples:
         return None
+    started = time.thread_time()
     try:
         found = _Search(replace(case, samples=samples), hints).found(generators)
     except TooLargeError:
         return None
+    finally:
+        hints.seconds -= time.thread_time() - started
     if found and case.claim.kind.order > 1:
         return replace(found, sentence=f"{found.sentence}, in the gradient that is differentiated")
     return found
@@ -83,10 +86,11 @@ class _Tried:
 
 
 class _Search:
-    def __init__(self, case: Case, hints: list[Proposal]):
+    def __init__(self, case: Case, hints: Hints):
         self._case, self._hints = case, hints
         self._confirmation = Confirmation(case)
-        self._until = time.thread_time() + _SECONDS
+        self._until = time.thread_time() + min(_SECONDS, hints.seconds)
+        self._tried: list[_Tried] = []
         sample = self._first()
         right = np.asarray(sample.right.reshape(len(sample.got), -1).all(axis=1))
         finite = np.isfinite(sample.got).reshape(len(sample.got), -1).all(axis=1)
@@ -109,9 +113,18 @@ class _Search:
     def found(self, generators: Sequence[Generator]) -> Diagnosis | None:
         if not self._close(self._right, self._bench.sample.truth.values) or not self._size:
             return None  # the program written out is not the function: nothing can be said
-        tried: list[_Tried] = []
-        parts_: list[_Tried] = []
-        for generator in (lambda _: iter(list(self._hints)), *(generators or GENERATORS)):
+        found = self._single([lambda _: iter(list(self._hints.proposals)), *(generators or GENERATORS)])
+        if found or generators:
+            return found
+        if found := self._odd_multiple() or self._confirmed(self._fitted()) or self._confirmed(self._added()):
+            return found
+        if makes_an_assumption(self._case):  # which is simpler than two mistakes
+            return None
+        return self._pair() or self._mixed()
+
+    def _single(self, generators: Sequence[Generator]) -> Diagnosis | None:
+        """One edit that somebody may have made; all that are tried are kept."""
+        for generator in generators:
             hits: list[_Tried] = []
             for proposal in generator(self._bench.program):
                 if time.thread_time() > self._until:
@@ -119,21 +132,18 @@ class _Search:
                 for at in (proposal.at, functools.partial(both, proposal.at, self._neutral)):
                     if (one := self._try(replace(proposal, at=at))) is None:
                         continue
-                    tried.append(one)
+                    self._tried.append(one)
                     hits += [one] * self._explains(one)
                     if not self._neutral_parts:
                         break
-            parts_ += [hit for hit in hits if hit.proposal.part]
             if found := self._confirmed(hits):
                 return found
-        if generators:
-            return None
-        multiple = (found for one in parts_ if (found := self._confirmation.in_part(one.proposal, odd=True)))
-        if found := next(multiple, None) or self._confirmed(self._fitted()) or self._confirmed(self._added()):
-            return found
-        if makes_an_assumption(self._case):  # which is simpler than two mistakes
-            return None
-        return self._pair(tried) or self._mixed(tried)
+        return None
+
+    def _odd_multiple(self) -> Diagnosis | None:
+        """A part times a number that nobody would choose."""
+        hits = (one.proposal for one in self._tried if one.proposal.part and self._explains(one))
+        return next((found for part in hits if (found := self._confirmation.in_part(part, odd=True))), None)
 
     def _fitted(self) -> list[_Tried]:
         """Constants with the number that fits best, by Gauss and Newton."""
@@ -206,14 +216,14 @@ class _Search:
         for confirm in (self._confirmation.exactly, self._confirmation.in_part):
             for proposal in in_order:
                 if found := confirm(proposal):
-                    if proposal not in self._hints:
-                        self._hints.append(proposal)
+                    if proposal not in self._hints.proposals:
+                        self._hints.proposals.append(proposal)
                     return found
         return None
 
-    def _pair(self, tried: Sequence[_Tried]) -> Diagnosis | None:
+    def _pair(self) -> Diagnosis | None:
         """Two edits that do not meet: of parts, any multiples; of other edits, what they do."""
-        in_order = sorted(tried, key=lambda one: (not one.proposal.part, one.proposal.rank))[:_EFFECTS]
+        in_order = sorted(self._tried, key=lambda one: (not one.proposal.part, one.proposal.rank))[:_EFFECTS]
         target = self._evenly(self._got - self._right)
         effects = np.array([self._evenly(one.result - self._right) for one in in_order])
         found: list[tuple[float, _Tried, _Tried, tuple[Fraction, Fraction | None]]] = []
@@ -242,9 +252,9 @@ class _Search:
             return False
         return self._close(together.result - one.result, other.result - self._right)
 
-    def _mixed(self, tried: Sequence[_Tried]) -> Diagnosis | None:
+    def _mixed(self) -> Diagnosis | None:
         """A step that is done otherwise for one part of the derivative only: what passes there, and not the rest."""
-        program, parts_ = self._bench.program, [one for one in tried if one.proposal.part]
+        program, parts_ = self._bench.program, [one for one in self._tried if one.proposal.part]
         for proposal in itertools.chain.from_iterable(generator(program) for generator in IN_PARTS):
             if (changed := self._try(proposal)) is None:
                 continue

@@ -2,11 +2,12 @@
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
 from identities.oracle.diagnosis.edits.evaluate import Here, Pull
-from identities.oracle.diagnosis.edits.program import Program
+from identities.oracle.diagnosis.edits.program import Operation, Program
 from identities.oracle.diagnosis.edits.proposals import Proposal, firsts, pulling, spelled, value_of, with_operand
 
 _TERMS: tuple[tuple[str, str, Callable[[np.ndarray], np.ndarray]], ...] = (
@@ -30,12 +31,26 @@ def sums(program: Program) -> Iterator[Proposal]:
                     continue
                 along = f"along axis {axis} of {where}, for {value_of(program, operation.takes[k])}"
                 for kind, words, kept in _TERMS:
-                    yield Proposal(
-                        kind, f"{words} {along}", 2.4, pulling(address, _some(k, axis, kept)), operation.place
-                    )
+                    if _has_axis(operation, k, axis):  # and so there is no sum over it
+                        kind, words = "region", words.replace("term", "entry")
+                    at = pulling(address, _some(k, axis, kept))
+                    yield Proposal(kind, f"{words} {along}", 2.4, at, operation.place)
                 if operation.name == "dot_general":
                     says = f"keeps only the last of the terms that are not zero {along}, as `=` in place of `+=` does"
                     yield Proposal("reduction", says, 2.4, pulling(address, _last_there(k, axis)), operation.place)
+
+
+def _has_axis(operation: Operation, operand: int, axis: int) -> bool:
+    """Whether an operand has the axis of the result itself."""
+    kernel, shape = operation.kernel, operation.kernel.avals[operand][0]
+    numbers: Any = kernel.parameters.get("dimension_numbers")
+    if operation.name == "dot_general":
+        (contracted, _), (batch, _) = numbers
+        of_left = len(kernel.avals[0][0]) - len(contracted)
+        return axis < len(batch) or (axis < of_left) == (operand == 0)
+    if operation.name == "conv_general_dilated":
+        return axis == numbers.out_spec[operand]  # the batch's is the array's, the features' the kernel's
+    return len(shape) == len(kernel.gives[0][0]) and shape[axis] == kernel.gives[0][0][axis]
 
 
 def _some(operand: int, axis: int, kept: Callable[[np.ndarray], np.ndarray]) -> Pull:
