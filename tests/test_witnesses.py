@@ -1,5 +1,6 @@
 """What is ruled out before a candidate is blamed: witnesses that disagree, kinks, rounding on the way; and bias."""
 
+import functools
 import pickle
 from typing import Any
 
@@ -175,6 +176,31 @@ def test_a_subgradient_is_right_at_a_kink():
         with pytest.raises(CandidateMismatch):
             check_vjp(relu, sloping(at_zero), signature="(n)->(n)", **few)
     assert "gives NaN" in mistake(relu, sloping(np.nan), signature="(n)->(n)", **few)
+
+
+def hidden_units(x, w, b, v):
+    return jnp.maximum(x @ w + b, 0) @ v
+
+
+def hidden_units_backward(g, x, w, b, v, transposed=False):
+    z = x @ w + b
+    dz = g @ v.T * (z > 0)
+    return dz @ w.T, (dz.T @ x if transposed else x.T @ dz), dz.sum(0), np.maximum(z, 0).T @ g
+
+
+relu_layer: Any = {"signature": "(b,n),(n,n),(n),(n,n)->(b,n)", "dtypes": ("float64",)}
+
+
+def test_a_side_may_be_chosen_for_each_of_several_kinks():
+    # Where all inputs of a unit are zero, that is beside what is between the one-sided derivatives along a line.
+    assert check_vjp(hidden_units, hidden_units_backward, shapes=12, seed=3, **relu_layer).passed
+
+
+def test_a_kink_is_seen_beside_huge_derivatives_elsewhere():
+    wrong = functools.partial(hidden_units_backward, transposed=True)
+    with pytest.raises(CandidateMismatch) as caught:
+        check_vjp(hidden_units, wrong, seed=1, **relu_layer)
+    assert {name: found.kind for name, found in caught.value.diagnoses.items()} == {"w": "transpose"}
 
 
 def test_a_tied_maximum_has_one_gradient_to_give():

@@ -196,7 +196,7 @@ def upsample_linear_backward(dout, x):
 
 upsample_linear.wrong("reduction|missing-term", "", ("dx[1:] += dout", "dx[1:] = dout"))
 upsample_linear.wrong("missing-term|detached", "", ("    dx[:-1] += dout[1::2] / 2\n", ""))
-upsample_linear.wrong("missing-factor|constant", "", ("dx[1:] += dout[1::2] / 2", "dx[1:] += dout[1::2]"))
+upsample_linear.wrong("missing-factor|constant|factor", "", ("dx[1:] += dout[1::2] / 2", "dx[1:] += dout[1::2]"))
 upsample_linear.wrong("index|missing-term", "", ("dx[1:] += dout[1::2]", "dx[:-1] += dout[1::2]"))
 upsample_linear.wrong("missing-term|detached", "", ("dx = dout[::2].copy()", "dx = np.zeros_like(x)"))
 upsample_linear.wrong(

@@ -69,7 +69,7 @@ triplet.wrong("missing-factor", "", ("(excess > 0)[:, None] * dout", "dout"))
 triplet.wrong("constant|missing-term", "", ("(to_far**2).sum(-1) + margin", "(to_far**2).sum(-1)"))
 triplet.wrong("sign", "", ("dnear = -2", "dnear = 2"))
 triplet.wrong("missing-term|detached|other-argument", "", ("2 * active * (far - near)", "2 * active * to_near"))
-triplet.wrong("sign", "", ("(to_near**2).sum(-1) - (to_far**2)", "(to_near**2).sum(-1) + (to_far**2)"))
+triplet.wrong("sign|missing-factor", "", ("(to_near**2).sum(-1) - (to_far**2)", "(to_near**2).sum(-1) + (to_far**2)"))
 triplet.wrong("swapped", "", ("return danchor, dnear, dfar", "return danchor, dfar, dnear"))
 triplet.wrong("constant|factor|missing-factor", "", ("dfar = 2 * active", "dfar = active"))
 

@@ -175,7 +175,9 @@ def masked_mean_pool_backward(dout, x, mask, w):
     return dx, dscore * pooled
 
 
-masked_mean_pool.wrong("other-argument|constant|reduction", "", ("(dscore * w) / count", "(dscore * w) / len(x)"))
+masked_mean_pool.wrong(
+    "other-argument|constant|reduction|factor", "", ("(dscore * w) / count", "(dscore * w) / len(x)")
+)
 masked_mean_pool.wrong("missing-factor", "mask|weights", ("mask[:, None] * (dscore", "np.ones_like(x) * (dscore"))
 masked_mean_pool.wrong("missing-factor", "", ("dscore = dout * expit(score)", "dscore = dout"))
 masked_mean_pool.wrong("other-argument", "", ("dout * expit(score)", "dout * expit(score) * expit(-score)"))

@@ -114,7 +114,9 @@ ridge_evidence.wrong("detached|missing-term", "gram|theta|solve", ("residual = y
 ridge_evidence.wrong("constant", "ridge|2", ("+ ridge *", "+ 1.0 *"))
 ridge_evidence.wrong("factor|missing-factor|constant|detached", "", ("dy = 2 * dout", "dy = dout"))
 ridge_evidence.wrong("missing-factor", "scale", ("return dweighted * scale", "return dweighted"))
-ridge_evidence.wrong("other-argument|missing-factor", "", ("(dweighted * x).sum(0)", "(dweighted * weighted).sum(0)"))
+ridge_evidence.wrong(
+    "other-argument|missing-factor|factor", "", ("(dweighted * x).sum(0)", "(dweighted * weighted).sum(0)")
+)
 ridge_evidence.wrong(
     "missing-term|constant|factor",
     "",

@@ -36,7 +36,7 @@ def classifier_backward(dout, x, w, b, labels):
 classifier.wrong("missing-factor|factor|reduction|operation", "", ("d *= dout / n", "d *= dout"))
 classifier.wrong("cotangent|missing-factor", "", ("d *= dout / n", "d /= n"))
 classifier.wrong("index", "", ("labels] -= 1", "labels - 1] -= 1"))
-classifier.wrong("missing-term", "", ("d[np.arange(n), labels] -= 1", "pass"))
+classifier.wrong("missing-term|detached", "", ("d[np.arange(n), labels] -= 1", "pass"))
 classifier.wrong(
     "detached|missing-term",
     "log_softmax|logp",
@@ -126,7 +126,7 @@ def distillation_backward(dout, student, teacher, temperature):
     return dstudent, dteacher
 
 
-distillation.wrong("factor|constant", "", ("dout * temperature / n", "dout * temperature**2 / n"))
+distillation.wrong("factor|constant|missing-factor", "", ("dout * temperature / n", "dout * temperature**2 / n"))
 distillation.wrong("missing-factor|factor|constant", "", ("dout * temperature / n", "dout / n"))
 distillation.wrong("detached|missing-term", r"softmax|\bq\b|logq", (" - (q * gap).sum(-1, keepdims=True)", ""))
 distillation.wrong("zero|detached", "", ("dteacher = scale", "dteacher = 0 * scale"))
@@ -195,7 +195,7 @@ def masked_language_model_backward(dout, logits, targets, mask):
 
 masked_language_model.wrong("missing-factor|region", "", ("d * mask[..., None] / count", "d / count"))
 masked_language_model.wrong(
-    "other-argument|constant|reduction", "", ("d * mask[..., None] / count", "d * mask[..., None] / (b * t)")
+    "other-argument|constant|reduction|factor", "", ("d * mask[..., None] / count", "d * mask[..., None] / (b * t)")
 )
 masked_language_model.wrong("index", "", ("targets.ravel()] -= 1", "np.roll(targets, -1, 1).ravel()] -= 1"))
 masked_language_model.wrong("index", "", ("mask[..., None]", "np.roll(mask, 1, 1)[..., None]"))

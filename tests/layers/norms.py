@@ -70,7 +70,7 @@ rms_norm.wrong("missing-factor|other-argument", "", ("dot = (g * x)", "dot = (do
 rms_norm.wrong("operation|reduction|missing-factor", "", ("(g * x).mean(", "(g * x).sum("))
 rms_norm.wrong("missing-factor|other-argument", "", ("(dout * (x * r))", "(dout * x)"))
 rms_norm.wrong("region|reduction|missing-term", "", ("(dout * (x * r)).sum(0)", "(dout * (x * r))[:32].sum(0)"))
-rms_norm.wrong("missing-term|constant", "", ("x * r**3 * dot", "2 * x * r**3 * dot"))
+rms_norm.wrong("missing-term|constant|factor", "", ("x * r**3 * dot", "2 * x * r**3 * dot"))
 rms_norm.wrong("reduction", "", ("dot = (g * x).mean(-1, keepdims=True)", "dot = (g * x).mean(0, keepdims=True)"))
 
 
@@ -102,7 +102,7 @@ batch_norm.wrong("detached|missing-term", r"\bmu\b|mean", (" + dmu / n", ""))
 batch_norm.wrong("detached|missing-term", r"\bvar\b|\binv\b", (" + dvar * 2 * xmu / n", ""))
 batch_norm.wrong("missing-factor|constant", "", ("dvar * 2 * xmu / n", "dvar * xmu / n"))
 batch_norm.wrong("sign", "", ("* -0.5 *", "* 0.5 *"))
-batch_norm.wrong("missing-factor|constant", "", ("inv**3", "inv"))
+batch_norm.wrong("missing-factor|constant|factor", "", ("inv**3", "inv"))
 batch_norm.wrong("missing-factor|operation|reduction|constant", "", ("+ dmu / n", "+ dmu"))
 batch_norm.wrong("constant", r"eps|1e-0?[358]", ("+ eps", "+ 1e-8"))
 batch_norm.wrong("missing-factor|other-argument", "", ("dxhat = dout * gamma", "dxhat = dout"))

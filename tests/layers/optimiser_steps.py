@@ -75,7 +75,7 @@ adam_step.wrong("missing-factor|constant", "", ("/ d**2 /", "/ d /"))
 adam_step.wrong("constant", "eps|1e-0?[38]|0.001", ("d = root + eps", "d = root + 1e-8"))
 adam_step.wrong("cotangent|missing-term|detached", "", ("dv = dv_new + lr", "dv = lr"))
 adam_step.wrong("missing-factor|constant", "", ("(1 - b2) * 2 * g * dv", "(1 - b2) * g * dv"))
-adam_step.wrong("constant|other-argument", "", ("dg = (1 - b1) * dm", "dg = b1 * dm"))
+adam_step.wrong("constant|other-argument|factor", "", ("dg = (1 - b1) * dm", "dg = b1 * dm"))
 adam_step.wrong("swapped", "", ("b1 * dm, b2 * dv, dg", "b2 * dv, b1 * dm, dg"))
 
 

@@ -110,7 +110,7 @@ lstm_cell.wrong("detached|missing-term", "c_new", ("dc = dc_new + dh_new * o * (
 lstm_cell.wrong("other-argument", "", ("df, dg = dc * g, dc * c,", "df, dg = dc * g, dc * c_new,"))
 lstm_cell.wrong("missing-factor", "", ("dh_new * o * (1 - tc) * (1 + tc)", "dh_new * (1 - tc) * (1 + tc)"))
 lstm_cell.wrong("missing-factor|operation", "", ("dai = di * i * expit(-ai)", "dai = di * i"))
-lstm_cell.wrong("other-argument", "", ("do = dh_new * tc", "do = dh_new * c_new"))
+lstm_cell.wrong("other-argument|operation", "", ("do = dh_new * tc", "do = dh_new * c_new"))
 lstm_cell.wrong("missing-factor", "", ("dag = dg * (1 - g) * (1 + g)", "dag = dg"))
 lstm_cell.wrong("layout|swapped|other-argument", "", ("[dai, daf, dao, dag]", "[dai, daf, dag, dao]"))
 lstm_cell.wrong("missing-factor", "", ("dc * f, x.T", "dc, x.T"))
@@ -187,7 +187,7 @@ def gated_recurrence_backward(dout, x, logits, h0):
 
 gated_recurrence.wrong("missing-factor", "", ("        dh = dh * a[t]\n", ""))
 gated_recurrence.wrong(
-    "other-argument|missing-term|index",
+    "other-argument|missing-term|index|factor",
     "",
     (
         "        before[t] = h\n        h = a[t] * h + rest[t] * x[t]\n",

@@ -25,13 +25,18 @@ _COPIES = 8
 Arrays = list[np.ndarray]
 
 
-def rounding(claim: Claim, shape: Shape, batch: Batch, dtype: str, seed: int) -> list[np.ndarray]:
+def rounding(claim: Claim, shape: Shape, batch: Batch, dtype: str, seed: int, zeros: bool = False) -> list[np.ndarray]:
     """For each array of a result and each instance, how far rounding moves its entries, at most, in root mean square.
 
     Infinite where a number on the way is beyond the range of the dtype.
+
+    **Arguments:**
+
+    - `zeros`: whether what comes to nothing on the way moves too. Where several kinks meet, this tells how far apart
+      derivatives are that choose a side at each of them.
     """
     found = [np.zeros(len(next(iter(batch.values())))) for _ in claim.leaves]
-    for exact, copies in _evaluated(claim, shape, batch, dtype, seed):
+    for exact, copies in _evaluated(claim, shape, batch, dtype, seed, zeros):
         for i, here in enumerate(exact):
             there = np.stack([copy[i] for copy in copies])
             with np.errstate(all="ignore"):
@@ -62,14 +67,14 @@ def moved(claim: Claim, shape: Shape, batch: Batch, dtype: str, seed: int) -> tu
 
 
 def _evaluated(
-    claim: Claim, shape: Shape, batch: Batch, dtype: str, seed: int
+    claim: Claim, shape: Shape, batch: Batch, dtype: str, seed: int, zeros: bool = False
 ) -> Iterator[tuple[Arrays, list[Arrays]]]:
     """The same of every program that a result comes about by."""
     rng = np.random.default_rng(seed)
     for arguments, program, arrange in _programs(claim, shape, wide(batch), seed):
         recording = recorded(program, arguments)
         exact = arrange(recording.exactly(arguments))
-        copies = [arrange(copy) for copy in recording.moved(arguments, dtype, _COPIES, rng)]
+        copies = [arrange(copy) for copy in recording.moved(arguments, dtype, _COPIES, rng, zeros)]
         for witness, leaves in exact.items():
             yield _parts(leaves), [_parts(copy[witness]) for copy in copies]
 

@@ -30,14 +30,20 @@ class Recording:
         with full_precision(), jax.default_device(cpu()), np.errstate(all="ignore"):
             return self._tree(self.tape(*jax.tree.leaves(arguments)))
 
-    def moved(self, arguments: Any, dtype: str, copies: int, rng: np.random.Generator) -> list[Any]:
+    def moved(
+        self, arguments: Any, dtype: str, copies: int, rng: np.random.Generator, zeros: bool = False
+    ) -> list[Any]:
         """The results of some copies, with every number on the way as far off as the dtype may leave it.
 
         An operation takes each of its operands from another copy, as if that had been computed for it alone: terms that
         cancel because they are rounded alike do not have to, in somebody else's program. Infinite beyond the range of
         the dtype.
+
+        **Arguments:**
+
+        - `zeros`: whether what comes to nothing on the way moves too, if only just, to either side of a kink.
         """
-        rounding = _Rounding(dtype, rng)
+        rounding = _Rounding(dtype, rng, zeros)
         given = jax.tree.leaves(arguments)
         with full_precision(), jax.default_device(cpu()), np.errstate(all="ignore"):
             values: dict[int, list[Any]] = {
@@ -113,9 +119,9 @@ def _exchanged(copies: list[Any], rng: np.random.Generator, rounding: "_Rounding
 class _Rounding:
     """What a dtype does to numbers, at random."""
 
-    def __init__(self, dtype: str, rng: np.random.Generator):
+    def __init__(self, dtype: str, rng: np.random.Generator, zeros: bool = False):
         info = jnp.finfo(dtype)
-        self._dtype, self._rng = jnp.dtype(dtype), rng
+        self._dtype, self._rng, self._zeros = jnp.dtype(dtype), rng, zeros
         self._tiny = float(info.tiny)
         self._unit, self._largest = float(info.eps) / 2, float(info.max)
         # Numbers below the normal ones are flushed to zero or kept, as the machine pleases; float16 cannot do without.
@@ -187,7 +193,8 @@ class _Rounding:
     def _rounded(self, values: Any, unit: float) -> Any:
         if not _is_inexact(values):
             return values
-        flushed = np.where(values == 0, 0, self._smallest * self._rng.uniform(-1, 1, np.shape(values)))
+        stays = (values == 0) & (not self._zeros)
+        flushed = np.where(stays, 0, self._smallest * self._rng.uniform(-1, 1, np.shape(values)))
         found = self._off(values, unit) + flushed
         return np.where(np.abs(found) > self._largest, np.copysign(np.inf, np.real(found)), found)
 

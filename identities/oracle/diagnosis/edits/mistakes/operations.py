@@ -101,7 +101,7 @@ def operations(program: Program) -> Iterator[Proposal]:
     for address, operation in firsts(program):
         parameters = operation.kernel.parameters
         kind = "index" if operation.name in _COMPARISONS else "operation"
-        if _counts_from_the_end(program, operation):
+        if _counts_from_the_end(program, operation) or _is_of_indices(operation):
             continue
         for what, function in _NEIGHBOURS.get(operation.name, ()) if len(operation.takes) < 4 else ():
             yield _neighbour(address, operation, what, function, kind)
@@ -121,6 +121,11 @@ def operations(program: Program) -> Iterator[Proposal]:
                 yield _neighbour(address, operation, f"the power {other} in place of {power}", function, "constant")
         if "reverse" in parameters:
             yield _backwards(address, operation)
+
+
+def _is_of_indices(operation: Operation) -> bool:
+    """Whether it computes whole numbers, which may be off by one, and hardly ever are otherwise wrong."""
+    return all(np.issubdtype(dtype, np.integer) for _, dtype in operation.kernel.gives)
 
 
 def _operand(x: Any, *_: Any) -> Any:

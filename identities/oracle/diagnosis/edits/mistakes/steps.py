@@ -56,7 +56,7 @@ def _factors(program: Program) -> Iterator[tuple[Address, Operation, int, str]]:
                 others = " and ".join(value_of(program, n) for j, n in enumerate(operation.takes) if j != k)
                 named = {
                     "mul": f"the factor {others} of",
-                    "div": f"the factor {others} of",
+                    "div": f"the division by {others} of" if k == 0 else "the derivative of",
                     "select_n": "the condition of",
                 }
                 yield address, operation, k, named.get(operation.name, "the derivative of")
