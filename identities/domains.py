@@ -145,7 +145,10 @@ _OF_DETERMINANTS = Drawn(largest=6)
 
 def _with_full_rank(z: np.ndarray) -> np.ndarray:
     # Singular values between one and two times the size of z: random, and far from dependent.
-    U, s, Vt = np.linalg.svd(z, full_matrices=False)
+    try:
+        U, s, Vt = np.linalg.svd(z, full_matrices=False)
+    except np.linalg.LinAlgError:  # LAPACK fails over a few matrices of small integers, and not over their neighbours
+        U, s, Vt = np.linalg.svd(z + 1e-6 * np.eye(*z.shape[-2:]), full_matrices=False)
     return (U * (_nonzero(s.max(axis=-1, keepdims=True)) + s)[:, None, :]) @ Vt
 
 

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 
 from identities import CandidateMismatch, DerivationMismatch, catalog, check, check_derivation, check_jacobian, verify
 from identities.catalog import jacobian
-from identities.domains import Domain, Drawn, full_column_rank, full_row_rank
+from identities.domains import Domain, Drawn, full_column_rank, full_row_rank, invertible
 from identities.latex import plain
 from identities.oracle.draw.shapes import Shape, admitted, draw_shapes
 from identities.oracle.draw.values import draw_values, exact_half_width
@@ -71,6 +71,24 @@ def test_the_verdict_counts_what_was_tried():
     assert set(verdict.errors) == {"jacfwd", "jacrev", "differences"}
     assert 0 < verdict.errors["jacfwd"]["float32"] < 8
     assert verdict.bound_log10 is None
+
+
+@pytest.mark.parametrize(
+    ("name", "seed"),
+    [
+        ("determinant_vjp", 0),  # a determinant is beyond the largest number of float16, and some cofactors are
+        ("determinant_jacobian", 0),  # all of the derivative is, and so is its product with a random line
+        ("matvec_vjp_W", 1),  # differences of values that are zero only because their terms cancel
+    ],
+)
+def test_float16_is_verified_at_the_ends_of_its_range(name, seed):
+    assert verify(name, dtypes=("float16",), instances=512, seed=seed).passed
+
+
+def test_a_matrix_over_which_lapack_fails_has_a_neighbour():
+    small = np.array([[[-2.0, 2, 0, -2], [0, 2, 2, 2], [2, 0, -2, 0], [2, 2, 1, -2]]])
+    (made,) = invertible.project(small)
+    assert np.linalg.matrix_rank(made) == 4
 
 
 def test_an_exact_identity_comes_with_its_bound():

@@ -98,6 +98,17 @@ def test_what_changes_at_a_smaller_scale_than_the_steps_is_not_known(scale):
 # Witnesses that disagree.
 
 
+def test_values_that_move_by_leaps_of_rounding_are_no_flat_function():
+    def sigmoid_cross_gradient(x, y):  # arguments are drawn by the name
+        return jax.grad(lambda x: jnp.mean((jax.nn.sigmoid(x) - y) ** 2))(x)
+
+    def second_derivative(x, y):
+        s, slope = special.expit(x), special.expit(x) * special.expit(-x)
+        return np.diag(2 * (slope * slope + (s - y) * slope * (1 - 2 * s)) / len(x))
+
+    assert check_jacobian(sigmoid_cross_gradient, second_derivative, "x", signature="(n),(n)->(n)", seed=7).passed
+
+
 @jax.custom_jvp
 def cubed(x):
     return x**3

@@ -18,6 +18,9 @@ from identities.oracle.reference.programs import growth
 from identities.oracle.reference.unit import TOLERANCE, exact_errors, rounding_errors, rounding_unit
 from identities.oracle.reference.words import Reference, Word
 
+_WORSE = 32
+"""Times the rounding of the function's own derivative, what a formula may leave at huge arguments."""
+
 _ANYTHING = 1e30
 """Times the size of a result: a unit beside which any finite number is right."""
 
@@ -123,7 +126,8 @@ class Leaf:
         """Whether all results are numbers of a narrower dtype, where many of the right ones are not."""
         if not self.in_full or self.got.shape != self.expected.shape:
             return False
-        right = self.expected.astype(self.dtype).astype(float)[self.judged]
+        with np.errstate(over="ignore"):
+            right = self.expected.astype(self.dtype).astype(float)[self.judged]
         telling = np.isfinite(right) & (right != right.astype(dtype).astype(float))
         # Where terms cancel, what is left has as few digits as their last ones.
         rounding = np.broadcast_to(self.rounding, len(self.judged))[self.judged].reshape(-1, *[1] * (right.ndim - 1))
@@ -158,12 +162,14 @@ class Leaf:
         """What the unit of each instance is at least.
 
         Rounding where it has been measured; and half of the digits for huge arguments, at which a formula has to be
-        finite, and need not be the best. Where rounding leaves no digit there, as of a sine, it only has to be finite.
+        finite, and need not be the best: where terms cancel, it may be worse by a digit or two than the function's
+        own derivative is. Where rounding leaves no digit there, as of a sine, it only has to be finite.
         """
         size = largest_of(np.abs(np.where(np.isfinite(self.expected), self.expected, 0)))
         half = float(jnp.finfo(self.dtype).eps) ** 0.5 / TOLERANCE
         lost = (size > 0) & (self.rounding >= size)
-        return np.maximum(self.rounding, np.where(self.regime == HUGE, np.where(lost, _ANYTHING, half) * size, 0.0))
+        allowed = np.maximum(np.where(lost, _ANYTHING, half) * size, _WORSE * self.rounding)
+        return np.where(self.regime == HUGE, allowed, self.rounding)
 
     @functools.cached_property
     def growth(self) -> float:

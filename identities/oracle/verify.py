@@ -13,7 +13,7 @@ import numpy as np
 from identities.catalog import Identity, find
 from identities.oracle.candidates.closed_form import ClosedForm
 from identities.oracle.draw.shapes import Shape, draw_shapes
-from identities.oracle.draw.values import EXACT, draw_values, exact_half_width
+from identities.oracle.draw.values import EXACT, draw_values, exact_half_width, wide
 from identities.oracle.reference.witnesses import reference
 from identities.oracle.run.processes import processes, share
 from identities.oracle.run.programs import find_device
@@ -95,13 +95,15 @@ def _degree(inquiry: Inquiry, shape: Shape) -> int:
     """The degree of a polynomial identity: the power of t with which P(tv) grows, measured."""
     claim, plan = inquiry.claim, inquiry.plan
     widest = max(plan.dtypes, key=lambda dtype: jnp.finfo(dtype).nmant)
+    in_range = jnp.finfo(widest).max > 2.0**100  # float16 has no room for growth: there, the witnesses tell it alone
     batch = draw_values(claim, shape, widest, plan.each(True), plan.seed, EXACT)
+    batch = batch if in_range else wide(batch)
 
     def magnitudes(t: float) -> np.ndarray:
         scaled = {name: (values * t).astype(values.dtype) for name, values in batch.items()}
         # In all dtypes, since that is the program that has been compiled.
         given = {dtype: {n: v.astype(jnp.dtype(dtype)) for n, v in scaled.items()} for dtype in plan.dtypes}
-        got = inquiry.candidate(claim, shape, given)[widest].leaves
+        got = inquiry.candidate(claim, shape, given)[widest].leaves if in_range else []
         said = reference(claim, shape, scaled, 0.0, plan.seed).words.values()
         results = [*got, *(word.values for words in said for word in words)]
         return np.array([np.abs(r.astype(float)).reshape(len(r), -1).max(1) for r in results])

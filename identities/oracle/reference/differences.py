@@ -7,7 +7,7 @@ lie: the one-sided derivatives along the line.
 import itertools
 import math
 import zlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -32,11 +32,19 @@ Steps = Mapping[str, np.ndarray]
 """By the name of an argument, the direction in which it moves."""
 
 
-def differences(claim: Claim, shape: Shape, batch: Batch, which: np.ndarray, seed: int) -> tuple[Word, ...]:
-    """A word on every array of a result, about those instances; the others get none."""
+def differences(
+    claim: Claim, shape: Shape, batch: Batch, which: np.ndarray, seed: int, noise: Sequence[np.ndarray] = ()
+) -> tuple[Word, ...]:
+    """A word on every array of a result, about those instances; the others get none.
+
+    **Arguments:**
+
+    - `noise`: for each result of the function and each of those instances, how far rounding on the way moves it, where
+      that is known. By itself it shows only if it differs from step to step.
+    """
     some = {name: values[which] for name, values in wide(batch).items()}
     rng = np.random.default_rng([seed, zlib.crc32(f"{claim.name} {shape} differences".encode())])
-    lines = _Lines(claim, shape, some, rng)
+    lines = _Lines(claim, shape, some, rng, noise)
     entries = sum(math.prod(shape.of(a)) for a in claim.primals)
     by, results = len(claim.moving), len(claim.results)
     number: int = {"vjp": by, "jvp": results}.get(claim.kind.name) or results * by**claim.kind.order
@@ -49,8 +57,10 @@ def differences(claim: Claim, shape: Shape, batch: Batch, which: np.ndarray, see
 class _Lines:
     """The function along lines through some instances."""
 
-    def __init__(self, claim: Claim, shape: Shape, batch: Batch, rng: np.random.Generator):
-        self.claim, self.batch = claim, batch
+    def __init__(
+        self, claim: Claim, shape: Shape, batch: Batch, rng: np.random.Generator, noise: Sequence[np.ndarray] = ()
+    ):
+        self.claim, self.batch, self._noise = claim, batch, noise
         self._shape, self._rng = shape, rng
 
     def direction(self, name: str) -> np.ndarray:
@@ -67,6 +77,13 @@ class _Lines:
     def shape_of(self, result: int) -> tuple[int, ...]:
         """The shape of one of the results."""
         return self._shape.of(self.claim.results[result])
+
+    def terms(self, result: int, values: np.ndarray) -> np.ndarray:
+        """How large the terms are, at least, of which the values of a result consist: by what rounding makes of it."""
+        if not self._noise:
+            return np.abs(values)
+        noise = self._noise[result].reshape(-1, *[1] * (values.ndim - 2))
+        return np.maximum(np.abs(values), noise / np.finfo(float).eps)
 
     def along(self, steps: Steps) -> list[np.ndarray]:
         """The results at all `POINTS` of a line, on two leading axes: point and instance."""
@@ -113,10 +130,10 @@ def _spread(word: Word, which: np.ndarray, count: int) -> Word:
 
 
 @np.errstate(all="ignore")
-def _first(values: np.ndarray, probe: np.ndarray | None, axis: int) -> Word:
+def _first(values: np.ndarray, probe: np.ndarray | None, axis: int, terms: np.ndarray | None = None) -> Word:
     """A first derivative along lines; at a kink, what is between the one-sided ones."""
-    found, error = extrapolation.first(values)
-    (left, off_left), (right, off_right) = extrapolation.one_sided(values)
+    found, error = extrapolation.first(values, terms)
+    (left, off_left), (right, off_right) = extrapolation.one_sided(values, terms)
     jump, off = np.abs(right - left), off_left + off_right
     kink = np.isfinite(off) & (jump > _CERTAIN * off) & (jump > _CERTAIN * error)
     middle = np.where(kink, (left + right) / 2, found)
@@ -135,13 +152,14 @@ def _pulled(lines: _Lines, name: str, asked: bool) -> Word:
     count = len(step)
     if not asked:
         return _nothing((count,), _conjugate(step), 1)
-    paired, bent = np.zeros((len(POINTS), count)), np.zeros(count, bool)
-    for cotangent, values in zip(lines.claim.vectors, lines.along({name: step}), strict=True):
-        weights = _conjugate(lines.batch[cotangent.name])
+    paired, terms, bent = np.zeros((len(POINTS), count)), np.zeros((len(POINTS), count)), np.zeros(count, bool)
+    for result, values in enumerate(lines.along({name: step})):
+        weights = _conjugate(lines.batch[lines.claim.vectors[result].name])
         paired = paired + (weights * values).reshape(len(POINTS), count, -1).sum(axis=-1)
+        terms = terms + (np.abs(weights) * lines.terms(result, values)).reshape(len(POINTS), count, -1).sum(axis=-1)
         kinks = np.asarray(_first(values, None, 1).within) > 0
         bent |= kinks.reshape(count, -1).any(axis=1)
-    found = _first(paired, _conjugate(step), 1)
+    found = _first(paired, _conjugate(step), 1, terms)
     # A kink that the cotangent does not see is one all the same.
     return replace(
         found,
@@ -152,7 +170,7 @@ def _pulled(lines: _Lines, name: str, asked: bool) -> Word:
 def _of_jvp(lines: _Lines, asked: Collection[int]) -> list[Word]:
     claim = lines.claim
     steps = {name: lines.batch[tangent.name] for name, tangent in zip(claim.moving, claim.vectors, strict=True)}
-    return [_first(values, None, 1) for values in lines.along(steps)]
+    return [_first(v, None, 1, lines.terms(result, v)) for result, v in enumerate(lines.along(steps))]
 
 
 def _of_jacobian(lines: _Lines, asked: Collection[int]) -> list[Word]:
@@ -164,7 +182,10 @@ def _of_jacobian(lines: _Lines, asked: Collection[int]) -> list[Word]:
         values = lines.along({name: step}) if any(leaf in asked for leaf in leaves) else []
         for result, leaf in enumerate(leaves):
             nothing = _nothing((len(step), *lines.shape_of(result)), step, LAST)
-            found[leaf] = _first(values[result], step, LAST) if leaf in asked else nothing
+            if leaf not in asked:
+                found[leaf] = nothing
+                continue
+            found[leaf] = _first(values[result], step, LAST, lines.terms(result, values[result]))
     return [found[leaf] for leaf in sorted(found)]
 
 

@@ -43,10 +43,16 @@ Estimate = tuple[np.ndarray, np.ndarray]
 """Values, and for each of them how far off it may be; infinite where nothing can be told."""
 
 
-def first(values: np.ndarray) -> Estimate:
-    """The first derivative along a line, of values at all `POINTS` along the first axis."""
+def first(values: np.ndarray, terms: np.ndarray | None = None) -> Estimate:
+    """The first derivative along a line, of values at all `POINTS` along the first axis.
+
+    **Arguments:**
+
+    - `terms`: how large the terms are that the values are sums of, which are rounded too.
+    """
     _, after, before = _parts(values)
-    return _extrapolated((after - before) / (2 * _along(values)), *_noise(values, 1), range(2, 2 * _COLUMNS, 2))
+    noise = _noise(values, 1, terms)
+    return _extrapolated((after - before) / (2 * _along(values)), *noise, range(2, 2 * _COLUMNS, 2))
 
 
 def second(values: np.ndarray) -> Estimate:
@@ -57,11 +63,11 @@ def second(values: np.ndarray) -> Estimate:
     return _extrapolated(quotients, noise, noise[-2:], range(2, 2 * _COLUMNS, 2))
 
 
-def one_sided(values: np.ndarray) -> tuple[Estimate, Estimate]:
+def one_sided(values: np.ndarray, terms: np.ndarray | None = None) -> tuple[Estimate, Estimate]:
     """The derivatives to the left and to the right of where the line starts."""
     here, after, before = _parts(values)
     h, powers = _along(values), range(1, _COLUMNS)
-    noise, at_nearest = (2 * part for part in _noise(values, 1))
+    noise, at_nearest = (2 * part for part in _noise(values, 1, terms))
     left, right = (_extrapolated(side / h, noise, at_nearest, powers) for side in (here - before, after - here))
     return left, right
 
@@ -74,14 +80,15 @@ def _along(values: np.ndarray) -> np.ndarray:
     return STEPS.reshape(-1, *[1] * (values.ndim - 1))
 
 
-def _noise(values: np.ndarray, order: int) -> tuple[np.ndarray, np.ndarray]:
+def _noise(values: np.ndarray, order: int, terms: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """What the rounding of the values makes of a quotient, at most: at each step, and what of that is certain to be
     rounding, at the two smallest ones.
 
     At the smallest steps the function is a straight line, and what is left beside that is rounding. A kink has no part
     in it, since what grows with the step to one side only is even. But a function may change at a scale that only the
     smallest step comes close to, as x/sqrt(x^2 + e) does, or not even that. Rounding is in the even part as well, and
-    another one at every step.
+    another one at every step. Where values are nothing but what is left of terms that cancel, the line may be straight
+    by chance; there, the values at the largest steps tell how large the terms are.
     """
     here, after, before = _parts(values)
     odd = (after - before)[-_STRAIGHT:]
@@ -91,7 +98,9 @@ def _noise(values: np.ndarray, order: int) -> tuple[np.ndarray, np.ndarray]:
     size = np.maximum(np.abs(after), np.abs(before))
     least = np.finfo(float).eps * size + np.finfo(float).tiny
     h = _along(values) ** order
-    return (least + 2 * left.max(axis=0)) / h, ((least + 2 * certain) / h)[-2:]
+    largest = np.abs(values if terms is None else terms)
+    of_terms = np.finfo(float).eps * np.where(np.isfinite(largest), largest, 0).max(axis=0)
+    return (np.maximum(least, of_terms) + 2 * left.max(axis=0)) / h, ((least + 2 * certain) / h)[-2:]
 
 
 def _extrapolated(quotients: np.ndarray, noise: np.ndarray, at_nearest: np.ndarray, powers: Sequence[int]) -> Estimate:

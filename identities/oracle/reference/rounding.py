@@ -47,6 +47,18 @@ def rounding(claim: Claim, shape: Shape, batch: Batch, dtype: str, seed: int, ze
     return found
 
 
+def rounding_of_values(claim: Claim, shape: Shape, batch: Batch, seed: int) -> list[np.ndarray]:
+    """The same of the function's own results in float64, whatever it is asked for, by result and instance."""
+    given = wide(batch)
+    primals = [given[a.name] for a in claim.primals]
+    recording = recorded(claim.flat(shape.static(claim)), primals)
+    exact = _parts(recording.exactly(primals))
+    copies = [_parts(copy) for copy in recording.moved(primals, "float64", _COPIES, np.random.default_rng(seed))]
+    with np.errstate(all="ignore"):
+        moved = [np.abs(np.stack(of_it) - here).max(axis=0) for here, *of_it in zip(exact, *copies, strict=True)]
+    return [largest_of(np.where(np.isfinite(m), m, 0.0)) for m in moved]
+
+
 def beyond_range(claim: Claim, shape: Shape, batch: Batch, which: np.ndarray, seed: int) -> np.ndarray:
     """Of those instances, which lead beyond the range of float64 on the way, as exp(x)/(1 + exp(x)) does at 800."""
     found = np.zeros(len(which), bool)

@@ -65,8 +65,18 @@ def rounding_errors(
             unit = np.maximum(units_of(whole.values, whole.movement, dtype, groups), rounding)
             if probe is not None:  # what is off by a unit in every entry is off by that in the product, at most
                 unit = unit * probe.reshape(len(unit), -1).sum(axis=1)
-        errors[witness] = _in_units(word, word.of(got), _beside(growth * unit, word.values))
+        error = _in_units(word, word.of(got), _beside(growth * unit, word.values))
+        if whole is not None and word.probe is not None:  # a product with infinity, where that is right, says nothing
+            error[_overflows(got, whole.values)] = 0
+        errors[witness] = error
     return errors
+
+
+def _overflows(got: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Instances with an entry that is infinite since the right one is beyond the range of the dtype."""
+    with np.errstate(over="ignore"):
+        infinite = np.isinf(got.astype(float)) & (got == right.astype(got.dtype))
+    return np.asarray(infinite.reshape(len(got), -1).any(axis=1))
 
 
 def exact_errors(got: np.ndarray, words: dict[str, Word]) -> dict[str, np.ndarray]:
@@ -121,4 +131,6 @@ def _in_units(word: Word, said: np.ndarray, unit: np.ndarray) -> np.ndarray:
         units = off / (unit if word.error is None else unit + word.error)
         # Equal zeros have no scale, and equal infinities, beyond the dtype's range, no difference.
         units[said == word.values.astype(said.dtype)] = 0
+        if word.error is not None:  # who says nothing contradicts nobody, not even infinity
+            units[np.isinf(word.error)] = 0
     return np.where(np.isnan(units), np.inf, units)

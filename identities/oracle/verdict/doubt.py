@@ -4,13 +4,15 @@ import functools
 import itertools
 from dataclasses import replace
 
+import jax.numpy as jnp
 import numpy as np
 
-from identities.oracle.draw.values import of_simple_values
+from identities.oracle.draw.values import Batch, of_simple_values, real_parts, wide
 from identities.oracle.reference.differences import DIFFERENCES, differences
+from identities.oracle.reference.function import function_values
 from identities.oracle.reference.instances import largest_of
 from identities.oracle.reference.programs import holds_constants
-from identities.oracle.reference.rounding import rounding
+from identities.oracle.reference.rounding import rounding, rounding_of_values
 from identities.oracle.reference.unit import TOLERANCE
 from identities.oracle.reference.words import Reference
 from identities.oracle.trial import Leaf, Trial
@@ -116,8 +118,18 @@ def _measured(trial: Trial, which: np.ndarray, seed: int) -> Trial:
     for unit, of_some in zip(units, rounding(trial.claim, trial.shape, batch, trial.dtype, seed), strict=True):
         unit[which] = of_some
     beyond = np.any([np.isinf(unit) for unit in units], axis=0)
+    beyond[which] |= _has_no_value(trial, batch)
     units = [np.where(beyond, 0.0, unit) for unit in units]
     return replace(trial, rounding=tuple(units), points=trial.points.without(beyond, trial.dtype))
+
+
+def _has_no_value(trial: Trial, batch: Batch) -> np.ndarray:
+    """At which instances the function's own value is beyond the range of the dtype, from where nothing comes back."""
+    largest = float(jnp.finfo(trial.dtype).max)
+    if largest == np.finfo(float).max:  # the witnesses have none either
+        return np.zeros(len(next(iter(batch.values()))), bool)
+    values = function_values(trial.claim, trial.shape, wide(batch))
+    return np.any([largest_of(np.abs(real_parts(v)).astype(float)) > largest for v in values], axis=0)
 
 
 def _check_agreement(trial: Trial, seed: int) -> None:
@@ -145,11 +157,16 @@ def _check_agreement(trial: Trial, seed: int) -> None:
 
 
 def _confirmed(trial: Trial, leaf: Leaf, number: int, values: np.ndarray, which: np.ndarray, seed: int) -> np.ndarray:
-    """Those of some instances at which differences contradict values along two other lines too."""
+    """Those of some instances at which differences contradict values along two other lines too.
+
+    By then it is known how much of the function's own values is rounding.
+    """
     for again in (seed + 1, seed + 2):
         if not which.size:
             break
-        said = differences(trial.claim, trial.shape, trial.batch, which, again)[number]
+        some = {name: values[which] for name, values in trial.batch.items()}
+        noise = rounding_of_values(trial.claim, trial.shape, some, again)
+        said = differences(trial.claim, trial.shape, trial.batch, which, again, noise)[number]
         which = _disputed(replace(leaf, words={**leaf.words, DIFFERENCES: said}), values, DIFFERENCES)
     return which
 
