@@ -95,7 +95,9 @@ def _degree(inquiry: Inquiry, shape: Shape) -> int:
     """The degree of a polynomial identity: the power of t with which P(tv) grows, measured."""
     claim, plan = inquiry.claim, inquiry.plan
     widest = max(plan.dtypes, key=lambda dtype: jnp.finfo(dtype).nmant)
-    in_range = jnp.finfo(widest).max > 2.0**100  # float16 has no room for growth: there, the witnesses tell it alone
+    in_range = (
+        float(jnp.finfo(widest).max) > 2.0**100
+    )  # float16 has no room for growth: there, the witnesses tell it alone
     batch = draw_values(claim, shape, widest, plan.each(True), plan.seed, EXACT)
     batch = batch if in_range else wide(batch)
 

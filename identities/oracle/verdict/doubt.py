@@ -124,12 +124,17 @@ def _measured(trial: Trial, which: np.ndarray, seed: int) -> Trial:
 
 
 def _has_no_value(trial: Trial, batch: Batch) -> np.ndarray:
-    """At which instances the function's own value is beyond the range of the dtype, from where nothing comes back."""
-    largest = float(jnp.finfo(trial.dtype).max)
+    """At which instances the function's own value is beyond the range of the dtype, or vanishes in it.
+
+    From there, nothing comes back.
+    """
+    info = jnp.finfo(trial.dtype)
+    largest, smallest = float(info.max), float(info.smallest_subnormal)
     if largest == np.finfo(float).max:  # the witnesses have none either
         return np.zeros(len(next(iter(batch.values()))), bool)
     values = function_values(trial.claim, trial.shape, wide(batch))
-    return np.any([largest_of(np.abs(real_parts(v)).astype(float)) > largest for v in values], axis=0)
+    sizes = [largest_of(np.abs(real_parts(v)).astype(float)) for v in values]
+    return np.any([(size > largest) | ((size > 0) & (size < smallest)) for size in sizes], axis=0)
 
 
 def _check_agreement(trial: Trial, seed: int) -> None:
