@@ -1,9 +1,11 @@
 """A mistake is named as a step of the forward pass, with its line, and nothing is said that is not so."""
 
+import functools
 import inspect
 import json
 import pickle
 from typing import Any
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +15,7 @@ import pytest
 from identities import CandidateMismatch, Diagnosis, check, check_jacobian, check_jvp, check_value, check_vjp
 from identities.domains import boolean, index, invertible, positive_definite
 from identities.oracle.candidates.grading import Grade
+from identities.oracle.diagnosis.edits import search
 from identities.report.records import grade_record
 
 quick: Any = {"dtypes": ("float64",), "shapes": 4, "instances": 32}
@@ -266,6 +269,13 @@ def test_two_mistakes_at_once(shares, says):
     said = mistake(check_vjp, normed, lambda g, x: normed_vjp(g, x, *shares), signature="(n)->(n)").diagnosis.sentence
     assert "; and " in said
     assert all(one in said for one in says)
+
+
+def test_without_time_nothing_is_said_and_nothing_fails():
+    wrong = functools.partial(normed_vjp, by_mean=0.3, by_variance=0.7)
+    with mock.patch.multiple(search, _SECONDS=0, _AT_LEAST=0):
+        found = mistake(check_vjp, normed, wrong, signature="(n)->(n)").diagnosis
+    assert (found.kind, found.failure) == ("unexplained", None)
 
 
 def by_log_softmax(g, x, arrives):

@@ -29,7 +29,7 @@ def conv1d_backward(dout, x, w, b):
 
 
 conv1d.wrong("layout|transpose|index", "", ("w[:, :, k].T @ dout", "w[:, :, 2 - k].T @ dout"))
-conv1d.wrong("reduction", "", ("dpadded[:, k : k + n] += w", "dpadded[:, k : k + n] = w"))
+conv1d.wrong("reduction|region", "", ("dpadded[:, k : k + n] += w", "dpadded[:, k : k + n] = w"))
 conv1d.wrong("index", "", ("return dpadded[:, 1:-1],", "return dpadded[:, 2:],"))
 conv1d.wrong("index", "", ("return dpadded[:, 1:-1],", "return dpadded[:, :-2],"))
 conv1d.wrong("region|missing-term|reduction|detached", "", ("range(3)", "range(2)"))
@@ -169,7 +169,7 @@ def average_pool_backward(dout, x):
     return dx
 
 
-average_pool.wrong("reduction", "", ("dx[:, k : k + n] += dmean", "dx[:, k : k + n] = dmean"))
+average_pool.wrong("reduction|region", "", ("dx[:, k : k + n] += dmean", "dx[:, k : k + n] = dmean"))
 average_pool.wrong("missing-factor|factor|constant", "", ("+= dmean / 3", "+= dmean"))
 average_pool.wrong("missing-factor|constant|factor|detached", "", ("dout * 2 * np.abs(mean)", "dout * np.abs(mean)"))
 average_pool.wrong("sign|operation", "", ("np.abs(mean)", "mean"))

@@ -23,9 +23,10 @@ def pairs(effects: np.ndarray, target: np.ndarray, near: float) -> Iterator[Pair
     What is left of the target beside the plane of two effects follows from their products with it and with each other.
     Of effects that are multiples of each other only the first counts.
     """
-    sizes, size = np.linalg.norm(effects, axis=1), np.linalg.norm(target)
+    size = np.linalg.norm(target)
     if not size or not len(effects):
         return
+    sizes = np.linalg.norm(effects, axis=1)
     unit = effects / sizes[:, None]
     gram, along = unit @ unit.T, unit @ target / size
     apart = 1 - gram * gram

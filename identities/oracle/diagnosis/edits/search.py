@@ -21,7 +21,7 @@ from identities.oracle.diagnosis.edits.program import Program, TooLargeError
 from identities.oracle.diagnosis.edits.proposals import Hints, Proposal, merged
 from identities.oracle.diagnosis.regions import makes_an_assumption
 
-_SECONDS = 3.0
+_SECONDS, _AT_LEAST = 3.0, 0.5  # for one array, if others have used up what there is for all
 _INSTANCES = 12  # that are looked at first
 _ENTRIES = 1 << 21  # of a sample, at most
 _SAMPLES = 6
@@ -89,7 +89,7 @@ class _Search:
     def __init__(self, case: Case, hints: Hints):
         self._case, self._hints = case, hints
         self._confirmation = Confirmation(case)
-        self._until = time.thread_time() + min(_SECONDS, hints.seconds)
+        self._until = time.thread_time() + max(min(_SECONDS, hints.seconds), _AT_LEAST)
         self._tried: list[_Tried] = []
         sample = self._first()
         right = np.asarray(sample.right.reshape(len(sample.got), -1).all(axis=1))

@@ -50,6 +50,8 @@ def _has_axis(operation: Operation, operand: int, axis: int) -> bool:
         return axis < len(batch) or (axis < of_left) == (operand == 0)
     if operation.name == "conv_general_dilated":
         return axis == numbers.out_spec[operand]  # the batch's is the array's, the features' the kernel's
+    if operation.name in ("reshape", "squeeze", "transpose"):
+        return True
     return len(shape) == len(kernel.gives[0][0]) and shape[axis] == kernel.gives[0][0][axis]
 
 
