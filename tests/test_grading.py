@@ -75,7 +75,13 @@ def test_a_right_file_exits_with_zero_and_names_that_are_only_near_do_not_matter
 
 def test_json_tells_everything(tmp_path, capsys):
     record = graded(tmp_path, capsys, "def square_vjp(delta, x):\n    return -2 * x * delta")["square_vjp"]
-    assert record["diagnosis"] == {"kind": "sign", "sentence": "has the wrong sign", "factor": "-1", "where": None}
+    assert record["diagnosis"] == {
+        "kind": "sign",
+        "sentence": "has the wrong sign",
+        "factor": "-1",
+        "where": None,
+        "step": None,
+    }
     assert record["dtype"] == "float64"
     assert set(record["arguments"]) == {"delta", "x"}
     assert record["expected"] == [-value for value in record["got"]]
