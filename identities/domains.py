@@ -143,12 +143,17 @@ _OF_DETERMINANTS = Drawn(largest=6)
 """What has a determinant, which grows with the power of rows and columns: float32 is to hold three."""
 
 
+def _singular(z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The singular value decomposition of every matrix of a batch, or of its neighbour."""
+    try:
+        return np.linalg.svd(z, full_matrices=False)
+    except np.linalg.LinAlgError:  # LAPACK fails over a few matrices of small integers, and not over their neighbours
+        return np.linalg.svd(z + 1e-6 * np.eye(*z.shape[-2:]), full_matrices=False)
+
+
 def _with_full_rank(z: np.ndarray) -> np.ndarray:
     # Singular values between one and two times the size of z: random, and far from dependent.
-    try:
-        U, s, Vt = np.linalg.svd(z, full_matrices=False)
-    except np.linalg.LinAlgError:  # LAPACK fails over a few matrices of small integers, and not over their neighbours
-        U, s, Vt = np.linalg.svd(z + 1e-6 * np.eye(*z.shape[-2:]), full_matrices=False)
+    U, s, Vt = _singular(z)
     return (U * (_nonzero(s.max(axis=-1, keepdims=True)) + s)[:, None, :]) @ Vt
 
 
@@ -180,7 +185,7 @@ invertible: Domain = Domain(
 
 
 def _polar_factor(z: np.ndarray) -> np.ndarray:
-    U, _, Vt = np.linalg.svd(z, full_matrices=False)
+    U, _, Vt = _singular(z)
     return U @ Vt
 
 
@@ -304,7 +309,7 @@ distinct_eigenpairs: Domain = Domain(
 
 
 def _with_distinct_singular_values(z: np.ndarray) -> np.ndarray:
-    U, s, Vt = np.linalg.svd(z, full_matrices=False)
+    U, s, Vt = _singular(z)
     apart = _apart(s[..., ::-1])[..., ::-1] + _nonzero(s.max(axis=-1, keepdims=True))
     return (U * apart[:, None, :]) @ Vt
 

@@ -339,6 +339,17 @@ def test_there_are_functions_of_all_kinds():
 # Hard values.
 
 
+@pytest.mark.parametrize("wrong", [5, np.nan])
+def test_a_value_beyond_the_range_of_its_dtype_is_judged(wrong):
+    def exponential(x):
+        with np.errstate(over="ignore"):
+            e = np.exp(x)
+        return np.where(x > 100, np.float32(wrong), e)
+
+    with pytest.raises(CandidateMismatch):
+        check_value(jnp.exp, exponential, signature="(n)->(n)", dtypes=("float32",))
+
+
 def test_an_overflow_is_said_to_be_one():
     def naive(g, x):
         with np.errstate(all="ignore"):

@@ -126,11 +126,11 @@ def _measured(trial: Trial, which: np.ndarray, seed: int) -> Trial:
 def _has_no_value(trial: Trial, batch: Batch) -> np.ndarray:
     """At which instances the function's own value is beyond the range of the dtype, or vanishes in it.
 
-    From there, nothing comes back.
+    From there, no derivative comes back. Of a value that is asked for itself, infinity or zero is right there.
     """
     info = jnp.finfo(trial.dtype)
     largest, smallest = float(info.max), float(info.smallest_subnormal)
-    if largest == np.finfo(float).max:  # the witnesses have none either
+    if not trial.claim.kind.order or largest == np.finfo(float).max:  # in float64 the witnesses have none either
         return np.zeros(len(next(iter(batch.values()))), bool)
     values = function_values(trial.claim, trial.shape, wide(batch))
     sizes = [largest_of(np.abs(real_parts(v)).astype(float)) for v in values]

@@ -87,7 +87,8 @@ def same_again(candidate: Candidate, leaf: Leaf, which: Sequence[int]) -> bool:
     batch = {name: values[list(which)] for name, values in leaf.batch.items()}
     answers = candidate(claim, leaf.shape, {leaf.dtype: batch})[leaf.dtype]
     place = [a.name for a in claim.leaves].index(leaf.claim.leaves[0].name)
-    size = np.nanmax(np.abs(leaf.expected[leaf.judged & ~leaf.points.free]), initial=0)
+    certain = np.abs(leaf.expected[leaf.judged & ~leaf.points.free])
+    size = certain[np.isfinite(certain)].max(initial=0)
     scale = size * float(jnp.finfo(leaf.dtype).eps) * TOLERANCE
     for i, second in zip(which, answers.leaves[place], strict=True):
         first = leaf.outcomes[i]

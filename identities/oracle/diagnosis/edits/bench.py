@@ -25,7 +25,7 @@ _ROWS = 4096
 def _program_of(claim: Claim, shape: Shape) -> Program:
     names = tuple(a.name for a in claim.primals)
     moving = tuple(names.index(name) for name in claim.moving) if claim.kind.order else tuple(range(len(names)))
-    of = tuple((shape.of(a), _dtype(a.values)) for a in claim.primals)
+    of = tuple((shape.of(a), dtype_of(a.values)) for a in claim.primals)
     function = claim.flat(shape.static(claim))
     for _ in range(claim.kind.order - 1):  # a second derivative is one of the gradient, which is a program too
         function = _gradient(function, moving)
@@ -56,7 +56,8 @@ def _program(
     return program_of(function, [jax.ShapeDtypeStruct(*aval) for aval in of], moving, names, dict(sizes))
 
 
-def _dtype(values: str) -> np.dtype:
+def dtype_of(values: str) -> np.dtype:
+    """What kinds of values are computed in."""
     return np.dtype({"integer": np.int64, "boolean": bool, "complex": np.complex128}.get(values, np.float64))
 
 

@@ -4,10 +4,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+import jax
+
+from identities.claim import Claim
 from identities.oracle.diagnosis.case import Case, Diagnosis, Sample
-from identities.oracle.diagnosis.edits.bench import KINDS, bench_of
+from identities.oracle.diagnosis.edits.bench import KINDS, bench_of, dtype_of
 from identities.oracle.diagnosis.edits.evaluate import NOTHING
+from identities.oracle.diagnosis.edits.program import TooLargeError
 from identities.oracle.diagnosis.edits.proposals import Hints
+from identities.oracle.draw.shapes import Shape
+from identities.oracle.run.programs import full_precision
 from identities.signature import Option
 
 _DTYPES = ("float64", "float32")
@@ -43,8 +49,21 @@ def _is_given_by(option: Option, sample: Sample) -> bool:
     signature = sample.claim.signature
     options = tuple(option if own.name == option.name else own for own in signature.options)
     claim = replace(sample.claim, signature=replace(signature, options=options))
-    try:
-        guess = bench_of(replace(sample, claim=claim)).truth(NOTHING)
-    except Exception:  # somebody's function refuses a value that it is not made for, with whatever it likes
+    if _gives(claim, sample.shape) != _gives(sample.claim, sample.shape):
         return False
-    return guess.values.shape == sample.got.shape and sample.nearly(guess)
+    try:
+        bench = bench_of(replace(sample, claim=claim))
+    except TooLargeError:
+        return False
+    return sample.nearly(bench.truth(NOTHING))
+
+
+def _gives(claim: Claim, shape: Shape) -> Any:
+    """The shapes of what a function gives; None if it refuses its options."""
+    function = claim.flat(shape.static(claim))
+    given = [jax.ShapeDtypeStruct(shape.of(a), dtype_of(a.values)) for a in claim.primals]
+    with full_precision():
+        try:
+            return jax.eval_shape(function, *given)
+        except Exception:  # nothing but somebody's function runs here, which refuses a value with whatever it likes
+            return None
