@@ -41,7 +41,10 @@ def _changed(got: np.ndarray, entries: np.ndarray, by: np.ndarray) -> np.ndarray
 
 
 def dropping_terms(identity: Identity, trial: Trial) -> list[tuple[np.ndarray, ...]]:
-    """The results that come of leaving out one term of one sum of the closed form, for each in turn."""
+    """The results of the closed form, and those that come of leaving out one term of one sum, for each in turn.
+
+    Nothing if there is no sum.
+    """
     arguments = tuple(trial.batch.values())
     with full_precision():
         closed_form = closed_form_of(identity, trial.shape)
@@ -51,9 +54,13 @@ def dropping_terms(identity: Identity, trial: Trial) -> list[tuple[np.ndarray, .
         return tuple(_evaluate(traced, number, 0, *values))
 
     # All mutants are one program, which is told which of them to be.
-    numbers = [np.full(trial.count, number) for number in range(2 * _sums(traced))]
-    program = compiled(mutant, (numbers[0], *arguments), cpu()) if numbers else None
+    numbers = [np.full(trial.count, number) for number in (_NONE, *range(2 * _sums(traced)))]
+    program = compiled(mutant, (numbers[0], *arguments), cpu()) if numbers[1:] else None
     return [program(number, *arguments) for number in numbers] if program else []
+
+
+_NONE = -1
+"""The number of the mutant that is none."""
 
 
 def _sums(traced: ClosedJaxpr) -> int:
