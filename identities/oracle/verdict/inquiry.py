@@ -214,7 +214,7 @@ def _in_place(outcomes: Sequence[Any], some: np.ndarray, trial: Trial, leaf: int
     everything = list(trial.answers.leaves[leaf])
     for i, outcome in zip(some, outcomes, strict=True):
         everything[i] = outcome
-    return everything
+    return [outcome if isinstance(outcome, Fault) else np.asarray(outcome) for outcome in everything]
 
 
 def _writings(trials: Sequence[Trial]) -> list[str]:
