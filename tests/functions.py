@@ -295,3 +295,13 @@ def largest(x):
 @written("(n),(n)->()")
 def log_density(x, s):
     return (-0.5 * (x * jnp.exp(-s)) ** 2 - s - 0.9189385332).sum()
+
+
+@written("(m,k),(k,n),(n)->(m)")
+def composition(A, B, x):
+    return jnp.arctan(A @ jnp.sin(B @ x))
+
+
+@written("(n),(k,n),(k,l),(l,n)->()")
+def curves_form(x, S, A, R):
+    return jnp.sin(S @ x) @ A @ jnp.cos(R @ x)

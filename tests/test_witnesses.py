@@ -325,6 +325,8 @@ def test_automatic_differentiation_in_the_dtype_under_test_is_right(name, dtype)
         ("gated", "bfloat16", 1),  # where 1 + exp(-x) is rounded within a sigmoid
         ("rms_norm", "bfloat16", 3),  # where terms cancel that are rounded each
         ("batch_norm", "float16", 0),  # where what is left of terms that cancel has few digits
+        ("composition", "bfloat16", 1),  # where rounding leaves less than a digit
+        ("curves_form", "float16", 1),  # and may lead beyond the range
     ],
 )
 def test_automatic_differentiation_is_right_where_it_is_hard(name, dtype, seed):

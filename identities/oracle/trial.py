@@ -21,6 +21,9 @@ from identities.oracle.reference.words import Reference, Word
 _WORSE = 32
 """Times the rounding of the function's own derivative, what a formula may leave at huge arguments."""
 
+_DIGIT = 10
+"""Times the rounding of a number, below which it has no digit left."""
+
 _ANYTHING = 1e30
 """Times the size of a result: a unit beside which any finite number is right."""
 
@@ -148,7 +151,7 @@ class Leaf:
         if self.exact:
             return exact_errors(got, self.words)
         with np.errstate(over="ignore"):  # beyond the range of the dtype, infinity is right
-            got = got.astype(jnp.dtype(self.dtype)) if self._is_rounded else got
+            got = self._within_range(got.astype(jnp.dtype(self.dtype))) if self._is_rounded else got
         errors = rounding_errors(got, self.words, self.dtype, self.groups, rounding=self.floor)
         if all(error[self.judged & ~self.points.free].max(initial=0) <= TOLERANCE for error in errors.values()):
             return errors
@@ -156,6 +159,15 @@ class Leaf:
         if self.growth > 1:
             errors = rounding_errors(got, self.words, self.dtype, self.groups, self.growth, self.floor)
         return errors
+
+    def _within_range(self, got: np.ndarray) -> np.ndarray:
+        """The results, with what is right in place of infinity where rounding alone may lead beyond the dtype's range."""
+        if not self.in_full or not np.any(self.rounding):
+            return got
+        rounding = np.broadcast_to(self.rounding, len(got)).reshape(-1, *[1] * (got.ndim - 1))
+        largest = np.abs(self.expected) + TOLERANCE * rounding
+        beyond = np.isinf(got.astype(float)) & (largest > jnp.finfo(self.dtype).max)
+        return np.where(beyond, self.expected.astype(got.dtype), got)
 
     @functools.cached_property
     def floor(self) -> np.ndarray:
@@ -167,7 +179,7 @@ class Leaf:
         """
         size = largest_of(np.abs(np.where(np.isfinite(self.expected), self.expected, 0)))
         half = float(jnp.finfo(self.dtype).eps) ** 0.5 / TOLERANCE
-        lost = (size > 0) & (self.rounding >= size)
+        lost = (size > 0) & (_DIGIT * self.rounding >= size)
         allowed = np.maximum(np.where(lost, _ANYTHING, half) * size, _WORSE * self.rounding)
         return np.where(self.regime == HUGE, allowed, self.rounding)
 
