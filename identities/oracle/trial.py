@@ -161,7 +161,7 @@ class Leaf:
         return errors
 
     def _within_range(self, got: np.ndarray) -> np.ndarray:
-        """The results, with what is right in place of infinity where rounding alone may lead beyond the dtype's range."""
+        """The results, with what is right in place of infinity where rounding alone may lead beyond the range."""
         if not self.in_full or not np.any(self.rounding):
             return got
         rounding = np.broadcast_to(self.rounding, len(got)).reshape(-1, *[1] * (got.ndim - 1))
