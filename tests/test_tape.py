@@ -257,3 +257,11 @@ def test_what_numpy_has_not_is_compiled():
     program = evaluated(jax.scipy.special.gammaln, (np.ones((4, 2)),))
     assert np.allclose(program(np.full((4, 2), 5.0)), np.log(24.0))
     assert evaluated(lambda: jnp.arange(3.0), (), batch=2)().shape == (2, 3)
+
+
+def test_a_number_at_a_kink_is_moved_to_either_side_of_it():
+    x = np.full(200, -2.0)  # the square of which is a power of two, which rounding alone does not move up
+    copies = recorded(lambda x: x * x, [x]).moved([x], "float64", 8, np.random.default_rng(0), zeros=True)
+    moved = np.stack(copies[1:])
+    assert (moved > 4).any(axis=0).mean() > 0.9
+    assert (moved < 4).any(axis=0).mean() > 0.9

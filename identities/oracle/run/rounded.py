@@ -123,7 +123,8 @@ class _Rounding:
         info = jnp.finfo(dtype)
         self._dtype, self._rng, self._zeros = jnp.dtype(dtype), rng, zeros
         self._tiny = float(info.tiny)
-        self._unit, self._largest = float(info.eps) / 2, float(info.max)
+        # Off a kink by rounding alone, a number in float64 has to move by more than its own rounding there.
+        self._unit, self._largest = float(info.eps) / 2 * (_ROUGH if zeros else 1), float(info.max)
         # Numbers below the normal ones are flushed to zero or kept, as the machine pleases; float16 cannot do without.
         self._smallest = float(info.smallest_subnormal if dtype == "float16" else info.tiny)
         # Sums of half types are kept in float32. Everything else may be stored, and parts of it that are no step of the
