@@ -218,3 +218,27 @@ def test_a_result_that_is_backwards():
 
     asked: Any = {"signature": "(n+2),(3)->(n)"}
     assert said(check_vjp, filtered, backwards, "w", **asked) == {"w": ("layout", "returns the right result backwards")}
+
+
+# ---- thresholds
+
+
+def huber(x, y):
+    r = x - y
+    return jnp.where(jnp.abs(r) < 1.2, 0.5 * r * r, 1.2 * (jnp.abs(r) - 0.6)).sum()
+
+
+def test_another_threshold_is_found_by_what_lies_between():
+    def gradient(g, x, y):
+        return g * np.where(np.abs(x - y) < 1.7, x - y, 1.2 * np.sign(x - y))
+
+    kind, sentence = said(check_vjp, huber, gradient, wrt="x", signature="(n),(n)->()")["x"]
+    assert kind == "constant"
+    assert sentence.startswith("uses about 1.7 in place of 1.2 in `jnp.abs(r) < 1.2`")
+
+    def clipped(x):
+        return jnp.clip(x, -1.5, 2.5)
+
+    kind, sentence = said(check_vjp, clipped, lambda g, x: g * ((x > -1.5) & (x < 3.2583)), signature="(n)->(n)")["x"]
+    assert kind == "constant"
+    assert sentence.startswith("uses about 3.2 in place of 2.5")

@@ -210,13 +210,16 @@ def _between(case: Case, wrong: Sequence[np.ndarray], size: list[np.ndarray]) ->
     low, high = float(below.max()), float(bad.min())
     if any(_is_barely_wrong(s, w & (x == high)) for s, w, x in zip(case.samples, wrong, size, strict=True)):
         return None  # an error that grows from nothing begins nowhere
-    if float(f"{high:.3g}") == high:
-        return high
+    return high if float(f"{high:.3g}") == high else simplest_between(low, high)
+
+
+def simplest_between(low: float, high: float) -> float | None:
+    """The number of the fewest digits from the one on to below the other; nothing if they are next to each other."""
     for digits in range(1, 8):
         step = 10.0 ** (np.floor(np.log10(max(abs(low), abs(high)))) - digits + 1)
-        threshold = np.floor(high / step) * step
-        if low <= threshold < high:
-            return float(threshold)
+        number = np.floor(high / step) * step
+        if low <= number < high:
+            return float(number)
     return None
 
 

@@ -71,15 +71,22 @@ class Confirmation:
         """What an edit gives for a sample; `jumps` as of `Bench.truth`."""
 
         def guess(sample: Sample) -> Truth:
-            if id(sample) not in self._benches:
-                self._benches[id(sample)] = bench_of(sample)
-            bench = self._benches[id(sample)]
+            bench = self._bench(sample)
             try:
                 return bench.truth(at(bench.program), jumps)
             except (LookupError, ValueError, TypeError):  # at these shapes it has no place, and so explains nothing
                 return Truth(np.zeros(0), np.zeros(0))
 
         return functools.lru_cache(guess)
+
+    def benches(self) -> list[Bench]:
+        """All samples on the bench."""
+        return [self._bench(sample) for sample in self._case.samples]
+
+    def _bench(self, sample: Sample) -> Bench:
+        if id(sample) not in self._benches:
+            self._benches[id(sample)] = bench_of(sample)
+        return self._benches[id(sample)]
 
     def mixture(self, part: Proposal, other: Proposal, sign: int) -> Guess:
         """What comes out if a step is done otherwise, and perhaps negated, for one part of the derivative only."""

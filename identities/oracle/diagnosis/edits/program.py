@@ -216,6 +216,8 @@ class _Writer:
                 self._constant(value, v.aval)
                 for value, v in zip(kernel(equation).function(), equation.outvars, strict=True)
             ]
+        if name == "convert_element_type" and takes[0] in self._constants:  # a constant in another dtype is one
+            return [self._constant(self._constants[takes[0]], equation.outvars[0].aval)]
         if name == "scan":
             return self._scan(equation, takes, place)
         return self._operation(kernel(equation), takes, place, turn)

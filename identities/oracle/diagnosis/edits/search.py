@@ -4,7 +4,7 @@ import functools
 import itertools
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -14,6 +14,7 @@ from identities.oracle.diagnosis.case import Case, Diagnosis, Sample
 from identities.oracle.diagnosis.edits.bench import KINDS, bench_of
 from identities.oracle.diagnosis.edits.confirm import Confirmation, both, outside
 from identities.oracle.diagnosis.edits.evaluate import NOTHING, Edit
+from identities.oracle.diagnosis.edits.fitted import by_slope, intervals, threshold
 from identities.oracle.diagnosis.edits.mistakes import GENERATORS, IN_PARTS, Generator, constants, parts
 from identities.oracle.diagnosis.edits.mistakes.epsilons import Wanted, added
 from identities.oracle.diagnosis.edits.pairs import pairs
@@ -30,9 +31,6 @@ _NEAR = {"float64": 1e-7, "float32": 1e-3}
 
 _EFFECTS = 800  # that are looked at in pairs
 _PAIRS = 12  # that are checked
-
-_STEPS = 8
-"""How often a constant is adjusted."""
 
 
 def find_edit(case: Case, hints: Hints, generators: Sequence[Generator] = ()) -> Diagnosis | None:
@@ -146,24 +144,28 @@ class _Search:
         return next((found for part in hits if (found := self._confirmation.in_part(part, odd=True))), None)
 
     def _fitted(self) -> list[_Tried]:
-        """Constants with the number that fits best, by Gauss and Newton."""
+        """Constants with the number that fits best."""
         hits = []
         for proposal, change in constants.adjustable(self._bench.program):
-            value = change.old
-            for _ in range(_STEPS):
-                step = 1e-4 * (abs(value) or 1)
-                here, there = (self._try(change.to(proposal, v)) for v in (value, value + step))
-                if here is None and value == change.old:
-                    here = _Tried(proposal, NOTHING, self._right)
-                if here is None or there is None or time.thread_time() > self._until:
-                    break
-                slope, off = (there.result - here.result) / step, self._got - here.result
-                if not (size := float(np.sum(slope * slope))) or self._close(here.result, self._got):
-                    break
-                value += float(np.sum(slope * off)) / size
-            one = self._try(change.to(proposal, float(f"{value:.6g}")))
-            hits += [one] * (one is not None and self._explains(one))
+            if time.thread_time() > self._until:
+                break
+            number = by_slope(change.old, change.given(proposal, [self._bench]), self._got.ravel())
+            fits = [] if number is None else [change.to(proposal, number)]
+            fits += self._thresholds(proposal, change) if change.is_threshold else []
+            hits += [one for one in map(self._try, fits) if one is not None and self._explains(one)]
         return hits
+
+    def _thresholds(self, proposal: Proposal, change: constants.Adjustable) -> Iterator[Proposal]:
+        """What fits a few instances as a threshold, as precisely as all of them tell."""
+        given, got = change.given(proposal, [self._bench]), self._got.ravel()
+        for low, high in intervals(change.old, given, got, change.beside([self._bench])):
+            one = self._try(change.to(proposal, (low + high) / 2))
+            if one is not None and self._explains(one):
+                benches = self._confirmation.benches()
+                got = np.concatenate([bench.sample.got.ravel() for bench in benches])
+                number = threshold(low, high, change.given(proposal, benches), got, change.beside(benches))
+                if number is not None:
+                    yield change.to(proposal, number, "about ")
 
     def _added(self) -> list[_Tried]:
         """Small numbers that are added where the function adds none."""

@@ -2,11 +2,12 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from identities.oracle.diagnosis.edits.bench import Bench
 from identities.oracle.diagnosis.edits.evaluate import Edit
 from identities.oracle.diagnosis.edits.kernels import is_inexact
 from identities.oracle.diagnosis.edits.program import Address, Operation, Program
@@ -133,6 +134,9 @@ def _of_constant(address: Address, operation: Operation, operand: int, old: floa
         yield Proposal("constant", f"uses {words} {named} in {where}", 1.3, at, operation.place)
 
 
+_COMPARING = ("lt", "le", "gt", "ge", "max", "min", "clamp")
+
+
 @dataclass(frozen=True)
 class Adjustable:
     """A constant that may be any number."""
@@ -140,11 +144,34 @@ class Adjustable:
     address: Address
     operand: int
     old: float
+    is_threshold: bool
 
-    def to(self, proposal: Proposal, new: float) -> Proposal:
-        """The proposal that it is another one."""
-        says = proposal.says.replace("{}", f"{new:.6g}")
+    def to(self, proposal: Proposal, new: float, about: str = "") -> Proposal:
+        """The proposal that it is another one, or `about` that."""
+        says = proposal.says.replace("{}", f"{about}{new:.6g}")
         return replace(proposal, says=says, at=with_constant(self.address, self.operand, lambda _: new))
+
+    def given(self, proposal: Proposal, benches: Sequence[Bench]) -> Callable[[float], np.ndarray | None]:
+        """What comes out on some benches, all numbers in a row, with another number in its place."""
+
+        def given(new: float) -> np.ndarray | None:
+            changed = self.to(proposal, new).at
+            try:
+                results = [bench.result(changed(bench.program)).ravel() for bench in benches]
+            except (LookupError, ValueError, TypeError):  # at some shapes it has no place
+                return None
+            return np.concatenate(results) if all(np.isfinite(result).all() for result in results) else None
+
+        return given
+
+    def beside(self, benches: Sequence[Bench]) -> np.ndarray:
+        """The values that it is a threshold of."""
+        found = []
+        for bench in benches:
+            operations = [bench.program.operations[i] for i in bench.program.by_address.get(self.address, ())]
+            numbers = {n for operation in operations for n in operation.takes} - set(bench.program.constants)
+            found += [bench.values[n].ravel().astype(float) for n in numbers]
+        return np.concatenate(found)
 
 
 def adjustable(program: Program) -> Iterator[tuple[Proposal, Adjustable]]:
@@ -152,7 +179,7 @@ def adjustable(program: Program) -> Iterator[tuple[Proposal, Adjustable]]:
     for address, operation in firsts(program):
         for k, number in enumerate(operation.takes):
             if (old := number_of(program, number)) is not None and number not in program.arguments:
-                change = Adjustable(address, k, old)
+                change = Adjustable(address, k, old, operation.name in _COMPARING)
                 says = f"uses {{}} in place of {old:g} in {spelled(operation)}"
                 at = with_constant(address, k, lambda c: c)
                 yield Proposal("constant", says, 1.4, at, operation.place), change
