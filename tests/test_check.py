@@ -128,6 +128,15 @@ def test_hostile_candidates_get_a_clear_verdict(candidate, kind, words):
     assert len(str(wrong)) < 3000
 
 
+def test_numbers_of_fewer_digits_than_their_dtype_has_are_told_apart_from_another_dtype():
+    def through_bfloat16(delta, x):
+        return (delta / np.cosh(x.astype(np.float32)) ** 2).astype(jnp.bfloat16).astype(np.float16)
+
+    wrong = mismatch(through_bfloat16, "tanh_vjp", dtypes=("float16",), shapes=3, instances=64)
+    assert wrong.diagnosis.kind == "precision"
+    assert wrong.diagnosis.sentence == "has the digits of bfloat16 where the arguments are float16"
+
+
 def doubled_in_place(x):
     return np.multiply(x, 2, out=x)
 

@@ -65,8 +65,9 @@ def _explained(leaves: Sequence[Leaf], deterministic: bool, layout: str, hints: 
         )
     if any(sample.got.shape != sample.truth.values.shape for sample in case.samples):
         return _of_shape(case, hints)
-    if narrower := next((leaf.narrower for leaf in leaves if leaf.narrower), None):
-        diagnosis = Diagnosis("precision", f"returns {narrower} where the arguments are {case.dtype}")
+    if short := next((leaf for leaf in leaves if leaf.narrower), None):
+        what = "has the digits of" if short.is_coarse else "returns"
+        diagnosis = Diagnosis("precision", f"{what} {short.narrower} where the arguments are {case.dtype}")
         besides = diagnosis if all(leaf.within.all() for leaf in leaves) else _of_values(case, hints)
         return diagnosis if besides.kind in ("precision", "unexplained") else besides
     found = _of_values(case, hints)
