@@ -27,6 +27,7 @@ _NAMED = (
     "causal_attention: np.ones((t, t), bool)",
     "causal_attention: dp - (dp * p).sum",
     "causal_attention: return dq",
+    "conv1d: padded = np.pad",
     "conv1d: w[:, :, k].T @ dout -> w[:, :, 2 - k]",
     "embedding: dtable, ids, dout -> dtable, ids - 1",
     "swiglu: + dup @ wu.T",

@@ -35,7 +35,7 @@ conv1d.wrong("index", "", ("return dpadded[:, 1:-1],", "return dpadded[:, :-2],"
 conv1d.wrong("region|missing-term|reduction|detached", "", ("range(3)", "range(2)"))
 conv1d.wrong("reduction|factor|operation", "", ("dout.sum(1)", "dout.mean(1)"))
 conv1d.wrong(
-    "missing-term|region",
+    "operation|missing-term|region",
     "",
     ("padded = np.pad(x, ((0, 0), (1, 1)))", "padded = np.pad(x, ((0, 0), (1, 1)), mode='edge')"),
 )

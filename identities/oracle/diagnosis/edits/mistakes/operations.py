@@ -1,7 +1,7 @@
 """Another function: an operation or an index of it is another, and the derivative is that function's."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -65,6 +65,9 @@ _REDUCTIONS: tuple[tuple[str, Callable[..., Any]], ...] = (
     ("a minimum", jnp.min),
 )
 
+_PADDINGS = {"padding by its edge": "edge", "padding by its reflection": "reflect", "padding by its other end": "wrap"}
+"""What people pad with in place of a constant, and what NumPy calls it."""
+
 _OF_TWO = {"add": ("term", (0, 1)), "sub": ("term", (1,)), "mul": ("factor", (0, 1))}
 """By operation, what its operands are called, and which of the two may have been left out."""
 
@@ -119,6 +122,10 @@ def operations(program: Program) -> Iterator[Proposal]:
             for other in sorted({1, 2, 3, 4, power - 1, power + 1} - {power, 0}):
                 function = functools.partial(jax.lax.integer_pow, y=other)
                 yield _neighbour(address, operation, f"the power {other} in place of {power}", function, "constant")
+        if operation.name == "pad" and all(min(of_axis) >= 0 == of_axis[2] for of_axis in parameters["padding_config"]):
+            for what, mode in _PADDINGS.items():
+                padded = functools.partial(_padded, parameters["padding_config"], mode)
+                yield _neighbour(address, operation, what, padded, "operation")
         if "reverse" in parameters:
             yield _backwards(address, operation)
 
@@ -130,6 +137,10 @@ def _is_of_indices(operation: Operation) -> bool:
 
 def _operand(x: Any, *_: Any) -> Any:
     return x
+
+
+def _padded(config: Sequence[tuple[int, int, int]], mode: str, x: Any, constant: Any) -> Any:
+    return jnp.pad(x, [(low, high) for low, high, _ in config], mode)
 
 
 def _of_one_operand(program: Program, address: Address, operation: Operation) -> Iterator[Proposal]:
