@@ -7,7 +7,6 @@ is not here, since `drop_privileges` leaves none.
 import ctypes
 import errno
 import os
-import platform
 import struct
 from collections.abc import Iterator, Sequence
 
@@ -69,7 +68,7 @@ def drop_privileges() -> None:
     **Raises:** `OSError`.
     """
     process_control(_NO_NEW_PRIVILEGES, 1)
-    number = _CAPSET.get(platform.machine())
+    number = _CAPSET.get(os.uname().machine)
     if number is None:
         return
     header = struct.pack("Ii", _CAPABILITIES_VERSION, 0)
@@ -88,9 +87,9 @@ def restrict() -> bool:
 
 
 def _program() -> Iterator[bytes]:
-    if platform.machine() not in _ARCHITECTURES:
-        raise OSError(errno.ENOTSUP, f"{platform.machine()} is not known to it")
-    architecture, column = _ARCHITECTURES[platform.machine()]
+    if os.uname().machine not in _ARCHITECTURES:
+        raise OSError(errno.ENOTSUP, f"{os.uname().machine} is not known to it")
+    architecture, column = _ARCHITECTURES[os.uname().machine]
     own = os.getpid()
     yield _instruction(_LOAD, _ARCHITECTURE)
     yield _instruction(_EQUAL, architecture, 1, 0)
