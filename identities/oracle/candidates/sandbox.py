@@ -1,7 +1,7 @@
 """A stranger's code in a process of its own, which is confined and has limits; only arrays come back.
 
-The other side is `start`, run as a program, and `serving`. What it sends is never trusted: the head of a message is JSON,
-read field by field, and an array is plain bytes with a dtype and a shape. Nothing is unpickled, and the
+The other side is `start`, run as a program, and `serving`. What it sends is never trusted: the head of a message is
+JSON, read field by field, and an array is plain bytes with a dtype and a shape. Nothing is unpickled, and the
 candidate's file is never imported here. POSIX only.
 """
 
@@ -305,6 +305,7 @@ class Sandboxed:
 def _permissions(file: str, limits: Limits, arrays: str, folder: str) -> Permissions:
     """What the process of a file may do; that of a module lies in the current folder."""
     hidden = [os.path.realpath(path) for path in limits.hidden]
+    hidden += [os.path.join(os.path.dirname(path), "__pycache__") for path in hidden]
     path = os.path.abspath(file) if file.endswith(".py") else os.path.join(os.getcwd(), "")
     gpu = arrays.partition(":")[2] not in ("", "cpu")
     return Permissions(path, folder, _homes(), hidden, limits.memory, _cpu_seconds(limits), gpu)
