@@ -277,7 +277,7 @@ from identities.cli import main
 from identities.oracle.candidates.confinement import seccomp
 from identities.oracle.candidates.confinement.system import process_control
 
-def program():  # every call of Landlock's is forbidden, as it is in many a container
+def program(gpu):  # every call of Landlock's is forbidden, as it is in many a container
     yield seccomp._instruction(seccomp._LOAD, seccomp._NUMBER)
     for number in (444, 445, 446):
         yield from seccomp._refused(seccomp._EQUAL, number, errno.EPERM)
@@ -285,7 +285,7 @@ def program():  # every call of Landlock's is forbidden, as it is in many a cont
 
 process_control(38, 1)
 seccomp._program = program
-seccomp.restrict()
+seccomp.restrict(False)
 sys.exit(main(sys.argv[1:]))
 """
 

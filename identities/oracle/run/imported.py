@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 _PACKAGE = __name__.partition(".")[0]
-_BESIDES = tuple(f"{_PACKAGE}.{part}" for part in ("cli", "report", "pytest_plugin", "oracle.verdict", "oracle.diagnosis"))
+_BESIDES = tuple(
+    f"{_PACKAGE}.{part}" for part in ("cli", "report", "pytest_plugin", "oracle.verdict", "oracle.diagnosis")
+)
 """What makes no programs, but something of their results."""
 
 _NAMESPACES = (

@@ -69,7 +69,7 @@ def confine(given: Permissions) -> InForce:
     except OSError as error:
         lacking.append(f"Landlock: {_reason(error)}")
     try:
-        filtered = seccomp.restrict()
+        filtered = seccomp.restrict(given.gpu)
     except OSError as error:
         lacking.append(f"seccomp: {_reason(error)}")
     return InForce(version, filtered, tuple(lacking))
