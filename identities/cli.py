@@ -39,7 +39,7 @@ from identities.report.tables import cells, grade_cells, show
 from identities.sources import DOCUMENTS
 
 _CACHE_HELP = (
-    "Compiled programs are kept in JAX_COMPILATION_CACHE_DIR, or in identities/ under XDG_CACHE_HOME "
+    "Compiled programs are kept in identities/ under JAX_COMPILATION_CACHE_DIR, or else XDG_CACHE_HOME "
     "(~/.cache), so that a second run is faster; JAX_ENABLE_COMPILATION_CACHE=false keeps nothing."
 )
 

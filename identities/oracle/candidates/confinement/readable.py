@@ -65,7 +65,7 @@ def beside(file: str, homes: Sequence[str], hidden: Sequence[str]) -> Iterator[R
     yield folder, LIST
     for entry in os.scandir(folder):
         if not entry.is_symlink() and not any(fnmatch(entry.name, pattern) for pattern in _NOT_BESIDE):
-            yield from _without(entry.path, hidden)
+            yield from _without(entry.path, (_PACKAGE, *hidden))
 
 
 def _modules() -> Iterator[str]:
