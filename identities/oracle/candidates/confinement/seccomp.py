@@ -62,8 +62,8 @@ _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16  # where the data that it sees has
 _ALLOW, _REFUSE, _KILL_PROCESS = 0x7FFF0000, 0x00050000, 0x80000000
 _REFUSE_AS_FORBIDDEN = _REFUSE | errno.EPERM
 _NO_NEW_PRIVILEGES, _SET_SECCOMP, _FILTER = 38, 22, 2
-_CAPSET = {"x86_64": 126, "aarch64": 91}
-_CAPABILITIES_VERSION, _READ_ANY_FILE = 0x20080522, 1 << 2
+_CAPGET_CAPSET = {"x86_64": (125, 126), "aarch64": (90, 91)}
+_CAPABILITIES_VERSION, _ANY_FILE = 0x20080522, 0b110
 
 
 class _Program(ctypes.Structure):
@@ -71,17 +71,19 @@ class _Program(ctypes.Structure):
 
 
 def drop_privileges() -> None:
-    """No privilege of root's any more but to read all files, which Landlock has a say in; nor any to come.
+    """No privilege of root's any more but to open files whoever's they are, which Landlock has a say in; nor any to come.
 
     **Raises:** `OSError`.
     """
     process_control(_NO_NEW_PRIVILEGES, 1)
-    number = _CAPSET.get(os.uname().machine)
-    if number is None:
+    if os.uname().machine not in _CAPGET_CAPSET:
         return
-    header = struct.pack("Ii", _CAPABILITIES_VERSION, 0)
-    kept = _READ_ANY_FILE if os.geteuid() == 0 else 0
-    system_call(number, header, struct.pack("6I", kept, kept, 0, 0, 0, 0))
+    get, set_ = _CAPGET_CAPSET[os.uname().machine]
+    header, held = struct.pack("Ii", _CAPABILITIES_VERSION, 0), ctypes.create_string_buffer(24)
+    system_call(get, header, held)
+    _, permitted, *_ = struct.unpack("6I", held)
+    kept = permitted & _ANY_FILE  # in a container, root has some of them only
+    system_call(set_, header, struct.pack("6I", kept, kept, 0, 0, 0, 0))
 
 
 def restrict(gpu: bool) -> bool:
