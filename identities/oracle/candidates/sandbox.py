@@ -1,7 +1,7 @@
-"""A stranger's code in a process of its own, with limits of time and memory; only arrays come back.
+"""A stranger's code in a process of its own, which is confined and has limits; only arrays come back.
 
-The other side is `serving`, run as a program. What it sends is never trusted: the head of a message is JSON,
-read field by field, and an array is plain bytes with a dtype and a shape. Nothing is unpickled, and the
+The other side is `start`, run as a program, and `serving`. What it sends is never trusted: the head of a message is
+JSON, read field by field, and an array is plain bytes with a dtype and a shape. Nothing is unpickled, and the
 candidate's file is never imported here. POSIX only.
 """
 
@@ -23,9 +23,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from identities.claim import Claim
-from identities.oracle.candidates import serving
+from identities.oracle.candidates import scratch, serving, start
 from identities.oracle.candidates.calling import Answers, Fault, Form, Outcome
+from identities.oracle.candidates.limits import Limits, cpu_seconds, environment, permissions, threads
 from identities.oracle.candidates.local import collected, form_of, with_static
+from identities.oracle.candidates.protection import protection
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import Batch
 
@@ -37,7 +39,10 @@ _COMPLEX = ("complex64", "complex128", "complex256")
 _KINDS = ("raises", "wrong-type", "mutates-arguments")
 _DISTURBED = "disturbs the connection to the judge"
 _LARGEST_HEAD, _LARGEST_ARRAY = 1 << 20, 1 << 26
+_MOST_FUNCTIONS = 4096  # which is more than `import *` from everywhere gives
+_MOST_THREADS = 4096
 _AT_ONCE = 1 << 16  # bytes, which is what a pipe holds
+_LOOKS_AGAIN = 0.25  # seconds, between two looks at what a process takes that the system has no limit for
 
 # Needs no file of its own, and knows of files beyond the first 1024.
 _Selector = getattr(selectors, "PollSelector", selectors.DefaultSelector)
@@ -45,14 +50,6 @@ _Selector = getattr(selectors, "PollSelector", selectors.DefaultSelector)
 
 class CannotLoadError(ValueError):
     """A file of candidates cannot be loaded within the limits; why, in words."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one candidate may use: seconds in all, and bytes of address space, 0 for any number."""
-
-    seconds: float
-    memory: int
 
 
 class _Ended(Exception):
@@ -76,16 +73,18 @@ class Sandbox:
         self._fault: Fault | None = None
         self._answers, theirs = os.pipe()
         self._buffer = bytearray()
-        program = [sys.executable, "-P", serving.__file__, file, str(theirs), str(limits.memory)]
-        # 64-bit types, as the judge has them; and a process group, which can be ended as a whole.
+        self._scratch = scratch.Scratch()
+        self._looks_at = time.monotonic() + _LOOKS_AGAIN
+        promised = protection().in_force[:2]
+        given = json.dumps([file, permissions(file, limits, arrays, self._scratch.path), promised])
         self._process = subprocess.Popen(
-            program,
+            [sys.executable, "-P", start.__file__, str(theirs), given],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             pass_fds=[theirs],
-            start_new_session=True,
-            env=os.environ | {"JAX_ENABLE_X64": "true", "PYTHONDONTWRITEBYTECODE": "1"},
+            start_new_session=True,  # a process group, which can be ended as a whole
+            env=environment(self._scratch.path),
         )
         os.close(theirs)
         self.functions: list[str] = self._load(file)
@@ -95,7 +94,7 @@ class Sandbox:
             head = self._head()
             if "error" in head:
                 raise _Ended(Fault("raises", _plain(head["error"])))
-            if not isinstance(head.get("functions"), list):
+            if not isinstance(head.get("functions"), list) or len(head["functions"]) > _MOST_FUNCTIONS:
                 raise _Ended(Fault("crash", _DISTURBED))
             return [_plain(name) for name in head["functions"]]
         except _Ended as ended:
@@ -109,7 +108,7 @@ class Sandbox:
         self.close()
 
     def close(self) -> None:
-        """End the process, and those that it started in its group."""
+        """End the process, and those that it started in its group; and remove what it has written."""
         if self._answers < 0:
             return
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -120,6 +119,7 @@ class Sandbox:
         self._process.wait()
         os.close(self._answers)
         self._answers = -1
+        self._scratch.remove()
 
     def candidate(self, function: str, strict: bool = False) -> "Sandboxed":
         """One function of the file, to be judged; if `strict`, it may not write to its arguments."""
@@ -157,6 +157,7 @@ class Sandbox:
         form = serving.plain_form(form)
         request = {"function": function, "form": form, "arguments": described, "count": count}
         head = json.dumps(request).encode()
+        self._expect_silence()
         arrays = b"".join(values.tobytes() for values in batch.values() if values.dtype.kind != "O")
         message = memoryview(struct.pack("<I", len(head)) + head + arrays)
         assert self._process.stdin is not None
@@ -169,6 +170,15 @@ class Sandbox:
                     message = message[os.write(pipe, message[:_AT_ONCE]) :]
                 except BrokenPipeError:
                     raise _Ended(self._crash()) from None
+
+    def _expect_silence(self) -> None:
+        """What comes before a question is no answer to it."""
+        with _Selector() as selector:
+            selector.register(self._answers, selectors.EVENT_READ)
+            if not self._buffer and selector.select(0):
+                self._receive()
+        if self._buffer:
+            raise _Ended(Fault("crash", "answers before it is asked"))
 
     def _outcome(self, expected: str, most: int) -> tuple[Outcome, str]:
         """One array of one instance, and what the candidate says that it wrote to."""
@@ -204,31 +214,50 @@ class Sandbox:
     def _read(self, size: int) -> bytes:
         while len(self._buffer) < size:
             self._wait(self._answers, selectors.EVENT_READ)
-            received = os.read(self._answers, _AT_ONCE)
-            if not received:
-                raise _Ended(self._crash())
-            self._buffer += received
+            self._receive()
         read = bytes(self._buffer[:size])
         del self._buffer[:size]
         return read
 
+    def _receive(self) -> None:
+        received = os.read(self._answers, _AT_ONCE)
+        if not received:
+            raise _Ended(self._crash())
+        self._buffer += received
+
     def _wait(self, file: int, event: int) -> None:
         """Until the file is ready, as long as there is time left."""
-        started = time.monotonic()
+        started, ready = time.monotonic(), []
         with _Selector() as selector:
             selector.register(file, event)
-            ready = selector.select(max(self._left, 0.0))
+            while not ready and (left := self._left - (time.monotonic() - started)) > 0:
+                ready = selector.select(min(left, _LOOKS_AGAIN))
+                self._look()
         self._left -= time.monotonic() - started
         if not ready:
             self.close()
             limit = f"{self._limits.seconds:g} s"
             raise _Ended(Fault("timeout", f"does not finish within {limit} (--time-limit)"))
 
+    def _look(self) -> None:
+        """End a process that takes too much of what the system has no limit for."""
+        if time.monotonic() < self._looks_at:
+            return
+        self._looks_at = time.monotonic() + _LOOKS_AGAIN
+        too_much = f"writes more than {scratch.MOST >> 20} MiB" if self._scratch.is_full() else ""
+        if threads(self._process.pid) > _MOST_THREADS:
+            too_much = f"starts more than {_MOST_THREADS} threads"
+        if too_much:
+            self.close()
+            raise _Ended(Fault("crash", too_much))
+
     def _crash(self) -> Fault:
         try:
             code = self._process.wait(timeout=1)
         except subprocess.TimeoutExpired:
             return Fault("crash", "cuts the connection to the judge")
+        if code == -signal.SIGXCPU:
+            return Fault("timeout", f"takes more than {cpu_seconds(self._limits)} s of processor time (--time-limit)")
         if code < 0:
             return Fault("crash", f"ends its process with {signal.Signals(-code).name}")
         return Fault("crash", f"ends its process, with exit code {code}")
