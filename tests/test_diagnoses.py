@@ -242,3 +242,21 @@ def test_another_threshold_is_found_by_what_lies_between():
     kind, sentence = said(check_vjp, clipped, lambda g, x: g * ((x > -1.5) & (x < 3.2583)), signature="(n)->(n)")["x"]
     assert kind == "constant"
     assert sentence.startswith("uses about 3.2 in place of 2.5")
+
+
+# ---- options
+
+
+def softened(x, temperature):
+    return temperature**2 * jnp.exp(x / temperature).sum()
+
+
+def test_a_factor_may_be_an_option():
+    found = said(
+        check_vjp,
+        softened,
+        lambda g, x, temperature: g * np.exp(x / temperature),
+        signature="(n)->()",
+        static={"temperature": [0.5, 2.0, 4.0]},
+    )
+    assert found["x"] == ("factor", "returns 1/temperature times the right result")

@@ -273,7 +273,7 @@ def test_two_mistakes_at_once(shares, says):
 
 def test_without_time_nothing_is_said_and_nothing_fails():
     wrong = functools.partial(normed_vjp, by_mean=0.3, by_variance=0.7)
-    with mock.patch.multiple(search, _SECONDS=0, _AT_LEAST=0):
+    with mock.patch.object(search, "_SECONDS", 0):
         found = mistake(check_vjp, normed, wrong, signature="(n)->(n)").diagnosis
     assert (found.kind, found.failure) == ("unexplained", None)
 

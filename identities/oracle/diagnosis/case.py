@@ -25,7 +25,7 @@ class Diagnosis:
     - `kind`: as `"factor"`; docs/oracle.md lists them.
     - `sentence`: what is wrong, to go on after "it ...".
     - `factor`: what the right answer is multiplied with to give the wrong one, if that is the mistake: a
-      number or a monomial in the dimensions, as "2", "-1/2", "n" or "1/n".
+      number or a monomial in the dimensions and options, as "2", "-1/2", "n" or "1/n".
     - `where`: the expression of the forward pass that the mistake belongs to, if it is known.
     - `step`: of an identity of the catalog, the expression of its closed form that was done otherwise, if it is known.
     - `failure`: the traceback, if the explanation itself has failed: the verdict stands, and this is for whoever mends
@@ -85,6 +85,12 @@ class Sample:
         used = {name for a in (*self.claim.arguments, *self.claim.leaves) for name in a.dims(self.shape.form)}
         unused = {dims for a in self.claim.arguments for form in a.forms for dims in form} - used
         return {name: 1 if name in unused and name in BATCH_AXES else size for name, size in self.shape.sizes}
+
+    @functools.cached_property
+    def scales(self) -> dict[str, float]:
+        """What a factor may be made of: the sizes, and options that are numbers, as a temperature."""
+        options = self.shape.static(self.claim).items()
+        return {**self.sizes, **{name: value for name, value in options if type(value) in (int, float)}}
 
     def units(self, guess: Truth, dtype: str | None = None) -> np.ndarray:
         """How far a guess is off, for each entry, in units of rounding."""

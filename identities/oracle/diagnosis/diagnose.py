@@ -72,7 +72,10 @@ def _explained(leaves: Sequence[Leaf], deterministic: bool, layout: str, hints: 
         return diagnosis if besides.kind in ("precision", "unexplained") else besides
     found = _of_values(case, hints)
     if found.kind == "unexplained" and (wider := case_of(leaves, special=True)):
-        return _of_values(wider, hints)  # as where equal entries make a matrix symmetric
+        # What special values explain, as where equal entries make a matrix symmetric, is no edit: that would have to
+        # explain the others too.
+        searched = not all(sample.right.all() for sample in case.samples)
+        return _of_values(wider, Hints(seconds=0) if searched else hints)
     return found
 
 

@@ -91,9 +91,9 @@ def _multiple(case: Case, hints: Hints) -> Diagnosis | None:
     if factor.constant == -1 and not factor.powers:
         return Diagnosis("sign", "has the wrong sign", "-1")
     by = f"{factor} times the right result"
-    if len(factor.powers) == 1 and abs(factor.powers[0][1]) == 1 and factor.constant == 1:
-        ((name, power),) = factor.powers
-        averaged = name in case.samples[0].sizes and averages(case, name)
+    if of := factor.of_dimension(case.samples[0].sizes):
+        name, power = of
+        averaged = averages(case, name)
         if averaged is True and power == 1:
             return Diagnosis("reduction", f"sums over {name} where the function averages: {by}", str(factor))
         if averaged is False and power == -1:

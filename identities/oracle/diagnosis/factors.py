@@ -23,7 +23,7 @@ class Factor:
     constant: Fraction | float
     powers: tuple[tuple[str, int], ...] = ()
 
-    def at(self, sizes: Mapping[str, int]) -> float:
+    def at(self, sizes: Mapping[str, float]) -> float:
         value = float(self.constant)
         for name, power in self.powers:
             base = _base(name, sizes)
@@ -41,12 +41,19 @@ class Factor:
         quotient = " ".join(below) if len(below) < 2 else f"({' '.join(below)})"
         return "-" * (self.constant < 0) + " ".join(above) + f"/{quotient}" * bool(below)
 
+    def of_dimension(self, sizes: Mapping[str, int]) -> tuple[str, int] | None:
+        """The name of a dimension and 1 or -1, if it is that, or one over that, and nothing besides."""
+        if self.constant != 1 or len(self.powers) != 1:
+            return None
+        ((name, power),) = self.powers
+        return (name, power) if name in sizes and abs(power) == 1 else None
+
     @property
     def is_one(self) -> bool:
         return self.constant == 1 and not self.powers
 
 
-def _base(name: str, sizes: Mapping[str, int]) -> int:
+def _base(name: str, sizes: Mapping[str, float]) -> float:
     return sizes[name] if name in sizes else sizes[name[1:-5]] + (1 if "+" in name else -1)
 
 
@@ -79,13 +86,13 @@ def find_factor(case: Case, guess: Guess, beside: Guess | None = None) -> Factor
         if guessed.values.shape != sample.got.shape:
             return None
         target = sample.got - rest
-        ratio = _ratio(target[sample.kept], guessed.values[sample.kept])
+        times = ratio(target[sample.kept], guessed.values[sample.kept])
         # A guess may cost a compilation for every sample: what is no multiple at one of them needs no other.
-        if ratio is not None and _far_off(target[sample.kept], guessed.values[sample.kept], ratio):
-            scaled = guessed.times(ratio)
+        if times is not None and _far_off(target[sample.kept], guessed.values[sample.kept], times):
+            scaled = guessed.times(times)
             if not sample.reproduced(Truth(rest + scaled.values, scaled.movement)).all():
                 return None
-        ratios.append(ratio)
+        ratios.append(times)
     near = min(4096 * float(jnp.finfo(case.dtype).eps), 0.03)  # relatively, of a ratio and a simple number
     for factor in _factors(case, ratios, near):
         product = multiple(guess, factor, beside)
@@ -104,7 +111,7 @@ def multiple(guess: Guess, factor: Factor, beside: Guess | None = None) -> Guess
     """The guess times the factor, added to what is beside it."""
 
     def multiplied(sample: Sample) -> Truth:
-        product = guess(sample).times(factor.at(sample.sizes))
+        product = guess(sample).times(factor.at(sample.scales))
         if beside is None:
             return product
         rest = beside(sample)
@@ -114,7 +121,7 @@ def multiple(guess: Guess, factor: Factor, beside: Guess | None = None) -> Guess
 
 
 def _factors(case: Case, ratios: list[float | None], near: float) -> Iterator[Factor]:
-    known = [(sample.sizes, ratio) for sample, ratio in zip(case.samples, ratios, strict=True) if ratio is not None]
+    known = [(sample.scales, ratio) for sample, ratio in zip(case.samples, ratios, strict=True) if ratio is not None]
     if not known or not all(math.isfinite(ratio) for _, ratio in known):
         return
     names = tuple(name for name in known[0][0] if len({sizes[name] for sizes, _ in known}) > 1)
@@ -133,7 +140,7 @@ def _factors(case: Case, ratios: list[float | None], near: float) -> Iterator[Fa
             yield Factor(float(np.mean(rest)))
 
 
-def _ratio(got: np.ndarray, guessed: np.ndarray) -> float | None:
+def ratio(got: np.ndarray, guessed: np.ndarray) -> float | None:
     """The factor in the sense of least squares; None if there is nothing to compare."""
     scale = np.abs(guessed).max(initial=0)
     if not scale or not np.isfinite(scale):

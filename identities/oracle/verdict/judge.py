@@ -50,7 +50,7 @@ def diagnosed(inquiry: Inquiry, found: Finding) -> dict[str, Diagnosis]:
     hints = Hints()  # one mistake may make several results wrong
     for name, of_it in leaves.items():
         if name not in diagnoses and not all(leaf.right.all() for leaf in of_it):
-            diagnoses[name] = diagnose(of_it, steady, layout, hints)
+            diagnoses[name] = diagnose(of_it, steady, layout, hints.for_another())
     return {name: diagnoses[name] for name in leaves if name in diagnoses}
 
 

@@ -12,7 +12,11 @@ from identities.oracle.diagnosis.edits.evaluate import Edit
 from identities.oracle.diagnosis.edits.place import Place
 from identities.oracle.diagnosis.edits.program import Program
 from identities.oracle.diagnosis.edits.proposals import At, Proposal, merged
-from identities.oracle.diagnosis.factors import Factor, find_factor, multiple
+from identities.oracle.diagnosis.factors import Factor, find_factor, multiple, ratio
+from identities.oracle.reference.instances import largest_of
+
+_NEAR, _AT_KINKS = 1e-3, 0.2
+"""How near a multiple is that is one, relatively, and in what part of the instances it may be none."""
 
 
 def both(one: At, other: At, program: Program) -> Edit:
@@ -26,6 +30,7 @@ class Confirmation:
     def __init__(self, case: Case):
         self._case = case
         self._benches: dict[int, Bench] = {}
+        self._factor_of = functools.cache(self._find_factor)
 
     def exactly(self, proposal: Proposal) -> Diagnosis | None:
         """What is said of an edit that gives what came back."""
@@ -40,11 +45,31 @@ class Confirmation:
 
         - `odd`: whether by a number that nobody would choose, which says little.
         """
-        if not proposal.part:
+        factor = self._factor_of(proposal.at) if proposal.part else None
+        return self._of_multiple(proposal, factor) if factor and isinstance(factor.constant, float) == odd else None
+
+    def _find_factor(self, at: At) -> Factor | None:
+        """The multiple of what an edit takes away that came back, if it is one."""
+        if not self._leaves_a_multiple(at):
             return None
-        rest = self.guess(proposal.at, jumps=False)
-        factor = find_factor(self._case, _part(rest), beside=rest)
-        return _of_multiple(proposal, factor) if factor and isinstance(factor.constant, float) == odd else None
+        rest = self.guess(at, jumps=False)
+        return find_factor(self._case, _part(rest), beside=rest)
+
+    def _leaves_a_multiple(self, at: At) -> bool:
+        """Whether what came back may have a multiple of what an edit takes away: a quick look, without any rounding."""
+        for sample in self._case.samples:
+            bench = self._bench(sample)
+            try:
+                rest = bench.result(at(bench.program))
+            except (LookupError, ValueError, TypeError):
+                return False
+            target, part = ((values - rest)[sample.kept] for values in (sample.got, sample.truth.values))
+            if (times := ratio(target, part)) is None:
+                continue
+            sizes, left = largest_of(np.abs(target)), largest_of(np.abs(target - times * part))
+            if np.mean(left > _NEAR * sizes) > _AT_KINKS:
+                return False
+        return True
 
     def of_two(self, one: Proposal, other: Proposal, kept: tuple[Fraction, Fraction | None]) -> Diagnosis | None:
         """What is said of two edits of different places: how much is kept of what each of them takes away.
@@ -60,7 +85,7 @@ class Confirmation:
             factor = None
         if factor is None:
             return None
-        said, besides = _of_share(one, Factor(kept[0])), _of_share(other, factor)
+        said, besides = self._of_share(one, Factor(kept[0])), self._of_share(other, factor)
         return replace(said, sentence=f"{said.sentence}; and {besides.sentence}", factor=None)
 
     def reproduced(self, guess: Guess) -> bool:
@@ -101,6 +126,30 @@ class Confirmation:
 
         return guess
 
+    def _of_share(self, proposal: Proposal, factor: Factor) -> Diagnosis:
+        """Of a derivative that has nothing, or a multiple, of a part of it."""
+        if factor.constant == 0:
+            return Diagnosis(proposal.kind, proposal.says, where=outside(proposal.place))
+        return self._of_multiple(proposal, factor)
+
+    def _of_multiple(self, proposal: Proposal, factor: Factor) -> Diagnosis:
+        """Of a derivative that has a multiple of a part of it."""
+        if factor.constant == -1 and not factor.powers:
+            says = proposal.times.replace("multiplies by {}", "has the wrong sign in")
+            return Diagnosis("sign", says, str(factor), where=outside(proposal.place))
+        says = proposal.times.replace("{}", str(factor))
+        if of := factor.of_dimension(self._case.samples[0].sizes):
+            name, power = of
+            one, other = ("a sum", "an average") if power > 0 else ("an average", "a sum")
+            return Diagnosis(
+                "reduction",
+                f"{says}, as {one} over {name} does in place of {other}",
+                str(factor),
+                outside(proposal.place),
+            )
+        kind = "missing-factor" if abs(float(factor.constant)) < 1 and not factor.powers else "factor"
+        return Diagnosis(kind, says, str(factor), where=outside(proposal.place))
+
 
 def outside(place: Place | None) -> Place | None:
     """A place in somebody's source; none in a function of the catalog, which has a statement."""
@@ -129,26 +178,3 @@ def _together(one: Guess, other: Guess) -> Guess:
         return Truth(a.values + b.values - whole.values, a.movement + b.movement)
 
     return guess
-
-
-def _of_share(proposal: Proposal, factor: Factor) -> Diagnosis:
-    """Of a derivative that has nothing, or a multiple, of a part of it."""
-    if factor.constant == 0:
-        return Diagnosis(proposal.kind, proposal.says, where=outside(proposal.place))
-    return _of_multiple(proposal, factor)
-
-
-def _of_multiple(proposal: Proposal, factor: Factor) -> Diagnosis:
-    """Of a derivative that has a multiple of a part of it."""
-    if factor.constant == -1 and not factor.powers:
-        says = proposal.times.replace("multiplies by {}", "has the wrong sign in")
-        return Diagnosis("sign", says, str(factor), where=outside(proposal.place))
-    says = proposal.times.replace("{}", str(factor))
-    if factor.constant == 1 and len(factor.powers) == 1 and abs(factor.powers[0][1]) == 1:
-        ((name, power),) = factor.powers
-        one, other = ("a sum", "an average") if power > 0 else ("an average", "a sum")
-        return Diagnosis(
-            "reduction", f"{says}, as {one} over {name} does in place of {other}", str(factor), outside(proposal.place)
-        )
-    kind = "missing-factor" if abs(float(factor.constant)) < 1 and not factor.powers else "factor"
-    return Diagnosis(kind, says, str(factor), where=outside(proposal.place))

@@ -52,6 +52,11 @@ class Hints:
     proposals: list[Proposal] = field(default_factory=list)
     seconds: float = 6.0
 
+    def for_another(self) -> "Hints":
+        """The same for one more array, which gets a little time although others have used up what there was."""
+        self.seconds = max(self.seconds, 0.5)
+        return self
+
 
 def located(address: Address, edit: Callable[[Program, int], Edit], turns: slice = slice(None)) -> At:
     """An edit at every operation of an address; of a loop, at some of its passes."""

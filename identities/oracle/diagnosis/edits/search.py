@@ -22,7 +22,7 @@ from identities.oracle.diagnosis.edits.program import Program, TooLargeError
 from identities.oracle.diagnosis.edits.proposals import Hints, Proposal, merged
 from identities.oracle.diagnosis.regions import makes_an_assumption
 
-_SECONDS, _AT_LEAST = 3.0, 0.5  # for one array, if others have used up what there is for all
+_SECONDS = 3.0  # for one array, if there is as much left for all
 _INSTANCES = 12  # that are looked at first
 _ENTRIES = 1 << 21  # of a sample, at most
 _SAMPLES = 6
@@ -41,7 +41,7 @@ def find_edit(case: Case, hints: Hints, generators: Sequence[Generator] = ()) ->
     - `hints`: of other arrays of the same results; what is found is added, and the time that it takes is taken off.
     - `generators`: what is proposed; by default everything.
     """
-    if case.claim.kind.name not in KINDS or case.dtype not in _NEAR or not _is_plain(case):
+    if hints.seconds <= 0 or case.claim.kind.name not in KINDS or case.dtype not in _NEAR or not _is_plain(case):
         return None
     samples = _chosen(case)
     if not samples:
@@ -87,7 +87,7 @@ class _Search:
     def __init__(self, case: Case, hints: Hints):
         self._case, self._hints = case, hints
         self._confirmation = Confirmation(case)
-        self._until = time.thread_time() + max(min(_SECONDS, hints.seconds), _AT_LEAST)
+        self._until = time.thread_time() + min(_SECONDS, hints.seconds)
         self._tried: list[_Tried] = []
         sample = self._first()
         right = np.asarray(sample.right.reshape(len(sample.got), -1).all(axis=1))
@@ -125,7 +125,7 @@ class _Search:
         for generator in generators:
             hits: list[_Tried] = []
             for proposal in generator(self._bench.program):
-                if time.thread_time() > self._until:
+                if self._is_over:
                     break
                 for at in (proposal.at, functools.partial(both, proposal.at, self._neutral)):
                     if (one := self._try(replace(proposal, at=at))) is None:
@@ -141,13 +141,18 @@ class _Search:
     def _odd_multiple(self) -> Diagnosis | None:
         """A part times a number that nobody would choose."""
         hits = (one.proposal for one in self._tried if one.proposal.part and self._explains(one))
+        hits = itertools.takewhile(lambda _: not self._is_over, hits)
         return next((found for part in hits if (found := self._confirmation.in_part(part, odd=True))), None)
+
+    @property
+    def _is_over(self) -> bool:
+        return time.thread_time() > self._until
 
     def _fitted(self) -> list[_Tried]:
         """Constants with the number that fits best."""
         hits = []
         for proposal, change in constants.adjustable(self._bench.program):
-            if time.thread_time() > self._until:
+            if self._is_over:
                 break
             number = by_slope(change.old, change.given(proposal, [self._bench]), self._got.ravel())
             fits = [] if number is None else [change.to(proposal, number)]
@@ -173,7 +178,7 @@ class _Search:
         def given(proposal: Proposal) -> np.ndarray:
             return np.nan_to_num(self._bench.result(proposal.at(self._bench.program)))
 
-        wanted = Wanted(given, self._right, self._got, lambda: time.thread_time() < self._until)
+        wanted = Wanted(given, self._right, self._got, lambda: not self._is_over)
         return [_Tried(proposal, NOTHING, self._got) for proposal in added(self._bench.program, wanted)]
 
     @functools.cached_property
@@ -261,7 +266,7 @@ class _Search:
             if (changed := self._try(proposal)) is None:
                 continue
             for one in parts_:
-                if time.thread_time() > self._until:
+                if self._is_over:
                     return None
                 rest = self._bench.result(merged([one.edit, changed.edit]))
                 for sign in (1, -1):
