@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 # The topics: importing one puts its identities into the catalog.
 from identities import chain, domains, elementwise, linear, linear_regression, matrix, norms, softmax
 from identities.catalog import Identity, Source, catalog
+from identities.signature import Choice
 
 if TYPE_CHECKING:
     from identities.oracle.check import (
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CandidateMismatch",
+    "Choice",
     "Counterexample",
     "DerivationMismatch",
     "Diagnosis",

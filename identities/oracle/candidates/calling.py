@@ -265,7 +265,7 @@ def _complaint(
         return f"takes {takes}, and is called with the {len(names)} arguments ({', '.join(names)})"[:_SENTENCE]
     except ValueError:
         pass
-    code = getattr(function, "__code__", None)
+    code = getattr(inspect.unwrap(function), "__code__", None)
     return f"raises {said(error, code.co_filename if code else None)}"
 
 

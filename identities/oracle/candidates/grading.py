@@ -1,15 +1,14 @@
 """Files of candidates, each function judged by its name, in a process of its own."""
 
-import difflib
 import os
 import shlex
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-from identities.catalog import Identity, catalog, find
-from identities.latex import plain
+from identities.claim import Claim
+from identities.oracle.candidates.assignment import CATALOG, Assignment, Question
 from identities.oracle.candidates.sandbox import CannotLoadError, Limits, Sandbox
 from identities.oracle.check import plan_of
 from identities.oracle.draw.shapes import draw_shapes
@@ -18,6 +17,7 @@ from identities.oracle.verdict.disagreement import WitnessMismatch
 from identities.oracle.verdict.inquiry import Inquiry
 from identities.oracle.verdict.judge import judge
 from identities.oracle.verdict.plan import Plan
+from identities.oracle.verdict.shared import Shared
 from identities.oracle.verdict.verification import CandidateMismatch, Verification
 
 
@@ -40,6 +40,8 @@ class InternalError:
     def __str__(self) -> str:
         return "internal error of the oracle"
 
+
+MISSING = NotJudged("is not in the file")
 
 Verdict = Verification | CandidateMismatch | NotJudged | InternalError
 
@@ -67,7 +69,7 @@ class Task:
     """A function of a file that is to be judged."""
 
     file: str
-    function: str
+    question: Question
 
 
 @dataclass(frozen=True)
@@ -82,52 +84,46 @@ class Exam:
     limits: Limits
     sizes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     strict: bool = False
+    assignment: Assignment = CATALOG
+    known: dict[str, Shared] = field(default_factory=dict, compare=False, repr=False)
 
-    def plan(self, identity: Identity) -> Plan:
+    def shared(self, name: str) -> Shared:
+        """What is known of a question from other files."""
+        return self.known.setdefault(name, Shared())
+
+    def plan(self, claim: Claim) -> Plan:
         """The options for one function, with the sizes of those dimensions that it has."""
-        sizes = {name: values for name, values in self.sizes.items() if name in identity.dimensions}
+        sizes = {name: values for name, values in self.sizes.items() if name in claim.dimensions}
         return plan_of(self.dtypes, self.shapes, self.instances, self.seed, sizes, self.strict)
 
     def command(self, task: Task) -> str:
         """The command line that gives the same verdict again."""
+        reference = f" {self.assignment.option}" * bool(self.assignment.option)
         sizes = " ".join(f"{name}={','.join(map(str, values))}" for name, values in self.sizes.items())
         return (
-            f"identities check {shlex.quote(task.file)} --only {task.function} --dtypes {' '.join(self.dtypes)} "
+            f"identities check {shlex.quote(task.file)}{reference} --only {task.question.name} --dtypes {' '.join(self.dtypes)} "
             f"--arrays {self.arrays} --shapes {self.shapes} --instances {self.instances} --seed {self.seed}"
             + f" --sizes {sizes}" * bool(sizes)
             + " --strict" * self.strict
         )
 
-    def check(self, identities: Sequence[Identity]) -> None:
+    def check(self, claims: Sequence[Claim]) -> None:
         """Raise `ValueError` for dimensions that none of those has, and for what cannot be drawn for one of them."""
-        known = dict.fromkeys(name for identity in identities for name in identity.dimensions)
-        if identities and (unknown := [name for name in self.sizes if name not in known]):
+        known = dict.fromkeys(name for claim in claims for name in claim.dimensions)
+        if claims and (unknown := [name for name in self.sizes if name not in known]):
             raise ValueError(f"sizes: there is no dimension {unknown[0]!r}; there are {', '.join(known)}")
-        for identity in identities:
-            check_dtypes(identity, self.dtypes)
+        for claim in claims:
+            check_dtypes(claim, self.dtypes)
             if self.sizes:
-                plan = self.plan(identity)
-                draw_shapes(identity, plan.shapes, plan.seed, plan.sizes)
+                plan = self.plan(claim)
+                draw_shapes(claim, plan.shapes, plan.seed, plan.sizes)
 
 
-def check_dtypes(identity: Identity, dtypes: Sequence[str]) -> None:
-    """Raise `ValueError` for a dtype that an argument of the identity cannot have."""
-    for name in (a.name for a in identity.arguments if a.values == "complex"):
+def check_dtypes(claim: Claim, dtypes: Sequence[str]) -> None:
+    """Raise `ValueError` for a dtype that an argument of the claim cannot have."""
+    for name in (a.name for a in claim.arguments if a.values == "complex"):
         for dtype in dtypes:
             complex_of(name, dtype)
-
-
-def matched(names: Iterable[str]) -> tuple[list[str], dict[str, str]]:
-    """Of the names that a file offers, those in the catalog, and those that nearly are, with what may be meant."""
-    offered = list(names)
-    functions = {identity.function.__name__ for identity in catalog.values()}
-    near = {
-        name: close[0]
-        for name in offered
-        if name not in catalog and name not in functions
-        if (close := difflib.get_close_matches(name, catalog, n=1, cutoff=0.8))
-    }
-    return [name for name in offered if name in catalog], near
 
 
 def listed(files: Sequence[str], exam: Exam, only: Sequence[str] = ()) -> list[Task | Grade]:
@@ -138,18 +134,21 @@ def listed(files: Sequence[str], exam: Exam, only: Sequence[str] = ()) -> list[T
 
 
 def _listed(file: str, exam: Exam, only: Sequence[str]) -> list[Task | Grade]:
+    assignment = exam.assignment
     try:
         with Sandbox(file, exam.limits) as sandbox:
-            names, near = matched(sandbox.functions)
+            reading = assignment.read(sandbox.functions)
     except CannotLoadError as error:
         return [Grade(file, "", NotJudged(str(error)))]
-    items: list[Task | Grade] = [Task(file, name) for name in names if not only or name in only]
-    for name, meant in near.items() if not only else ():
-        items.append(Grade(file, name, NotJudged(f"is not in the catalog; did you mean {meant}?"), failed=False))
-    items += [Grade(file, name, NotJudged("is not in the file")) for name in only if name not in names]
-    if names or only:
-        return items
-    return [*items, Grade(file, "", NotJudged("has no function whose name is in the catalog (`identities list`)"))]
+    there = [question.name for question in reading.questions]
+    items: list[Task | Grade] = [Task(file, q) for q in reading.questions if not only or q.name in only]
+    if only:
+        return items + [Grade(file, name, MISSING) for name in only if name not in there]
+    for name, meant in reading.near.items():
+        items.append(Grade(file, name, NotJudged(f"{assignment.nowhere}; did you mean {meant}?"), failed=False))
+    if there:
+        return items + [Grade(file, name, MISSING) for name in reading.missing]
+    return [*items, Grade(file, "", NotJudged(assignment.nothing))]
 
 
 def grade(items: Sequence[Task | Grade], exam: Exam) -> Iterator[Grade]:
@@ -159,7 +158,7 @@ def grade(items: Sequence[Task | Grade], exam: Exam) -> Iterator[Grade]:
 
 
 def _graded(task: Task, exam: Exam) -> Grade:
-    undecided = Grade(task.file, task.function, NotJudged(""), failed=False)
+    undecided = Grade(task.file, task.question.name, NotJudged(""), failed=False)
     try:
         return replace(undecided, verdict=_judged(task, exam))
     except CandidateMismatch as mismatch:
@@ -173,8 +172,9 @@ def _graded(task: Task, exam: Exam) -> Grade:
 
 
 def _judged(task: Task, exam: Exam) -> Verification:
-    identity = find(task.function)
+    question = task.question
     with Sandbox(task.file, exam.limits, exam.arrays) as sandbox:
         # Never exact: a stranger's formula may add up in another order.
-        inquiry = Inquiry(identity, sandbox.candidate(task.function, exam.strict), exam.plan(identity))
-        return judge(inquiry, exam.command(task), plain(identity.statement))
+        candidate = sandbox.candidate(question.source, exam.strict)
+        inquiry = Inquiry(question.claim, candidate, exam.plan(question.claim), shared=exam.shared(question.name))
+        return judge(inquiry, exam.command(task), question.statement)
