@@ -1,13 +1,34 @@
 """What inquiries into one claim under one plan have in common, whoever the candidate is."""
 
+import hashlib
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from identities.oracle.diagnosis import Diagnosis
 from identities.oracle.draw.values import Batch
 from identities.oracle.reference.points import Points
 from identities.oracle.reference.words import Reference
+
+
+def digest(values: Any) -> bytes:
+    """A digest of results: of arrays to the last bit, of all else by what is printed of it."""
+    found = hashlib.sha256()
+    _add(values, found)
+    return found.digest()
+
+
+def _add(values: Any, found: Any) -> None:
+    if isinstance(values, (list, tuple)):
+        found.update(f"{len(values)} of".encode())
+        for value in values:
+            _add(value, found)
+    elif isinstance(values, np.ndarray):
+        found.update(f"{values.dtype}{values.shape}".encode() + values.tobytes())
+    else:
+        found.update(repr(values).encode())
 
 
 class Asked(NamedTuple):
