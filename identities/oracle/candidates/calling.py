@@ -82,6 +82,7 @@ class Form(NamedTuple):
     - `layout`: one of `LAYOUTS`.
     - `strict`: whether it is a fault to write to an argument.
     - `rank`: how many axes the first array of the result has.
+    - `cotangents`: how many of the parameters are cotangents, which come first.
     """
 
     parameters: tuple[tuple[str, Any], ...]
@@ -93,6 +94,7 @@ class Form(NamedTuple):
     layout: str = "contiguous"
     strict: bool = False
     rank: int = 0
+    cotangents: int = 0
 
 
 def load(path: str) -> ModuleType:
@@ -126,12 +128,14 @@ def call(function: Callable[..., Any], form: Form, values: Sequence[np.ndarray])
 
     - `values`: the arrays of all arguments, in order; of static ones the values.
     """
+    if hasattr(function, "asked"):  # an adapter, which tells the cotangents from the arguments
+        function = function.asked(form.cotangents, form.everything)
     values = [_argument(value) for value in values]
     given = [convert(value, form.arrays, form.layout) for value in values]
     left = iter(given)
     passed = [trees.build(trees.from_plain(plain), left) for _, plain in form.parameters]
     names = [name for name, _ in form.parameters]
-    options = _accepted(function, form.options)
+    options = accepted(function, form.options)
     parameters = _parameters(function, options)
     by_name = parameters is not None and parameters != names and sorted(parameters) == sorted(names)
     try:
@@ -233,7 +237,7 @@ def _laid_out(value: np.ndarray, layout: str) -> np.ndarray:
     return np.stack([value, between], axis=-1).reshape(*value.shape[:-1], -1)[..., ::2]
 
 
-def _accepted(function: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
+def accepted(function: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """Those options that the function has a parameter for."""
     if not options:
         return {}
@@ -265,7 +269,7 @@ def _complaint(
         return f"takes {takes}, and is called with the {len(names)} arguments ({', '.join(names)})"[:_SENTENCE]
     except ValueError:
         pass
-    code = getattr(function, "__code__", None)
+    code = getattr(getattr(function, "inner", function), "__code__", None)
     return f"raises {said(error, code.co_filename if code else None)}"
 
 
@@ -295,6 +299,8 @@ def as_array(result: Any) -> np.ndarray:
 
 def _judgeable(result: Any, expected: str, name: str) -> Outcome:
     """An array of numbers, or what is wrong with it; `name` is which of several results it is."""
+    if isinstance(result, Fault):  # an adapter that has watched the memory says what it saw
+        return result
     which = f" for {name}" * bool(name)
     if expected == "none":
         return _judged_none(result, which)
