@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from identities.oracle.candidates.adapters import LossAndGradients, Settings, WithCache
+from identities.oracle.candidates.calling import AdapterError
 
 if TYPE_CHECKING:
     from identities.oracle.candidates.autodiff import BackwardOf
@@ -15,23 +16,23 @@ if TYPE_CHECKING:
     from identities.oracle.check import Asked
     from identities.oracle.verdict.verification import Verification
 
-__all__ = ["backward_of", "check_custom", "from_loss_and_gradients", "into_buffers", "with_cache"]
+__all__ = ["AdapterError", "backward_of", "check_custom", "from_loss_and_gradients", "into_buffers", "with_cache"]
 
 
 def backward_of(function: Callable[..., Any], parameters: Sequence[str] | None = None) -> "BackwardOf":
     """The backward pass that a differentiable implementation has, with its custom rules.
 
-    In JAX it is `jax.vjp`; in PyTorch `torch.autograd.grad`, of functions of tensors (with `arrays="torch"`), of `apply`
-    of an `autograd.Function`, and of modules. A module is a function of its inputs and then of its parameters, in the
-    order of `named_parameters()`; or of one dict of parameters by name, as where the reference takes a dict. Those of
-    which nothing is said keep their values. The gradients of complex numbers are the ones that `jax.vjp` has.
+    In JAX it is `jax.vjp`; in PyTorch `torch.autograd.grad`, of functions of tensors (with `arrays="torch"`), of
+    `apply` of an `autograd.Function`, and of modules. A module is a function of its inputs and then of its parameters,
+    in the order of `named_parameters()`; or of one dict of parameters by name, as where the reference takes a dict.
+    Those of which nothing is said keep their values. The gradients of complex numbers are the ones that `jax.vjp` has.
 
     **Arguments:**
 
     - `function`: of JAX or PyTorch, or a module.
     - `parameters`: of a module, the names of the parameters that are arguments, in their order; by default all.
 
-    **Raises:** `ValueError`, when it is called, for a parameter that the module does not have.
+    **Raises:** `AdapterError`, when it is called, for a parameter that the module does not have.
     """
     from identities.oracle.candidates.autodiff import BackwardOf
 
@@ -43,8 +44,8 @@ def with_cache(
 ) -> WithCache:
     """The backward pass of a pair `out, cache = forward(x, w)` and `dx, dw = backward(dout, cache)`.
 
-    The cache is whatever the candidate's own forward pass puts there; before it there may be several results, and as many
-    cotangents. In place of the functions there may be their names, in a table for other people's files.
+    The cache is whatever the candidate's own forward pass puts there; before it there may be several results, and as
+    many cotangents. In place of the functions there may be their names, in a table for other people's files.
 
     **Arguments:**
 
@@ -60,8 +61,8 @@ def with_cache(
 def from_loss_and_gradients(function: Callable[..., Any] | str, settings: Settings | None = None) -> LossAndGradients:
     """The gradients of a function that returns them beside its loss: `loss, dx = f(x, y)`.
 
-    For `check_jacobian` it is called as the function is, for `check_vjp` with the cotangent of the loss before, by which
-    the gradients are multiplied. There may be several gradients, one by one, or in a tuple or a dict by name.
+    For `check_jacobian` it is called as the function is, for `check_vjp` with the cotangent of the loss before, by
+    which the gradients are multiplied. There may be several gradients, one by one, or in a tuple or a dict by name.
 
     **Arguments:**
 
@@ -89,15 +90,15 @@ def into_buffers(
 
         into_buffers(lib.scale_backward, "float* dx(n), const float* dy(n), float s, int n", "dy x", "dx")
 
-    Arrays that the function does not get from elsewhere are made for it: NaN all over, contiguous, and between guards, so
-    that it is seen what it leaves out, and what it writes or reads beyond them. Arrays of the oracle are passed as copies
-    of that kind where pointers are passed.
+    Arrays that the function does not get from elsewhere are made for it: NaN all over, contiguous, and between guards,
+    so that it is seen what it leaves out, and what it writes or reads beyond them. Arrays of the oracle are passed as
+    copies of that kind where pointers are passed.
 
     **Arguments:**
 
     - `function`: a function of ctypes, or any that takes arrays of NumPy or torch (`arrays=`).
-    - `prototype`: its parameters in their order, with dimensions where C has a star. What has no dimensions is a size or
-      an option. Types may be left out; integers are converted to theirs, floating-point arguments must be of theirs.
+    - `prototype`: its parameters in their order, with their dimensions. What has none is a size or an option. Types
+      may be left out; integers are converted to theirs, and floating-point arguments must be of theirs.
     - `takes`: the names of what the oracle calls with, in its order: cotangents, then arguments.
     - `gives`: the names of what is returned, in order.
     - `after`: the forward pass, adapted likewise, which is called before; all of its arrays may be taken, by name.
@@ -105,7 +106,8 @@ def into_buffers(
       once more with arrays that are not.
     - `pointers`: whether to pass pointers; by default, to functions of ctypes.
 
-    **Raises:** `ValueError` for a prototype that cannot be read, or names that are not in it.
+    **Raises:** `ValueError` for a prototype that cannot be read, or names that are not in it; `AdapterError`, when it
+    is called, for arrays that are not those of the prototype.
     """
     from identities.oracle.candidates.buffers import IntoBuffers
     from identities.oracle.candidates.prototypes import read_prototype
@@ -115,7 +117,7 @@ def into_buffers(
     if unknown := [name for name in gives.split() if name not in arrays]:
         raise ValueError(f"gives: {unknown[0]} is no array of the prototype; there are {', '.join(arrays)}")
     if pointers is None:
-        pointers = isinstance(function, ctypes._CFuncPtr)
+        pointers = isinstance(function, type(ctypes.pythonapi.Py_IncRef).__mro__[1])
     return IntoBuffers(function, places, tuple(takes.split()), tuple(gives.split()), after, accumulates, pointers)
 
 
@@ -149,8 +151,8 @@ def check_custom(
       differentiate, as a Pallas kernel, needs one.
     - `wrt`, `asked`: as of `check_vjp`; arrays are those of JAX, if nothing else is said.
 
-    **Raises:** `CandidateMismatch` if value or rule is wrong; otherwise as `check_vjp`; `TypeError` for a function that has
-    no rule of its own.
+    **Raises:** `CandidateMismatch` if value or rule is wrong; otherwise as `check_vjp`; `TypeError` for a function that
+    has no rule of its own.
     """
     from identities.oracle.custom import judged_with_rule
 

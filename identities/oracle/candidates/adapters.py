@@ -172,7 +172,7 @@ def applied(
 ) -> Any:
     """What a function returns for arrays and options, of which it gets those that it has parameters for."""
     if isinstance(function, str):
-        raise TypeError(f"{function!r} is the name of a function in a file, and no function: it cannot be called here")
+        raise calling.AdapterError(f"{function!r} is only the name of a function: it is for files, in a table")
     dicts = {name: {**copy.deepcopy(dict(fixed)), **options} for name, fixed in (settings or {}).items()}
     named = calling.accepted(function, options) | calling.accepted(function, dicts)
     if order := _by_name(function, named):
@@ -216,5 +216,4 @@ def _named(function: Callable[..., Any] | str) -> str:
 
 
 def _a(value: Any) -> str:
-    what = "None" if value is None else f"a {type(value).__name__}"
-    return what + f" of {len(value)}" * isinstance(value, tuple)
+    return "None" if value is None else f"a {type(value).__name__}"

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from identities.oracle.candidates.adapters import Value, applied, name_of
-from identities.oracle.candidates.calling import accepted, convert
+from identities.oracle.candidates.calling import AdapterError, accepted, convert
 
 Arrays = Sequence[Any]
 
@@ -175,7 +175,7 @@ def _of_module(torch: Any, module: Any, names: Sequence[str] | None) -> Callable
     held = {**dict(module.named_parameters()), **dict(module.named_buffers())}
     ordered = [name for name, _ in module.named_parameters()] if names is None else list(names)
     if unknown := [name for name in ordered if name not in held]:
-        raise ValueError(f"the module has no parameter {unknown[0]!r}; it has {', '.join(held)}")
+        raise AdapterError(f"the module has no parameter {unknown[0]!r}; it has {', '.join(held)}")
 
     def function(*given: Any, **options: Any) -> Any:
         inputs, parameters = _parted(given, ordered)
@@ -199,7 +199,7 @@ def _parted(given: Arrays, names: Sequence[str]) -> tuple[Arrays, dict[str, Any]
         return [argument for argument in given if argument is not by_name[0]], dict(_dotted(by_name[0]))
     count = len(given) - len(names)
     if count < 0:
-        raise TypeError(f"{len(given)} arguments, where the parameters {', '.join(names)} are due after the inputs")
+        raise AdapterError(f"{len(given)} arguments, where the parameters {', '.join(names)} are due after the inputs")
     return given[:count], dict(zip(names, given[count:], strict=True))
 
 

@@ -1,13 +1,13 @@
 """Functions that write their results into arrays that they are given, as those of C and CUDA do.
 
-They are called with memory of known content: results that are never written stay NaN; what is written beyond the ends of
-an array is seen, and so is what overwrites a result that it is to add to; what is read there is NaN.
+They are called with memory of known content: results that are never written stay NaN; what is written beyond the ends
+of an array is seen, and so is what overwrites a result that it is to add to; what is read there is NaN.
 """
 
 import ctypes
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from identities.dimensions import shape_of
 from identities.oracle.candidates.adapters import name_of
-from identities.oracle.candidates.calling import Fault, as_array
+from identities.oracle.candidates.calling import AdapterError, Fault, as_array
 from identities.oracle.candidates.prototypes import Place, sizes_of
 
 _GUARD = 1024
@@ -49,7 +49,8 @@ class IntoBuffers:
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         if len(arguments) != len(self.takes):
-            raise TypeError(f"{self.__name__} takes {', '.join(self.takes)}; it is called with {len(arguments)} arrays")
+            takes = ", ".join(self.takes)
+            raise AdapterError(f"{self.__name__} takes {takes}; it is called with {len(arguments)} arrays")
         found = self.run(dict(zip(self.takes, arguments, strict=True)), options)
         results = tuple(found[name] for name in self.gives)
         return results[0] if len(results) == 1 else results
@@ -77,7 +78,7 @@ class IntoBuffers:
             return {}
         found = self.after.run({name: given[name] for name in self.after.takes}, options)
         if fault := next((value for value in found.values() if isinstance(value, Fault)), None):
-            raise ValueError(f"{self.after.__name__} {fault.sentence}")
+            raise AdapterError(f"{self.after.__name__} {fault.sentence}")
         return found
 
     def _written(self, given: Mapping[str, Any]) -> list[str]:
@@ -113,7 +114,7 @@ class IntoBuffers:
         """An argument as the function takes it: side by side in memory, if it is to be found by a pointer."""
         dtype = _dtype(given)
         if "float" in dtype and place.dtype and place.dtype != dtype:
-            raise TypeError(
+            raise AdapterError(
                 f"{self.__name__}: {place.name} is {place.dtype} in the prototype, and the arguments are {dtype}: "
                 f'ask for dtypes=("{place.dtype}",)'
             )
@@ -127,7 +128,7 @@ class IntoBuffers:
         if place.dims is not None:
             return _pointer(arrays[place.name]) if self.pointers else arrays[place.name]
         if place.name not in sizes:
-            raise TypeError(f"{self.__name__}: {place.name} is neither a dimension nor an option")
+            raise AdapterError(f"{self.__name__}: {place.name} is neither a dimension nor an option")
         typed = self.pointers and place.dtype
         return np.ctypeslib.as_ctypes_type(place.dtype)(sizes[place.name]) if typed else sizes[place.name]
 

@@ -35,6 +35,10 @@ LAYOUTS = ("contiguous", "strided", "transposed")
 _SENTENCE = 500  # characters, of what an error has to say
 
 
+class AdapterError(Exception):
+    """An adapter that does not fit what it adapts or what is asked, which is said to whoever made it: no verdict."""
+
+
 class Fault(NamedTuple):
     """A call that gave no array to judge.
 
@@ -127,9 +131,11 @@ def call(function: Callable[..., Any], form: Form, values: Sequence[np.ndarray])
     **Arguments:**
 
     - `values`: the arrays of all arguments, in order; of static ones the values.
+
+    **Raises:** `AdapterError`.
     """
-    if hasattr(function, "asked"):  # an adapter, which tells the cotangents from the arguments
-        function = function.asked(form.cotangents, form.everything)
+    if asked := getattr(function, "asked", None):  # an adapter, which tells the cotangents from the arguments
+        function = asked(form.cotangents, form.everything)
     values = [_argument(value) for value in values]
     given = [convert(value, form.arrays, form.layout) for value in values]
     left = iter(given)
@@ -143,7 +149,7 @@ def call(function: Callable[..., Any], form: Form, values: Sequence[np.ndarray])
             result = function(**dict(zip(names, passed, strict=True)), **options)
         else:
             result = function(*passed, **options)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, AdapterError):
         raise
     except BaseException as error:  # whatever a stranger raises is the verdict
         return [Fault("raises", _complaint(error, function, names, options))] * len(form.expects), ""

@@ -1,4 +1,4 @@
-"""Prototypes of functions that write into arrays: parameters as C writes them, with dimensions in the place of stars."""
+"""Prototypes of functions that write into arrays: parameters as C writes them, with their dimensions."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,6 +9,7 @@ import ml_dtypes  # noqa: F401  # which makes NumPy know bfloat16
 import numpy as np
 
 from identities.dimensions import describe, names_in, shape_of
+from identities.oracle.candidates.calling import AdapterError
 
 _C = {
     "half": "float16",
@@ -78,7 +79,7 @@ def _place(written: str) -> Place:
 def sizes_of(prototype: Sequence[Place], given: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """The sizes of dimensions, by the arrays that are given, beside the options, which dimensions may name too.
 
-    **Raises:** `ValueError` for an array of another shape than the prototype has.
+    **Raises:** `AdapterError` for an array of another shape than the prototype has.
     """
     arrays = [place for place in prototype if place.dims is not None and place.name in given]
     sizes = dict(options)
@@ -90,8 +91,8 @@ def sizes_of(prototype: Sequence[Place], given: Mapping[str, Any], options: Mapp
     for place in arrays:
         shape = tuple(given[place.name].shape)
         if any(name not in sizes for dim in place.dims or () for name in names_in(dim)):
-            raise ValueError(f"{place.name} has shape {shape}, {describe(place.dims or ())} in the prototype")
+            raise AdapterError(f"{place.name} has shape {shape}, {describe(place.dims or ())} in the prototype")
         if shape != (wanted := shape_of(place.dims or (), sizes)):
             said = f"{describe(place.dims or ())} = {wanted}"
-            raise ValueError(f"{place.name} has shape {shape}, {said} in the prototype")
+            raise AdapterError(f"{place.name} has shape {shape}, {said} in the prototype")
     return sizes
