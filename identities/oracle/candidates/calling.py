@@ -35,6 +35,10 @@ LAYOUTS = ("contiguous", "strided", "transposed")
 _SENTENCE = 500  # characters, of what an error has to say
 
 
+class AdapterError(Exception):
+    """An adapter that does not fit what it adapts or what is asked, which is said to whoever made it: no verdict."""
+
+
 class Fault(NamedTuple):
     """A call that gave no array to judge.
 
@@ -82,6 +86,7 @@ class Form(NamedTuple):
     - `layout`: one of `LAYOUTS`.
     - `strict`: whether it is a fault to write to an argument.
     - `rank`: how many axes the first array of the result has.
+    - `cotangents`: how many of the parameters are cotangents, which come first.
     """
 
     parameters: tuple[tuple[str, Any], ...]
@@ -93,6 +98,7 @@ class Form(NamedTuple):
     layout: str = "contiguous"
     strict: bool = False
     rank: int = 0
+    cotangents: int = 0
 
 
 def load(path: str) -> ModuleType:
@@ -125,13 +131,17 @@ def call(function: Callable[..., Any], form: Form, values: Sequence[np.ndarray])
     **Arguments:**
 
     - `values`: the arrays of all arguments, in order; of static ones the values.
+
+    **Raises:** `AdapterError`.
     """
+    if asked := getattr(function, "asked", None):  # an adapter, which tells the cotangents from the arguments
+        function = asked(form.cotangents, form.everything)
     values = [_argument(value) for value in values]
     given = [convert(value, form.arrays, form.layout) for value in values]
     left = iter(given)
     passed = [trees.build(trees.from_plain(plain), left) for _, plain in form.parameters]
     names = [name for name, _ in form.parameters]
-    options = _accepted(function, form.options)
+    options = accepted(function, form.options)
     parameters = _parameters(function, options)
     by_name = parameters is not None and parameters != names and sorted(parameters) == sorted(names)
     try:
@@ -139,7 +149,7 @@ def call(function: Callable[..., Any], form: Form, values: Sequence[np.ndarray])
             result = function(**dict(zip(names, passed, strict=True)), **options)
         else:
             result = function(*passed, **options)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, AdapterError):
         raise
     except BaseException as error:  # whatever a stranger raises is the verdict
         return [Fault("raises", _complaint(error, function, names, options))] * len(form.expects), ""
@@ -233,7 +243,7 @@ def _laid_out(value: np.ndarray, layout: str) -> np.ndarray:
     return np.stack([value, between], axis=-1).reshape(*value.shape[:-1], -1)[..., ::2]
 
 
-def _accepted(function: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
+def accepted(function: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """Those options that the function has a parameter for."""
     if not options:
         return {}
@@ -265,7 +275,7 @@ def _complaint(
         return f"takes {takes}, and is called with the {len(names)} arguments ({', '.join(names)})"[:_SENTENCE]
     except ValueError:
         pass
-    code = getattr(inspect.unwrap(function), "__code__", None)
+    code = getattr(getattr(function, "inner", function), "__code__", None)
     return f"raises {said(error, code.co_filename if code else None)}"
 
 
@@ -295,6 +305,8 @@ def as_array(result: Any) -> np.ndarray:
 
 def _judgeable(result: Any, expected: str, name: str) -> Outcome:
     """An array of numbers, or what is wrong with it; `name` is which of several results it is."""
+    if isinstance(result, Fault):  # an adapter that has watched the memory says what it saw
+        return result
     which = f" for {name}" * bool(name)
     if expected == "none":
         return _judged_none(result, which)

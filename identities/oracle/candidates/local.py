@@ -86,6 +86,7 @@ def form_of(claim: Claim, shape: Shape, arrays: str, layout: str = "contiguous",
         layout,
         strict,
         len(shape.of(claim.leaves[0])),
+        len(claim.parameters) - len(claim.signature.parameters) if gradients else 0,
     )
 
 
