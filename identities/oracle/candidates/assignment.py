@@ -141,14 +141,13 @@ class ReferenceFile:
             self.find(name)
         except LookupError as error:
             raise ValueError(f"{self.path}: {TABLE}: {error}") from None
-        if isinstance(candidate, str):
-            return candidate
-        if not hasattr(candidate, "plain"):
+        try:
+            return candidate if isinstance(candidate, str) else candidate.plain()
+        except (AttributeError, TypeError):
             raise ValueError(
                 f"{self.path}: {TABLE}: {name} must be the name of a function, or an adapter of names, as in "
                 f'adapt.with_cache("layer_forward", "layer_backward"); got {candidate!r}'
-            )
-        return candidate.plain()
+            ) from None
 
     def find(self, name: str) -> Claim:
         if name not in self._claims:
@@ -166,7 +165,7 @@ class ReferenceFile:
         found: dict[str, list[Question]] = {function: [] for function in self._functions}
         missing: list[str] = []
         for name, source in self._table.items():
-            if there.issuperset(_names_in(source)):
+            if there.issuperset(written.names_in(source)):
                 found[self._function(name)].append(Question(name, self.find(name), source))
             else:
                 missing.append(name)
@@ -189,7 +188,7 @@ class ReferenceFile:
     @functools.cached_property
     def _used(self) -> set[str]:
         """The names of functions that the table is made of."""
-        return {name for source in self._table.values() for name in _names_in(source)}
+        return {name for source in self._table.values() for name in written.names_in(source)}
 
     def _as_written(self, name: str, function: str, there: set[str]) -> Source:
         """What to call for a function of that name: itself, or what it and the others of its layer make together."""
@@ -248,11 +247,6 @@ def _split(joined: str, names: Sequence[str]) -> tuple[str, ...] | None:
         if joined.startswith(f"{name}_") and (rest := _split(joined.removeprefix(f"{name}_"), names)):
             return (name, *rest)
     return None
-
-
-def _names_in(source: Source) -> list[str]:
-    """The names of the functions that a candidate is made of."""
-    return [source] if isinstance(source, str) else [part for part in source[1:] if isinstance(part, str)]
 
 
 def _near(names: Iterable[str], known: Iterable[str]) -> dict[str, str]:

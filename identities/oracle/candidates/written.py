@@ -1,8 +1,8 @@
 """Functions of a file as they are written: a forward pass with a cache, and the backward pass that takes it.
 
-Public courses write `out, cache = layer_forward(x, w, b)` and `dx, dw, db = layer_backward(dout, cache)`. What is asked for
-is the value, and the gradients for cotangents and arguments. Where the one has to be made of the other is seen by how many
-arguments a function takes and by how many results it returns, so that nobody has to say it.
+Public courses write `out, cache = layer_forward(x, w, b)` and `dx, dw, db = layer_backward(dout, cache)`. Which of the two
+is to be called with what is told by how many arguments it takes and how many results it returns, so that nobody has to
+say it. All else is said by `adapters`.
 
 `serving` also loads this file by its path, in a process of its own: it imports nothing of the package but `adapters`.
 """
@@ -11,7 +11,7 @@ import functools
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,36 +25,44 @@ else:
     sys.modules["_adapters"] = adapters  # where dataclasses look for their own module
     _spec.loader.exec_module(adapters)
 
-Source = str | Sequence[Any]
+Source = str | Mapping[str, Any]
 """Where a candidate comes from, as JSON has it: the name of a function, or a description of what is made of several."""
 
 Function = Callable[..., Any]
 
 
-def value_of(name: str, results: int) -> list[Any]:
+def value_of(function: str, results: int) -> Source:
     """The function of that name, without the cache or the gradients that it returns after its results."""
-    return ["value", [name], results]
+    return {"written": "value", "function": function, "results": results}
 
 
-def backward_of(name: str, forward: str, cotangents: int, results: int) -> list[Any]:
-    """The backward pass of that name, which may take what that forward pass keeps for it."""
-    return ["backward", [name, forward], cotangents, results]
+def backward_of(backward: str, forward: str, cotangents: int, results: int) -> Source:
+    """The backward pass of that name, which may take what that forward pass keeps for it in place of the arguments."""
+    counts = {"cotangents": cotangents, "results": results}
+    return {"written": "backward", "backward": backward, "forward": forward, **counts}
+
+
+def names_in(source: Source) -> list[str]:
+    """The names of the functions that a candidate is made of."""
+    if isinstance(source, str):
+        return [source]
+    parts = [part for key, part in source.items() if key not in ("written", "adapter", "settings")]
+    return [name for part in parts if isinstance(part, (str, Mapping)) for name in names_in(part)]
 
 
 def resolve(source: Source, functions: Mapping[str, Function]) -> Function:
     """The candidate that is meant, among the functions of its file.
 
-    **Raises:** what `adapters.resolve` does, of its descriptions.
+    **Raises:** `LookupError` for a function that the file does not have.
     """
-    if isinstance(source, str):
-        return functions[source]
-    if source[0] in _MADE:
-        kind, names, *counts = source
-        return _MADE[kind](*[functions[name] for name in names], *counts)
-    return adapters.resolve(source, functions)
+    if isinstance(source, str) or "written" not in source:
+        return adapters.resolve(source, functions)
+    return _WRITTEN[source["written"]](source, lambda part: adapters.resolve(source[part], functions))
 
 
-def _value(function: Function, results: int) -> Function:
+def _value(source: Mapping[str, Any], of: Callable[[str], Function]) -> Function:
+    function, results = of("function"), source["results"]
+
     @functools.wraps(function)
     def value(*arguments: Any, **options: Any) -> Any:
         returned = function(*arguments, **options)
@@ -62,27 +70,31 @@ def _value(function: Function, results: int) -> Function:
             return returned
         return returned[:results] if results > 1 else returned[0]
 
-    return value
+    return _known_as(value, function)
 
 
-def _backward(backward: Function, forward: Function, cotangents: int, results: int) -> Function:
+def _backward(source: Mapping[str, Any], of: Callable[[str], Function]) -> Function:
+    forward, backward = of("forward"), of("backward")
+    cotangents, results = source["cotangents"], source["results"]
     if _required(backward) != cotangents + 1:
         return backward
 
     def with_cache(*given: Any, **options: Any) -> Any:
-        deltas, arguments = given[:cotangents], given[cotangents:]
-        returned = forward(*arguments, **_accepted(forward, options))
-        if isinstance(returned, tuple) and len(returned) == results + 1:
-            arguments = returned[-1:]
-        return backward(*deltas, *arguments, **_accepted(backward, options))
+        returned = adapters.applied(forward, given[cotangents:], options)
+        kept = isinstance(returned, tuple) and len(returned) == results + 1
+        rest = returned[-1:] if kept else given[cotangents:]
+        return adapters.applied(backward, (*given[:cotangents], *rest), options)
 
-    # It is called like any candidate, with all options, and its errors are told by the lines of the backward pass.
-    with_cache.__wrapped__ = backward  # pyright: ignore[reportFunctionMemberAccess]
-    with_cache.__signature__ = inspect.signature(with_cache, follow_wrapped=False)  # pyright: ignore[reportFunctionMemberAccess]
-    return with_cache
+    return _known_as(with_cache, backward)
 
 
-_MADE = {"value": _value, "backward": _backward}
+_WRITTEN = {"value": _value, "backward": _backward}
+
+
+def _known_as(made: Any, function: Function) -> Function:
+    """The same, whose errors are told by the lines of a function of the file, as those of adapters are."""
+    made.inner = function
+    return made
 
 
 def _required(function: Function) -> int:
@@ -92,9 +104,3 @@ def _required(function: Function) -> int:
     except (TypeError, ValueError):  # of many a function that is not written in Python
         return -1
     return sum(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
-
-
-def _accepted(function: Function, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Those options that the function has a parameter for."""
-    parameters = inspect.signature(function).parameters
-    return {name: value for name, value in options.items() if name in parameters}
