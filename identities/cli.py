@@ -21,6 +21,7 @@ from identities.catalog import Identity, UnknownNameError, catalog, find
 from identities.latex import plain
 from identities.oracle.candidates.grading import Exam, Grade, InternalError, Task, check_dtypes, grade, listed
 from identities.oracle.candidates.local import Local
+from identities.oracle.candidates.protection import protection
 from identities.oracle.candidates.sandbox import Limits
 from identities.oracle.reference.dense import WITNESSES
 from identities.oracle.reference.differences import DIFFERENCES
@@ -112,6 +113,9 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--strict", action="store_true", help="writing to an argument is wrong for that alone")
     check.add_argument("--time-limit", type=float, default=60.0, metavar="S", help="seconds a function (default: 60)")
     check.add_argument("--memory-limit", type=float, default=8.0, metavar="GIB", help="GiB a function (default: 8)")
+    check.add_argument(
+        "--require-sandbox", action="store_true", help="refuse to run where candidates cannot be kept from the machine"
+    )
     check.add_argument("--json", action="store_true", help="print JSON")
     check.set_defaults(run=_check)
 
@@ -198,15 +202,19 @@ def _check(options: argparse.Namespace) -> int:
     exam = _exam(options)
     if missing := [file for file in options.files if (".py" in file or "/" in file) and not Path(file).is_file()]:
         raise MisuseError(f"there is no file {missing[0]}")
-    prepare()
+    held = protection()
+    if options.require_sandbox and not held.whole:
+        raise MisuseError(f"--require-sandbox: {held}")
+    prepare(keep=held.of_files)
     items = listed(options.files, exam, options.only)
     with _validating():
         exam.check([find(item.function) for item in items if isinstance(item, Task)])
     grades = list(grade(items, exam))
     if options.json:
-        print(json.dumps([grade_record(g) for g in grades], indent=1))
+        print(json.dumps([grade_record(g) | {"sandbox": held.record()} for g in grades], indent=1))
     else:
         _print_grades(grades)
+        _console().print(str(held), style=None if held.whole else "yellow", highlight=False, soft_wrap=True)
     if any(isinstance(g.verdict, InternalError) for g in grades):
         return 3
     return 1 if any(g.failed for g in grades) else 0

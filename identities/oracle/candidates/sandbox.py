@@ -1,6 +1,6 @@
-"""A stranger's code in a process of its own, with limits of time and memory; only arrays come back.
+"""A stranger's code in a process of its own, which is confined and has limits; only arrays come back.
 
-The other side is `serving`, run as a program. What it sends is never trusted: the head of a message is JSON,
+The other side is `start`, run as a program, and `serving`. What it sends is never trusted: the head of a message is JSON,
 read field by field, and an array is plain bytes with a dtype and a shape. Nothing is unpickled, and the
 candidate's file is never imported here. POSIX only.
 """
@@ -9,23 +9,29 @@ import contextlib
 import json
 import math
 import os
+import pwd
 import selectors
 import signal
+import site
 import struct
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from identities.claim import Claim
-from identities.oracle.candidates import serving
+from identities.oracle.candidates import serving, start
 from identities.oracle.candidates.calling import Answers, Fault, Form, Outcome
+from identities.oracle.candidates.confinement import Permissions
 from identities.oracle.candidates.local import collected, form_of, with_static
+from identities.oracle.candidates.protection import protection
+from identities.oracle.candidates.scratch import MOST, Scratch
 from identities.oracle.candidates.written import Source
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import Batch
@@ -38,7 +44,10 @@ _COMPLEX = ("complex64", "complex128", "complex256")
 _KINDS = ("raises", "wrong-type", "mutates-arguments")
 _DISTURBED = "disturbs the connection to the judge"
 _LARGEST_HEAD, _LARGEST_ARRAY = 1 << 20, 1 << 26
+_MOST_FUNCTIONS = 4096  # which is more than `import *` from everywhere gives
+_MOST_THREADS = 4096
 _AT_ONCE = 1 << 16  # bytes, which is what a pipe holds
+_LOOKS_AGAIN = 0.25  # seconds, between two looks at what a process takes that the system has no limit for
 
 # Needs no file of its own, and knows of files beyond the first 1024.
 _Selector = getattr(selectors, "PollSelector", selectors.DefaultSelector)
@@ -50,10 +59,16 @@ class CannotLoadError(ValueError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one candidate may use: seconds in all, and bytes of address space, 0 for any number."""
+    """What one candidate may use: seconds in all, and bytes of address space, 0 for any number.
+
+    **Fields:**
+
+    - `hidden`: files and folders that it may not read, wherever they are, such as the reference.
+    """
 
     seconds: float
     memory: int
+    hidden: tuple[str, ...] = ()
 
 
 class _Ended(Exception):
@@ -77,16 +92,18 @@ class Sandbox:
         self._fault: Fault | None = None
         self._answers, theirs = os.pipe()
         self._buffer = bytearray()
-        program = [sys.executable, "-P", serving.__file__, file, str(theirs), str(limits.memory)]
-        # 64-bit types, as the judge has them; and a process group, which can be ended as a whole.
+        self._scratch = Scratch()
+        self._looks_at = time.monotonic() + _LOOKS_AGAIN
+        promised = protection().in_force[:2]
+        given = json.dumps([file, _permissions(file, limits, arrays, self._scratch.path), promised])
         self._process = subprocess.Popen(
-            program,
+            [sys.executable, "-P", start.__file__, str(theirs), given],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             pass_fds=[theirs],
-            start_new_session=True,
-            env=os.environ | {"JAX_ENABLE_X64": "true", "PYTHONDONTWRITEBYTECODE": "1"},
+            start_new_session=True,  # a process group, which can be ended as a whole
+            env=_environment(self._scratch.path),
         )
         os.close(theirs)
         self.functions: list[str] = self._load(file)
@@ -96,7 +113,7 @@ class Sandbox:
             head = self._head()
             if "error" in head:
                 raise _Ended(Fault("raises", _plain(head["error"])))
-            if not isinstance(head.get("functions"), list):
+            if not isinstance(head.get("functions"), list) or len(head["functions"]) > _MOST_FUNCTIONS:
                 raise _Ended(Fault("crash", _DISTURBED))
             return [_plain(name) for name in head["functions"]]
         except _Ended as ended:
@@ -110,7 +127,7 @@ class Sandbox:
         self.close()
 
     def close(self) -> None:
-        """End the process, and those that it started in its group."""
+        """End the process, and those that it started in its group; and remove what it has written."""
         if self._answers < 0:
             return
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -121,6 +138,7 @@ class Sandbox:
         self._process.wait()
         os.close(self._answers)
         self._answers = -1
+        self._scratch.remove()
 
     def candidate(self, function: Source, strict: bool = False) -> "Sandboxed":
         """One function of the file, to be judged; if `strict`, it may not write to its arguments."""
@@ -158,6 +176,7 @@ class Sandbox:
         form = serving.plain_form(form)
         request = {"function": function, "form": form, "arguments": described, "count": count}
         head = json.dumps(request).encode()
+        self._expect_silence()
         arrays = b"".join(values.tobytes() for values in batch.values() if values.dtype.kind != "O")
         message = memoryview(struct.pack("<I", len(head)) + head + arrays)
         assert self._process.stdin is not None
@@ -170,6 +189,15 @@ class Sandbox:
                     message = message[os.write(pipe, message[:_AT_ONCE]) :]
                 except BrokenPipeError:
                     raise _Ended(self._crash()) from None
+
+    def _expect_silence(self) -> None:
+        """What comes before a question is no answer to it."""
+        with _Selector() as selector:
+            selector.register(self._answers, selectors.EVENT_READ)
+            if not self._buffer and selector.select(0):
+                self._receive()
+        if self._buffer:
+            raise _Ended(Fault("crash", "answers before it is asked"))
 
     def _outcome(self, expected: str, most: int) -> tuple[Outcome, str]:
         """One array of one instance, and what the candidate says that it wrote to."""
@@ -205,31 +233,50 @@ class Sandbox:
     def _read(self, size: int) -> bytes:
         while len(self._buffer) < size:
             self._wait(self._answers, selectors.EVENT_READ)
-            received = os.read(self._answers, _AT_ONCE)
-            if not received:
-                raise _Ended(self._crash())
-            self._buffer += received
+            self._receive()
         read = bytes(self._buffer[:size])
         del self._buffer[:size]
         return read
 
+    def _receive(self) -> None:
+        received = os.read(self._answers, _AT_ONCE)
+        if not received:
+            raise _Ended(self._crash())
+        self._buffer += received
+
     def _wait(self, file: int, event: int) -> None:
         """Until the file is ready, as long as there is time left."""
-        started = time.monotonic()
+        started, ready = time.monotonic(), []
         with _Selector() as selector:
             selector.register(file, event)
-            ready = selector.select(max(self._left, 0.0))
+            while not ready and (left := self._left - (time.monotonic() - started)) > 0:
+                ready = selector.select(min(left, _LOOKS_AGAIN))
+                self._look()
         self._left -= time.monotonic() - started
         if not ready:
             self.close()
             limit = f"{self._limits.seconds:g} s"
             raise _Ended(Fault("timeout", f"does not finish within {limit} (--time-limit)"))
 
+    def _look(self) -> None:
+        """End a process that takes too much of what the system has no limit for."""
+        if time.monotonic() < self._looks_at:
+            return
+        self._looks_at = time.monotonic() + _LOOKS_AGAIN
+        too_much = f"writes more than {MOST >> 20} MiB" if self._scratch.is_full() else ""
+        if _threads(self._process.pid) > _MOST_THREADS:
+            too_much = f"starts more than {_MOST_THREADS} threads"
+        if too_much:
+            self.close()
+            raise _Ended(Fault("crash", too_much))
+
     def _crash(self) -> Fault:
         try:
             code = self._process.wait(timeout=1)
         except subprocess.TimeoutExpired:
             return Fault("crash", "cuts the connection to the judge")
+        if code == -signal.SIGXCPU:
+            return Fault("timeout", f"takes more than {_cpu_seconds(self._limits)} s of processor time (--time-limit)")
         if code < 0:
             return Fault("crash", f"ends its process with {signal.Signals(-code).name}")
         return Fault("crash", f"ends its process, with exit code {code}")
@@ -255,6 +302,45 @@ class Sandboxed:
         most = [_most_bytes(shape.of(leaf)) for leaf, expected in leaves if expected != "any"]
         called, writes = self.sandbox.call(self.function, form, batch, most)
         return collected(claim, form, called, writes)
+
+
+def _permissions(file: str, limits: Limits, arrays: str, scratch: str) -> Permissions:
+    """What the process of a file may do; that of a module lies in the current folder."""
+    hidden = [os.path.realpath(path) for path in limits.hidden]
+    path = os.path.abspath(file) if file.endswith(".py") else os.path.join(os.getcwd(), "")
+    gpu = arrays.partition(":")[2] not in ("", "cpu")
+    return Permissions(path, scratch, _homes(), hidden, limits.memory, _cpu_seconds(limits), gpu)
+
+
+def _cpu_seconds(limits: Limits) -> int:
+    """More than it can take in the time that it has; it is there for what goes on when nobody waits for it."""
+    return math.ceil(limits.seconds) * (os.cpu_count() or 1) + 1
+
+
+def _homes() -> list[str]:
+    found = {os.path.expanduser("~")}
+    with contextlib.suppress(KeyError):  # a user without an entry, as there is in many a container
+        found.add(pwd.getpwuid(os.getuid()).pw_dir)
+    return sorted(os.path.realpath(home) for home in found if os.path.realpath(home) != "/")
+
+
+def _environment(scratch: str) -> dict[str, str]:
+    """This process's, with 64-bit types as the judge has them, and all that is written to in the scratch folder."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "JAX_COMPILATION_CACHE"))}
+    return own | {
+        "JAX_ENABLE_X64": "true",
+        "JAX_ENABLE_COMPILATION_CACHE": "false",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUSERBASE": site.getuserbase(),
+        "HOME": scratch,
+        "TMPDIR": scratch,
+    }
+
+
+def _threads(process: int) -> int:
+    """How many threads it has, where that can be read."""
+    status = Path(f"/proc/{process}/stat")
+    return int(status.read_text().rpartition(")")[2].split()[17]) if status.is_file() else 0
 
 
 def _most_bytes(shape: tuple[int, ...]) -> int:

@@ -1,13 +1,12 @@
 """The process that a stranger's code runs in: it loads a file, and answers requests to call what that offers.
 
-`sandbox` runs this file as a program. So it imports nothing of the package but `calling` and `written`, which it then
-loads by their paths. It answers on a pipe that only it knows, so that what the candidate prints goes elsewhere. A message is the length
-of its head, the head in JSON, and the plain bytes of its arrays.
+`start`, a program, loads this file by its path. So it imports nothing of the package but `calling` and `written`, which
+it then loads by their paths too. It answers on a pipe that only it knows, so that what the candidate prints goes
+elsewhere. A message is the length of its head, the head in JSON, and the plain bytes of its arrays.
 """
 
 import importlib.util
 import json
-import os
 import struct
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -94,12 +93,8 @@ def _form(plain: Sequence[Any]) -> calling.Form:
     return form._replace(options={name: _from_plain(value) for name, value in form.options.items()})
 
 
-def serve(path: str, requests: BinaryIO, answers: BinaryIO, memory: int) -> None:
+def serve(path: str, requests: BinaryIO, answers: BinaryIO) -> None:
     """Load a file, say what it offers, and answer requests to call it until there are no more."""
-    if memory:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     try:
         offered = calling.functions(calling.load(path))
     except BaseException as error:
@@ -141,10 +136,3 @@ def _array(pipe: BinaryIO, dtype: str, shape: Sequence[int]) -> np.ndarray:
         actual = np.dtype(dtype)
     size = np.empty(shape, actual).nbytes
     return np.frombuffer(pipe.read(size), actual).reshape(shape)
-
-
-if __name__ == "__main__":
-    # The candidate gets neither end of the conversation: its own input is empty.
-    requests: BinaryIO = os.fdopen(os.dup(0), "rb")
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    serve(sys.argv[1], requests, os.fdopen(int(sys.argv[2]), "wb"), int(sys.argv[3]))

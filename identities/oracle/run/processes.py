@@ -12,25 +12,31 @@ from typing import Any, TypeVar
 import jax
 
 from identities.oracle.run.programs import Device
-from identities.oracle.run.store import keep_in
+from identities.oracle.run.store import keep_in, keep_nothing
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def prepare(folder: Path | None = None) -> None:
+def prepare(folder: Path | None = None, keep: bool = True) -> None:
     """Settings of Python and JAX for a process that is the oracle's own.
 
-    Compiled programs are kept in the folder; by default in JAX_COMPILATION_CACHE_DIR, or in identities/ under
-    XDG_CACHE_HOME (~/.cache).
+    Compiled programs are kept in the folder; by default in identities/ under JAX_COMPILATION_CACHE_DIR, or under
+    XDG_CACHE_HOME (~/.cache). None are kept, and none are read, unless `keep`.
     """
     # Tracing makes many objects that live; looking through them as often as Python does costs a fifth of the time.
     gc.set_threshold(100_000, 20, 100)
     # Nobody reads where the operations of its programs are from; writing it down costs a tenth.
     jax.config.update("jax_traceback_in_locations_limit", 0)
-    documented = os.environ.get("JAX_COMPILATION_CACHE_DIR")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "identities"
-    keep_in(folder or Path(documented or cache))
+    if keep:
+        keep_in(folder or _folder())
+    else:
+        keep_nothing()
+
+
+def _folder() -> str:
+    caches = os.environ.get("JAX_COMPILATION_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
+    return os.path.join(caches or Path.home() / ".cache", "identities")
 
 
 def processes(device: Device) -> int:

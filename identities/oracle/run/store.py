@@ -2,7 +2,8 @@
 
 JAX's own cache of compilations answers only to a program that has been traced and lowered, and in a second run that
 takes longer than everything else. The oracle's programs over functions of this package are known beforehand: by the
-names of those functions, and the sources. A program is filed by its text; an entry leads from names to it.
+names of those functions, and the sources, while they are what has been imported. A program is filed by its text; an
+entry leads from names to it. Programs are code: the folder is open to this user alone.
 """
 
 import functools
@@ -11,6 +12,7 @@ import hashlib
 import os
 import pickle
 import platform
+import stat
 import sys
 import threading
 import types
@@ -27,6 +29,7 @@ from jax.experimental import serialize_executable
 from jax.experimental.compilation_cache import compilation_cache
 from jax.stages import Compiled
 
+from identities.oracle.run.imported import is_as_imported
 from identities.oracle.run.tape import Tape, UnknownOperationError, tape_of, work
 
 if TYPE_CHECKING:
@@ -60,23 +63,49 @@ _folder: Path | None = None
 _compiling = threading.Lock()
 
 
-def keep_in(folder: Path) -> None:
+def keep_in(folder: str | Path) -> None:
     """Keep compiled programs in a folder, unless JAX is told to keep none; for processes of the oracle's own.
 
     The first folder of a process stays. It takes the place of JAX's own cache, whose programs cannot be stored again.
-    Whoever can write to it can run code in the processes that read it. With a folder that cannot be made, there is a
-    warning, and nothing is kept.
+    Whoever can write to it can run code in the processes that read it, so it is this user's alone: another user's is
+    not used, nor one of another machine. With a folder that cannot be used, there is a warning, and nothing is kept.
     """
     global _folder
-    # JAX adds its settings to `config` as it is imported, which the type checker does not see.
-    if _folder or not jax.config.jax_enable_compilation_cache:  # pyright: ignore[reportAttributeAccessIssue]
+    if _folder or not _jax_keeps_programs():
         return
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        _folder = _own(folder)
     except OSError as error:
         warnings.warn(f"compiled programs are not kept: {error}", stacklevel=2)
-        return
-    _folder = folder
+    else:
+        _switch_off_jaxs_own()
+
+
+def keep_nothing() -> None:
+    """Neither keep nor load programs from now on, where somebody else may write them."""
+    global _folder
+    _folder = None
+    _switch_off_jaxs_own()
+
+
+def _own(folder: str | Path) -> Path:
+    """The folder, made if it is not there, and open to nobody else."""
+    if "://" in str(folder):
+        raise OSError(f"{folder} is no folder of this machine; set JAX_COMPILATION_CACHE_DIR to one that is")
+    path = Path(folder)
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.stat().st_uid != os.geteuid():
+        raise OSError(f"{path} is somebody else's; set JAX_COMPILATION_CACHE_DIR to a folder of your own")
+    path.chmod(0o700)
+    return path
+
+
+def _jax_keeps_programs() -> bool:
+    # JAX adds its settings to `config` as it is imported, which the type checker does not see.
+    return jax.config.jax_enable_compilation_cache  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _switch_off_jaxs_own() -> None:
     jax.config.update("jax_enable_compilation_cache", False)
     compilation_cache.reset_cache()
 
@@ -160,7 +189,7 @@ def _sound(traced: Any, shapes: tuple[Any, ...]) -> Tape | None:
 
 
 def _kept_tape(entry: Path) -> tuple[Tape | None, Any] | None:
-    sources, _, content = entry.read_bytes().partition(b"\n") if entry.is_file() else (b"", b"", b"")
+    sources, _, content = _read(entry).partition(b"\n")
     plain = _opened(content, entry) if sources.decode() == _SOURCES else None
     return pickle.loads(gzip.decompress(plain)) if plain else None
 
@@ -168,7 +197,7 @@ def _kept_tape(entry: Path) -> tuple[Tape | None, Any] | None:
 def _entry(made_of: tuple[Any, ...], shapes: Any, options: Mapping[str, Any], device: Device) -> Path | None:
     # What a GPU's programs call may have to be found by lowering them.
     names = [_name(part) if callable(part) else repr(part) for part in made_of]
-    if _folder is None or None in names or device.platform != "cpu":
+    if _folder is None or None in names or device.platform != "cpu" or not is_as_imported():
         return None
     return _folder / _digest(names, shapes, options, _environment(device))
 
@@ -188,20 +217,29 @@ def _name(function: Callable[..., Any]) -> str | None:
 
 def _file_of(entry: Path) -> Path | None:
     """The program that an entry leads to, if it is of these sources."""
-    sources, _, file = entry.read_text().partition(" ") if entry.is_file() else ("", "", "")
+    sources, _, file = _read(entry).decode().partition(" ")
     return entry.parent / file if sources == _SOURCES else None
 
 
 def _load(file: Path, device: Device) -> Compiled | None:
-    if not file.is_file():
-        return None
-    content = _opened(file.read_bytes(), file)
+    content = _opened(sealed, file) if (sealed := _read(file)) else None
     if content is None:
         return None
     _find_lapack()
     executable, inputs, outputs = pickle.loads(gzip.decompress(content))
     with _compiling:
         return serialize_executable.deserialize_and_load(executable, inputs, outputs, device.client, [device])
+
+
+def _read(file: Path) -> bytes:
+    """What is in a file that nobody else may write to; nothing if there is none."""
+    try:
+        with file.open("rb") as opened:
+            status = os.fstat(opened.fileno())
+            ours = status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+            return opened.read() if ours else b""
+    except FileNotFoundError:
+        return b""
 
 
 def _opened(sealed: bytes, file: Path) -> bytes | None:
@@ -220,6 +258,7 @@ def _sealed(content: bytes) -> bytes:
 def _write(file: Path, content: bytes) -> None:
     own = file.with_name(f"{file.name}-{os.getpid()}-{threading.get_ident()}")
     try:
+        own.touch(mode=0o600)
         own.write_bytes(content)
         own.replace(file)  # at once, beside others that may read or write it
     except OSError as error:

@@ -1,0 +1,127 @@
+"""A filter of system calls, of Linux: no network, no process besides this one, no hand on others or on their files.
+
+Landlock is about opening files; here is what else a process could do to what is not its own. Whatever needs a privilege
+is not here, since `drop_privileges` leaves none.
+"""
+
+import ctypes
+import errno
+import os
+import platform
+import struct
+from collections.abc import Iterator, Sequence
+
+from .system import process_control, system_call
+
+_ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
+"""For each processor the name that the kernel gives it in a filter, and the column of the tables below."""
+
+_LAST_KNOWN = 466  # of the system calls, on both; what came later is not there for a candidate
+
+# fmt: off
+_FORBIDDEN = {
+    # Processes; `clone` is below.
+    "fork": (57, None), "vfork": (58, None), "execve": (59, 221), "execveat": (322, 281),
+    "unshare": (272, 97), "setns": (308, 268),
+    # Other processes; `kill` is below.
+    "tkill": (200, 130), "rt_sigqueueinfo": (129, 138), "rt_tgsigqueueinfo": (297, 240),
+    "pidfd_send_signal": (424, 424), "pidfd_open": (434, 434), "pidfd_getfd": (438, 438),
+    "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "kcmp": (312, 272),
+    "process_madvise": (440, 440), "process_mrelease": (448, 448), "migrate_pages": (256, 238), "move_pages": (279, 239),
+    "setpriority": (141, 140), "ioprio_set": (251, 30), "sched_setaffinity": (203, 122), "sched_setparam": (142, 118),
+    "sched_setscheduler": (144, 119), "sched_setattr": (314, 274),
+    # The network, and sockets of other programs; and the calls that make calls of their own.
+    "socket": (41, 198), "socketpair": (53, 199),
+    "io_uring_setup": (425, 425), "io_uring_enter": (426, 426), "io_uring_register": (427, 427),
+    # What Landlock does not know: files by path, or opened for reading.
+    "truncate": (76, 45), "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452),
+    "chown": (92, None), "lchown": (94, None), "fchown": (93, 55), "fchownat": (260, 54),
+    "setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7), "setxattrat": (463, 463),
+    "removexattr": (197, 14), "lremovexattr": (198, 15), "fremovexattr": (199, 16), "removexattrat": (466, 466),
+    "utime": (132, None), "utimes": (235, None), "futimesat": (261, None), "utimensat": (280, 88),
+    "name_to_handle_at": (303, 264), "open_by_handle_at": (304, 265),
+    # Memory that no limit counts, or that stays when the process has gone.
+    "shmget": (29, 194), "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
+    "memfd_create": (319, 279), "memfd_secret": (447, 447),
+    # Ways into the kernel that no homework takes.
+    "bpf": (321, 280), "perf_event_open": (298, 241), "userfaultfd": (323, 282),
+    "add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219),
+}
+# fmt: on
+_CLONE, _CLONE3, _KILL, _TGKILL, _PRLIMIT = (56, 220), (435, 435), (62, 129), (234, 131), (302, 261)
+_THREAD = 0x10000  # a flag of `clone`
+
+_LOAD, _EQUAL, _AT_LEAST, _HAS, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # instructions of a filter
+_NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16  # where the data that it sees has them
+_ALLOW, _REFUSE, _KILL_PROCESS = 0x7FFF0000, 0x00050000, 0x80000000
+_NO_NEW_PRIVILEGES, _SET_SECCOMP, _FILTER = 38, 22, 2
+_CAPSET = {"x86_64": 126, "aarch64": 91}
+_CAPABILITIES_VERSION, _READ_ANY_FILE = 0x20080522, 1 << 2
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("count", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
+
+
+def drop_privileges() -> None:
+    """No privilege of root's any more but to read all files, which Landlock has a say in; nor any to come.
+
+    **Raises:** `OSError`.
+    """
+    process_control(_NO_NEW_PRIVILEGES, 1)
+    number = _CAPSET.get(platform.machine())
+    if number is None:
+        return
+    header = struct.pack("Ii", _CAPABILITIES_VERSION, 0)
+    kept = _READ_ANY_FILE if os.geteuid() == 0 else 0
+    system_call(number, header, struct.pack("6I", kept, kept, 0, 0, 0, 0))
+
+
+def restrict() -> bool:
+    """Put the filter in force, for this process and for ever; it must be called before there are threads.
+
+    **Raises:** `OSError` where there are no filters, or this processor has no table.
+    """
+    program = b"".join(_program())
+    process_control(_SET_SECCOMP, _FILTER, ctypes.byref(_Program(len(program) // 8, program)))
+    return True
+
+
+def _program() -> Iterator[bytes]:
+    if platform.machine() not in _ARCHITECTURES:
+        raise OSError(errno.ENOTSUP, f"{platform.machine()} is not known to it")
+    architecture, column = _ARCHITECTURES[platform.machine()]
+    own = os.getpid()
+    yield _instruction(_LOAD, _ARCHITECTURE)
+    yield _instruction(_EQUAL, architecture, 1, 0)
+    yield _instruction(_RETURN, _KILL_PROCESS)
+    yield _instruction(_LOAD, _NUMBER)
+    yield from _refused(_AT_LEAST, _LAST_KNOWN + 1, errno.ENOSYS)  # with the second set of x86-64
+    for numbers in _FORBIDDEN.values():
+        if (number := numbers[column]) is not None:
+            yield from _refused(_EQUAL, number, errno.EPERM)
+    yield from _refused(_EQUAL, _CLONE3[column], errno.ENOSYS)  # its flags are out of sight; libraries fall back
+    yield from _only(_CLONE[column], 0, _HAS, [_THREAD])
+    yield from _only(_KILL[column], 0, _EQUAL, [own])
+    yield from _only(_TGKILL[column], 0, _EQUAL, [own])
+    yield from _only(_PRLIMIT[column], 0, _EQUAL, [0, own])
+    yield _instruction(_RETURN, _ALLOW)
+
+
+def _refused(test: int, number: int, error: int) -> Iterator[bytes]:
+    yield _instruction(test, number, 0, 1)
+    yield _instruction(_RETURN, _REFUSE | error)
+
+
+def _only(number: int, argument: int, test: int, values: Sequence[int]) -> Iterator[bytes]:
+    """The call is allowed only where its argument passes the test with one of the values."""
+    yield _instruction(_EQUAL, number, 0, 2 * len(values) + 2)
+    yield _instruction(_LOAD, _ARGUMENTS + 8 * argument)  # the lower half, which is all that these calls look at
+    for value in values:
+        yield _instruction(test, value, 0, 1)
+        yield _instruction(_RETURN, _ALLOW)
+    yield _instruction(_RETURN, _REFUSE | errno.EPERM)
+
+
+def _instruction(code: int, operand: int, if_true: int = 0, if_false: int = 0) -> bytes:
+    return struct.pack("HBBI", code, if_true, if_false, operand)

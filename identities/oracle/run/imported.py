@@ -1,0 +1,65 @@
+"""Whether the code that programs are made of is still what was imported.
+
+A program is kept under the names of the functions that it is made of, and is right for whoever has those sources. What
+has been made while one of them, or one that it calls, was replaced must not be found under that name.
+"""
+
+import operator
+import sys
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_PACKAGE = __name__.partition(".")[0]
+_NAMESPACES = (
+    *("jax", "jax.lax", "jax.lax.linalg", "jax.nn", "jax.numpy", "jax.numpy.linalg", "jax.numpy.fft"),
+    *("jax.scipy.linalg", "jax.scipy.special", "numpy", "numpy.linalg"),
+)
+"""What the package's functions are written in."""
+
+
+@dataclass(frozen=True)
+class _Space:
+    """The names of a module or class, and what they stood for when it was first seen."""
+
+    now: Mapping[str, Any]
+    names: list[str]
+    values: list[Any]
+    functions: list[types.FunctionType]
+    codes: list[types.CodeType]
+
+    def is_unchanged(self) -> bool:
+        return list(map(self.now.get, self.names)) == self.values and list(map(_code, self.functions)) == self.codes
+
+
+_code = operator.attrgetter("__code__")
+_remembered: dict[str, list[_Space]] = {}
+
+
+def is_as_imported() -> bool:
+    """Whether no function, class or number of the package has been replaced since it was first seen here.
+
+    Nor have those of JAX and NumPy that have public names. What others do to the inside of those is not seen.
+    """
+    for name in [name for name in sys.modules if name not in _remembered]:
+        ours = name.partition(".")[0] == _PACKAGE
+        _remembered[name] = list(_spaces(name, ours)) if ours or name in _NAMESPACES else []
+    return all(space.is_unchanged() for spaces in _remembered.values() for space in spaces)
+
+
+def _spaces(name: str, ours: bool) -> Iterator[_Space]:
+    names = vars(sys.modules[name])
+    yield _remember(names)
+    if ours:
+        classes = [value for value in names.values() if isinstance(value, type) and value.__module__ == name]
+        yield from (_remember(vars(each)) for each in classes)
+
+
+def _remember(now: Mapping[str, Any]) -> _Space:
+    kept = {name: value for name, value in now.items() if callable(value) or type(value) in (int, float)}
+    functions = [value for value in kept.values() if isinstance(value, types.FunctionType)]
+    return _Space(now, list(kept), list(kept.values()), functions, list(map(_code, functions)))
+
+
+is_as_imported()  # what has been imported by now is remembered as it is
