@@ -8,7 +8,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from identities import Choice, adapt, domains
 
-Labels = Annotated[Int[Array, "n"], domains.index("c")]
+Labels = Annotated[Int[Array, " n"], domains.index("c")]
 
 CANDIDATES = {
     "softmax_loss_backward": adapt.from_loss_and_gradients("softmax_loss"),
@@ -16,7 +16,7 @@ CANDIDATES = {
 }
 
 
-def affine(x: Float[Array, "n d"], w: Float[Array, "d m"], b: Float[Array, "m"]) -> Float[Array, "n m"]:
+def affine(x: Float[Array, "n d"], w: Float[Array, "d m"], b: Float[Array, " m"]) -> Float[Array, "n m"]:
     return x @ w + b
 
 
@@ -27,7 +27,7 @@ def relu(x: Float[Array, "n d"]) -> Float[Array, "n d"]:
 def conv(
     x: Float[Array, "n c h w"],
     w: Float[Array, "f c kh kw"],
-    b: Float[Array, "f"],
+    b: Float[Array, " f"],
     pad: Annotated[int, Choice(0, 1)] = 0,
 ) -> Float[Array, "n f h-kh+1+2*pad w-kw+1+2*pad"]:
     dims = ("NCHW", "OIHW", "NCHW")
@@ -40,13 +40,13 @@ def max_pool(x: Float[Array, "n c 2*h 2*w"]) -> Float[Array, "n c h w"]:
 
 
 def batchnorm(
-    x: Float[Array, "n d"], gamma: Float[Array, "d"], beta: Float[Array, "d"], eps: float = 1e-5
+    x: Float[Array, "n d"], gamma: Float[Array, " d"], beta: Float[Array, " d"], eps: float = 1e-5
 ) -> Float[Array, "n d"]:
     return gamma * (x - x.mean(0)) / jnp.sqrt(x.var(0) + eps) + beta
 
 
 def layernorm(
-    x: Float[Array, "n d"], gamma: Float[Array, "d"], beta: Float[Array, "d"], eps: float = 1e-5
+    x: Float[Array, "n d"], gamma: Float[Array, " d"], beta: Float[Array, " d"], eps: float = 1e-5
 ) -> Float[Array, "n d"]:
     centred = x - x.mean(1, keepdims=True)
     return gamma * centred / jnp.sqrt((centred**2).mean(1, keepdims=True) + eps) + beta

@@ -1,11 +1,11 @@
 """Files of candidates, each function judged by its name, in a process of its own."""
 
-import os
+import hashlib
 import shlex
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from identities.claim import Claim
 from identities.oracle.candidates.assignment import CATALOG, Assignment, Question
@@ -13,6 +13,7 @@ from identities.oracle.candidates.sandbox import CannotLoadError, Limits, Sandbo
 from identities.oracle.check import plan_of
 from identities.oracle.draw.shapes import draw_shapes
 from identities.oracle.draw.values import complex_of
+from identities.oracle.run.store import version
 from identities.oracle.verdict.disagreement import WitnessMismatch
 from identities.oracle.verdict.inquiry import Inquiry
 from identities.oracle.verdict.judge import judge
@@ -23,9 +24,10 @@ from identities.oracle.verdict.verification import CandidateMismatch, Verificati
 
 @dataclass(frozen=True)
 class NotJudged:
-    """Why there is no verdict, in words: nothing of that kind is there to be judged."""
+    """Why there is no verdict, in words: nothing is there to be judged; and that in a word or two."""
 
     reason: str
+    word: str = "not judged"
 
     def __str__(self) -> str:
         return self.reason
@@ -41,7 +43,7 @@ class InternalError:
         return "internal error of the oracle"
 
 
-MISSING = NotJudged("is not in the file")
+MISSING = NotJudged("is not in the file", "missing")
 
 Verdict = Verification | CandidateMismatch | NotJudged | InternalError
 
@@ -52,9 +54,9 @@ class Grade:
 
     **Fields:**
 
-    - `file`, `function`: as given, and the name, which is that of an identity; empty for a whole file.
+    - `file`, `function`: as given, and the name under which it is asked for; empty for a whole file.
     - `verdict`: a `Verification` if it is right, a `CandidateMismatch` if it is wrong, or why there is neither.
-    - `failed`: whether it counts against the file; a name that is only like one in the catalog does not, nor does
+    - `failed`: whether it counts against the file; a name that is only like one that is asked for does not, nor does
       an error of the oracle's own.
     """
 
@@ -62,6 +64,13 @@ class Grade:
     function: str
     verdict: Verdict
     failed: bool = True
+
+    @property
+    def word(self) -> str:
+        """The verdict in a word or two."""
+        if isinstance(self.verdict, NotJudged):
+            return self.verdict.word
+        return {Verification: "right", CandidateMismatch: "WRONG", InternalError: "internal error"}[type(self.verdict)]
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,13 @@ class Task:
 
 @dataclass(frozen=True)
 class Exam:
-    """What every candidate is put through: the options of `check`, and the limits of its process."""
+    """What every candidate is put through: the options of `check`, and the limits of its process.
+
+    **Fields:**
+
+    - `only`: the names of those functions that are judged; all of them, if it is empty.
+    - `known`: what has been found out about questions, which is of use for the next file.
+    """
 
     dtypes: tuple[str, ...]
     arrays: str
@@ -84,12 +99,9 @@ class Exam:
     limits: Limits
     sizes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     strict: bool = False
-    assignment: Assignment = CATALOG
+    assignment: Assignment = field(default=CATALOG, repr=False)
+    only: tuple[str, ...] = ()
     known: dict[str, Shared] = field(default_factory=dict, compare=False, repr=False)
-
-    def shared(self, name: str) -> Shared:
-        """What is known of a question from other files."""
-        return self.known.setdefault(name, Shared())
 
     def plan(self, claim: Claim) -> Plan:
         """The options for one function, with the sizes of those dimensions that it has."""
@@ -98,10 +110,12 @@ class Exam:
 
     def command(self, task: Task) -> str:
         """The command line that gives the same verdict again."""
-        reference = f" {self.assignment.option}" * bool(self.assignment.option)
         sizes = " ".join(f"{name}={','.join(map(str, values))}" for name, values in self.sizes.items())
+        reference = self.assignment.reference
         return (
-            f"identities check {shlex.quote(task.file)}{reference} --only {task.question.name} --dtypes {' '.join(self.dtypes)} "
+            f"identities check {shlex.quote(task.file)}"
+            + f" --reference {shlex.quote(reference)}" * bool(reference)
+            + f" --only {task.question.name} --dtypes {' '.join(self.dtypes)} "
             f"--arrays {self.arrays} --shapes {self.shapes} --instances {self.instances} --seed {self.seed}"
             + f" --sizes {sizes}" * bool(sizes)
             + " --strict" * self.strict
@@ -118,6 +132,14 @@ class Exam:
                 plan = self.plan(claim)
                 draw_shapes(claim, plan.shapes, plan.seed, plan.sizes)
 
+    def digest(self, file: str) -> str:
+        """Of all that the verdicts on a file follow from: its text, the reference, the options and this package.
+
+        What the file imports from beside it is not looked at.
+        """
+        source = Path(file).read_bytes() if Path(file).is_file() else b""
+        return hashlib.sha256(repr((source, self, self.assignment.digest, version())).encode()).hexdigest()
+
 
 def check_dtypes(claim: Claim, dtypes: Sequence[str]) -> None:
     """Raise `ValueError` for a dtype that an argument of the claim cannot have."""
@@ -126,41 +148,50 @@ def check_dtypes(claim: Claim, dtypes: Sequence[str]) -> None:
             complex_of(name, dtype)
 
 
-def listed(files: Sequence[str], exam: Exam, only: Sequence[str] = ()) -> list[Task | Grade]:
-    """What there is in the files, in order: functions to be judged, and complaints."""
-    with ThreadPoolExecutor(os.cpu_count()) as workers:
-        found = workers.map(lambda file: _listed(file, exam, only), files)
-        return [item for items in found for item in items]
-
-
-def _listed(file: str, exam: Exam, only: Sequence[str]) -> list[Task | Grade]:
-    assignment = exam.assignment
+def grade_file(file: str, exam: Exam) -> Iterator[Grade]:
+    """The verdicts on all that there is in a file, one after the other."""
     try:
-        with Sandbox(file, exam.limits) as sandbox:
-            reading = assignment.read(sandbox.functions)
+        sandbox = Sandbox(file, exam.limits, exam.arrays)
+    except CannotLoadError as error:
+        yield Grade(file, "", NotJudged(str(error)))
+        return
+    with sandbox:
+        for number, item in enumerate(_items(file, sandbox.functions, exam)):
+            # What has been asked for its names only is as good as new, once.
+            yield item if isinstance(item, Grade) else grade_task(item, exam, sandbox if number == 0 else None)
+
+
+def listed(file: str, exam: Exam) -> list[Task | Grade]:
+    """What there is in a file, in order: functions to be judged, and complaints."""
+    try:
+        with Sandbox(file, exam.limits, exam.arrays) as sandbox:
+            return _items(file, sandbox.functions, exam)
     except CannotLoadError as error:
         return [Grade(file, "", NotJudged(str(error)))]
+
+
+def _items(file: str, names: Sequence[str], exam: Exam) -> list[Task | Grade]:
+    only, reading = exam.only, exam.assignment.read(names)
     there = [question.name for question in reading.questions]
     items: list[Task | Grade] = [Task(file, q) for q in reading.questions if not only or q.name in only]
     if only:
         return items + [Grade(file, name, MISSING) for name in only if name not in there]
     for name, meant in reading.near.items():
-        items.append(Grade(file, name, NotJudged(f"{assignment.nowhere}; did you mean {meant}?"), failed=False))
+        said = f"{exam.assignment.nowhere}; did you mean {meant}?"
+        items.append(Grade(file, name, NotJudged(said, "not asked for"), failed=False))
     if there:
         return items + [Grade(file, name, MISSING) for name in reading.missing]
-    return [*items, Grade(file, "", NotJudged(assignment.nothing))]
+    return [*items, Grade(file, "", NotJudged(exam.assignment.nothing))]
 
 
-def grade(items: Sequence[Task | Grade], exam: Exam) -> Iterator[Grade]:
-    """The verdicts on all that is listed, in order; functions are judged on all cores."""
-    with ThreadPoolExecutor(os.cpu_count()) as workers:
-        yield from workers.map(lambda item: item if isinstance(item, Grade) else _graded(item, exam), items)
-
-
-def _graded(task: Task, exam: Exam) -> Grade:
+def grade_task(task: Task, exam: Exam, sandbox: Sandbox | None = None) -> Grade:
+    """The verdict on a function, in a process of its own, which may be there already."""
     undecided = Grade(task.file, task.question.name, NotJudged(""), failed=False)
     try:
-        return replace(undecided, verdict=_judged(task, exam))
+        if sandbox:
+            return replace(undecided, verdict=_judged(task, exam, sandbox))
+        with Sandbox(task.file, exam.limits, exam.arrays) as own:
+            return replace(undecided, verdict=_judged(task, exam, own))
     except CandidateMismatch as mismatch:
         return replace(undecided, verdict=mismatch, failed=True)
     except WitnessMismatch as mismatch:  # which is nobody's grade
@@ -171,10 +202,10 @@ def _graded(task: Task, exam: Exam) -> Grade:
         return replace(undecided, verdict=InternalError(traceback.format_exc()))
 
 
-def _judged(task: Task, exam: Exam) -> Verification:
+def _judged(task: Task, exam: Exam, sandbox: Sandbox) -> Verification:
     question = task.question
-    with Sandbox(task.file, exam.limits, exam.arrays) as sandbox:
-        # Never exact: a stranger's formula may add up in another order.
-        candidate = sandbox.candidate(question.source, exam.strict)
-        inquiry = Inquiry(question.claim, candidate, exam.plan(question.claim), shared=exam.shared(question.name))
-        return judge(inquiry, exam.command(task), question.statement)
+    # Never exact: a stranger's formula may add up in another order.
+    candidate = sandbox.candidate(question.source, exam.strict)
+    known = exam.known.setdefault(question.name, Shared())
+    inquiry = Inquiry(question.claim, candidate, exam.plan(question.claim), shared=known)
+    return judge(inquiry, exam.command(task), question.statement)

@@ -1,7 +1,7 @@
 """Functions of a file as they are written: a forward pass with a cache, and the backward pass that takes it.
 
-Public courses write `out, cache = layer_forward(x, w, b)` and `dx, dw, db = layer_backward(dout, cache)`. Which of the two
-is to be called with what is told by how many arguments it takes and how many results it returns, so that nobody has to
+Public courses write `out, cache = layer_forward(x, w, b)` and `dx, dw, db = layer_backward(dout, cache)`. What each of
+them is to be called with is told by how many arguments it takes and how many results it returns, so that nobody has to
 say it. All else is said by `adapters`.
 
 `serving` also loads this file by its path, in a process of its own: it imports nothing of the package but `adapters`.

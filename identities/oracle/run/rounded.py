@@ -41,7 +41,7 @@ class Recording:
 
         **Arguments:**
 
-        - `zeros`: whether what is nothing, or comes to it on the way, moves too, if only just, to either side of a kink.
+        - `zeros`: whether what is or comes to nothing on the way moves too, if only just, to either side of a kink.
         """
         rounding = _Rounding(dtype, rng, zeros)
         given = jax.tree.leaves(arguments)

@@ -76,7 +76,11 @@ def confine(given: Permissions) -> InForce:
     return InForce(version, filtered, tuple(lacking))
 
 
-_REASONS = {errno.ENOSYS: "this kernel has none", errno.EOPNOTSUPP: "it is switched off", errno.EPERM: "it is forbidden"}
+_REASONS = {
+    errno.ENOSYS: "this kernel has none",
+    errno.EOPNOTSUPP: "it is switched off",
+    errno.EPERM: "it is forbidden",
+}
 
 
 def _reason(error: OSError) -> str:
