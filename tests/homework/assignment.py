@@ -73,7 +73,7 @@ def lstm_step(
     prev_c: Float[Array, "n m"],
     Wx: Float[Array, "d 4*m"],
     Wh: Float[Array, "m 4*m"],
-    b: Float[Array, "4*m"],
+    b: Float[Array, " 4*m"],
 ) -> tuple[Float[Array, "n m"], Float[Array, "n m"]]:
     i, f, o, g = jnp.split(x @ Wx + prev_h @ Wh + b, 4, axis=1)
     next_c = jax.nn.sigmoid(f) * prev_c + jax.nn.sigmoid(i) * jnp.tanh(g)

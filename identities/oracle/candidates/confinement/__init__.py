@@ -1,11 +1,10 @@
 """A process that gives up all that a candidate has no need of, before it loads anything else.
 
-`start` and `probe` load this folder by its path, in a process of its own. So it imports nothing but Python's own library,
-and its parts by their place.
+`start` loads this folder by its path, in a process of its own. So it imports nothing but Python's own library, and its
+parts by their place.
 """
 
 import errno
-import os
 import resource
 import sys
 from typing import NamedTuple
@@ -57,7 +56,7 @@ def confine(given: Permissions) -> InForce:
     """Leave this process those permissions, for ever, as far as the system can; and say how far that is."""
     _limit(given)
     if sys.platform != "linux":
-        return InForce(lacking=(f"{sys.platform} has no Landlock", "and no seccomp"))
+        return InForce(lacking=(f"Landlock and seccomp: {sys.platform} has none",))
     seccomp.drop_privileges()
     hidden = [*given.homes, *given.hidden]
     rules = [*readable.libraries(hidden), *readable.beside(given.file, given.homes, hidden)]
