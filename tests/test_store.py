@@ -2,18 +2,21 @@
 
 import contextlib
 import functools
+import inspect
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from identities import catalog
+from identities import catalog, elementwise
 from identities.oracle.run import store
 from identities.oracle.run.programs import cpu
+from identities.signature import Argument
 
 ON_THE_CPU = jax.sharding.SingleDeviceSharding(cpu())
 VECTOR = jax.ShapeDtypeStruct((3,), np.dtype("float32"), sharding=ON_THE_CPU)
@@ -61,6 +64,32 @@ def test_changed_sources_are_traced_again(monkeypatch):
     monkeypatch.setattr(store, "_SOURCES", "changed")
     assert program(lambda x: 2 * x, "function", TANH)(ONE).tolist() == [2, 4, 6]
     assert program(never_traced, "function", TANH)(ONE).tolist() == [2, 4, 6]
+
+
+@pytest.mark.parametrize(
+    "patched",
+    [
+        (elementwise, "square"),  # a function of the package, whoever calls it
+        (jnp, "tanh"),
+        (Argument, "dims"),
+    ],
+)
+def test_what_is_made_while_something_is_patched_is_not_found_later(monkeypatch, patched):
+    with monkeypatch.context() as patch:
+        patch.setattr(*patched, lambda *_: None)
+        assert program(lambda x: 2 * x, "function", TANH)(ONE).tolist() == [2, 4, 6]
+        assert store.taped(lambda x: 2 * x, (VECTOR,), cpu(), ("function", TANH))
+    with pytest.raises(AssertionError, match="traced"):
+        program(never_traced, "function", TANH)
+    with pytest.raises(AssertionError, match="traced"):
+        store.taped(never_traced, (VECTOR,), cpu(), ("function", TANH))
+
+
+def test_what_is_kept_is_not_found_while_something_is_patched(monkeypatch):
+    program(TANH, "function", TANH)
+    monkeypatch.setattr(inspect.unwrap(elementwise.square), "__code__", (lambda x: x).__code__)
+    with pytest.raises(AssertionError, match="traced"):
+        program(never_traced, "function", TANH)
 
 
 def test_what_stands_in_for_a_function_of_the_package_is_traced():
@@ -122,6 +151,37 @@ def test_a_folder_that_cannot_be_made_is_done_without(folder, monkeypatch):
     with jax_keeps_programs(), pytest.warns(UserWarning, match="compiled programs are not kept: .*file"):
         store.keep_in(folder / "file" / "cache")
     assert program(lambda x: 3 * x, never_traced)(ONE).tolist() == [3, 6, 9]
+
+
+def test_the_folder_is_its_owners_alone(folder, monkeypatch):
+    monkeypatch.setattr(store, "_folder", None)
+    (folder / "cache").mkdir(mode=0o777)
+    with jax_keeps_programs():
+        store.keep_in(folder / "cache")
+    assert (folder / "cache").stat().st_mode & 0o777 == 0o700
+    program(TANH, "function", TANH)
+    assert {file.stat().st_mode & 0o777 for file in (folder / "cache").iterdir()} == {0o600}
+    for file in (folder / "cache").iterdir():  # as somebody else could have written it before
+        file.chmod(0o666)
+    with pytest.raises(AssertionError, match="traced"):
+        program(never_traced, "function", TANH)
+
+
+@pytest.mark.parametrize(
+    ("path", "user", "words"),
+    [
+        ("cache", os.geteuid() + 1, "is somebody else's"),
+        ("gs://bucket/cache", os.geteuid(), "no folder of this machine"),
+    ],
+)
+def test_a_folder_of_somebody_else_is_refused(folder, monkeypatch, path, user, words):
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(store, "_folder", None)
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    with jax_keeps_programs(), pytest.warns(UserWarning, match=words):
+        store.keep_in(path)
+    assert program(lambda x: 3 * x, never_traced)(ONE).tolist() == [3, 6, 9]
+    assert not [file for file in folder.rglob("*") if file.is_file()]
 
 
 def test_nothing_is_kept_where_jax_keeps_nothing(folder, monkeypatch):

@@ -1,7 +1,7 @@
 """A stranger's code in a process of its own, which is confined and has limits; only arrays come back.
 
-The other side is `start`, run as a program, and `serving`. What it sends is never trusted: the head of a message is JSON,
-read field by field, and an array is plain bytes with a dtype and a shape. Nothing is unpickled, and the
+The other side is `start`, run as a program, and `serving`. What it sends is never trusted: the head of a message is
+JSON, read field by field, and an array is plain bytes with a dtype and a shape. Nothing is unpickled, and the
 candidate's file is never imported here. POSIX only.
 """
 
@@ -26,12 +26,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from identities.claim import Claim
-from identities.oracle.candidates import serving, start
+from identities.oracle.candidates import scratch, serving, start
 from identities.oracle.candidates.calling import Answers, Fault, Form, Outcome
 from identities.oracle.candidates.confinement import Permissions
 from identities.oracle.candidates.local import collected, form_of, with_static
 from identities.oracle.candidates.protection import protection
-from identities.oracle.candidates.scratch import MOST, Scratch
 from identities.oracle.candidates.written import Source
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import Batch
@@ -92,7 +91,7 @@ class Sandbox:
         self._fault: Fault | None = None
         self._answers, theirs = os.pipe()
         self._buffer = bytearray()
-        self._scratch = Scratch()
+        self._scratch = scratch.Scratch()
         self._looks_at = time.monotonic() + _LOOKS_AGAIN
         promised = protection().in_force[:2]
         given = json.dumps([file, _permissions(file, limits, arrays, self._scratch.path), promised])
@@ -263,7 +262,7 @@ class Sandbox:
         if time.monotonic() < self._looks_at:
             return
         self._looks_at = time.monotonic() + _LOOKS_AGAIN
-        too_much = f"writes more than {MOST >> 20} MiB" if self._scratch.is_full() else ""
+        too_much = f"writes more than {scratch.MOST >> 20} MiB" if self._scratch.is_full() else ""
         if _threads(self._process.pid) > _MOST_THREADS:
             too_much = f"starts more than {_MOST_THREADS} threads"
         if too_much:
@@ -304,12 +303,13 @@ class Sandboxed:
         return collected(claim, form, called, writes)
 
 
-def _permissions(file: str, limits: Limits, arrays: str, scratch: str) -> Permissions:
+def _permissions(file: str, limits: Limits, arrays: str, folder: str) -> Permissions:
     """What the process of a file may do; that of a module lies in the current folder."""
     hidden = [os.path.realpath(path) for path in limits.hidden]
+    hidden += [os.path.join(os.path.dirname(path), "__pycache__") for path in hidden]
     path = os.path.abspath(file) if file.endswith(".py") else os.path.join(os.getcwd(), "")
     gpu = arrays.partition(":")[2] not in ("", "cpu")
-    return Permissions(path, scratch, _homes(), hidden, limits.memory, _cpu_seconds(limits), gpu)
+    return Permissions(path, folder, _homes(), hidden, limits.memory, _cpu_seconds(limits), gpu)
 
 
 def _cpu_seconds(limits: Limits) -> int:
@@ -324,7 +324,7 @@ def _homes() -> list[str]:
     return sorted(os.path.realpath(home) for home in found if os.path.realpath(home) != "/")
 
 
-def _environment(scratch: str) -> dict[str, str]:
+def _environment(folder: str) -> dict[str, str]:
     """This process's, with 64-bit types as the judge has them, and all that is written to in the scratch folder."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "JAX_COMPILATION_CACHE"))}
     return own | {
@@ -332,8 +332,8 @@ def _environment(scratch: str) -> dict[str, str]:
         "JAX_ENABLE_COMPILATION_CACHE": "false",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUSERBASE": site.getuserbase(),
-        "HOME": scratch,
-        "TMPDIR": scratch,
+        "HOME": folder,
+        "TMPDIR": folder,
     }
 
 

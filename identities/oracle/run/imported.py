@@ -58,8 +58,15 @@ def _spaces(name: str, ours: bool) -> Iterator[_Space]:
 
 def _remember(now: Mapping[str, Any]) -> _Space:
     kept = {name: value for name, value in now.items() if callable(value) or type(value) in (int, float)}
-    functions = [value for value in kept.values() if isinstance(value, types.FunctionType)]
+    functions = [layer for value in kept.values() for layer in _layers(value)]
     return _Space(now, list(kept), list(kept.values()), functions, list(map(_code, functions)))
+
+
+def _layers(value: Any) -> Iterator[types.FunctionType]:
+    """A function, and those that it wraps."""
+    while isinstance(value, types.FunctionType):
+        yield value
+        value = getattr(value, "__wrapped__", None)
 
 
 is_as_imported()  # what has been imported by now is remembered as it is

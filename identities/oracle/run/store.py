@@ -94,9 +94,11 @@ def _own(folder: str | Path) -> Path:
         raise OSError(f"{folder} is no folder of this machine; set JAX_COMPILATION_CACHE_DIR to one that is")
     path = Path(folder)
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if path.stat().st_uid != os.geteuid():
+    status = path.stat()
+    if status.st_uid != os.geteuid():
         raise OSError(f"{path} is somebody else's; set JAX_COMPILATION_CACHE_DIR to a folder of your own")
-    path.chmod(0o700)
+    if stat.S_IMODE(status.st_mode) != 0o700:
+        path.chmod(0o700)
     return path
 
 

@@ -7,7 +7,6 @@ is not here, since `drop_privileges` leaves none.
 import ctypes
 import errno
 import os
-import platform
 import struct
 from collections.abc import Iterator, Sequence
 
@@ -23,11 +22,12 @@ _FORBIDDEN = {
     # Processes; `clone` is below.
     "fork": (57, None), "vfork": (58, None), "execve": (59, 221), "execveat": (322, 281),
     "unshare": (272, 97), "setns": (308, 268),
-    # Other processes; `kill` is below.
+    # Other processes; `kill` and `fcntl` are below.
     "tkill": (200, 130), "rt_sigqueueinfo": (129, 138), "rt_tgsigqueueinfo": (297, 240),
     "pidfd_send_signal": (424, 424), "pidfd_open": (434, 434), "pidfd_getfd": (438, 438),
     "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "kcmp": (312, 272),
-    "process_madvise": (440, 440), "process_mrelease": (448, 448), "migrate_pages": (256, 238), "move_pages": (279, 239),
+    "process_madvise": (440, 440), "process_mrelease": (448, 448),
+    "migrate_pages": (256, 238), "move_pages": (279, 239),
     "setpriority": (141, 140), "ioprio_set": (251, 30), "sched_setaffinity": (203, 122), "sched_setparam": (142, 118),
     "sched_setscheduler": (144, 119), "sched_setattr": (314, 274),
     # The network, and sockets of other programs; and the calls that make calls of their own.
@@ -48,12 +48,18 @@ _FORBIDDEN = {
     "add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219),
 }
 # fmt: on
-_CLONE, _CLONE3, _KILL, _TGKILL, _PRLIMIT = (56, 220), (435, 435), (62, 129), (234, 131), (302, 261)
+_CLONE, _CLONE3, _KILL, _TGKILL, _PRLIMIT, _FCNTL = (56, 220), (435, 435), (62, 129), (234, 131), (302, 261), (72, 25)
 _THREAD = 0x10000  # a flag of `clone`
+_WHO_IS_TOLD = (
+    8,
+    10,
+    15,
+)  # commands of `fcntl`: to which process a file sends which signal when there is something new
 
 _LOAD, _EQUAL, _AT_LEAST, _HAS, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # instructions of a filter
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16  # where the data that it sees has them
 _ALLOW, _REFUSE, _KILL_PROCESS = 0x7FFF0000, 0x00050000, 0x80000000
+_REFUSE_AS_FORBIDDEN = _REFUSE | errno.EPERM
 _NO_NEW_PRIVILEGES, _SET_SECCOMP, _FILTER = 38, 22, 2
 _CAPSET = {"x86_64": 126, "aarch64": 91}
 _CAPABILITIES_VERSION, _READ_ANY_FILE = 0x20080522, 1 << 2
@@ -69,7 +75,7 @@ def drop_privileges() -> None:
     **Raises:** `OSError`.
     """
     process_control(_NO_NEW_PRIVILEGES, 1)
-    number = _CAPSET.get(platform.machine())
+    number = _CAPSET.get(os.uname().machine)
     if number is None:
         return
     header = struct.pack("Ii", _CAPABILITIES_VERSION, 0)
@@ -88,23 +94,24 @@ def restrict() -> bool:
 
 
 def _program() -> Iterator[bytes]:
-    if platform.machine() not in _ARCHITECTURES:
-        raise OSError(errno.ENOTSUP, f"{platform.machine()} is not known to it")
-    architecture, column = _ARCHITECTURES[platform.machine()]
+    if os.uname().machine not in _ARCHITECTURES:
+        raise OSError(errno.ENOTSUP, f"{os.uname().machine} is not known to it")
+    architecture, column = _ARCHITECTURES[os.uname().machine]
     own = os.getpid()
     yield _instruction(_LOAD, _ARCHITECTURE)
     yield _instruction(_EQUAL, architecture, 1, 0)
     yield _instruction(_RETURN, _KILL_PROCESS)
     yield _instruction(_LOAD, _NUMBER)
-    yield from _refused(_AT_LEAST, _LAST_KNOWN + 1, errno.ENOSYS)  # with the second set of x86-64
+    yield from _refused(_AT_LEAST, _LAST_KNOWN + 1, errno.ENOSYS)  # which x86-64 has its second set of calls beyond
     for numbers in _FORBIDDEN.values():
         if (number := numbers[column]) is not None:
             yield from _refused(_EQUAL, number, errno.EPERM)
     yield from _refused(_EQUAL, _CLONE3[column], errno.ENOSYS)  # its flags are out of sight; libraries fall back
-    yield from _only(_CLONE[column], 0, _HAS, [_THREAD])
-    yield from _only(_KILL[column], 0, _EQUAL, [own])
-    yield from _only(_TGKILL[column], 0, _EQUAL, [own])
-    yield from _only(_PRLIMIT[column], 0, _EQUAL, [0, own])
+    yield from _if(_CLONE[column], 0, _HAS, [_THREAD], _ALLOW, _REFUSE_AS_FORBIDDEN)
+    yield from _if(_KILL[column], 0, _EQUAL, [own], _ALLOW, _REFUSE_AS_FORBIDDEN)
+    yield from _if(_TGKILL[column], 0, _EQUAL, [own], _ALLOW, _REFUSE_AS_FORBIDDEN)
+    yield from _if(_PRLIMIT[column], 0, _EQUAL, [0, own], _ALLOW, _REFUSE_AS_FORBIDDEN)
+    yield from _if(_FCNTL[column], 1, _EQUAL, _WHO_IS_TOLD, _REFUSE_AS_FORBIDDEN, _ALLOW)
     yield _instruction(_RETURN, _ALLOW)
 
 
@@ -113,14 +120,14 @@ def _refused(test: int, number: int, error: int) -> Iterator[bytes]:
     yield _instruction(_RETURN, _REFUSE | error)
 
 
-def _only(number: int, argument: int, test: int, values: Sequence[int]) -> Iterator[bytes]:
-    """The call is allowed only where its argument passes the test with one of the values."""
+def _if(number: int, argument: int, test: int, values: Sequence[int], then: int, otherwise: int) -> Iterator[bytes]:
+    """What becomes of the call if its argument passes the test with one of the values, and if with none."""
     yield _instruction(_EQUAL, number, 0, 2 * len(values) + 2)
     yield _instruction(_LOAD, _ARGUMENTS + 8 * argument)  # the lower half, which is all that these calls look at
     for value in values:
         yield _instruction(test, value, 0, 1)
-        yield _instruction(_RETURN, _ALLOW)
-    yield _instruction(_RETURN, _REFUSE | errno.EPERM)
+        yield _instruction(_RETURN, then)
+    yield _instruction(_RETURN, otherwise)
 
 
 def _instruction(code: int, operand: int, if_true: int = 0, if_false: int = 0) -> bytes:
