@@ -86,7 +86,7 @@ def _check(options: argparse.Namespace) -> int:
     rows = _graded(list(dict.fromkeys(options.files)), exam, held.of_files, options.csv)
     everything = [record for records in rows.values() for record in records]
     if options.json:
-        print(json.dumps([record | {"sandbox": held.record()} for record in everything], indent=1))
+        print(json.dumps([{**record, "sandbox": held.record()} for record in everything], indent=1))
     elif options.csv:
         _print_class(rows, exam, held, options.csv)
     else:

@@ -14,5 +14,9 @@ MISTAKES = {
         "reduction",
     ),
     "svm_loss_backward": ("axis=1)\n    dx /= N\n", "axis=1)\n", "reduction: it sums over n"),
-    "lstm_step_backward": ("dag = dc * i * (1 - g**2)", "dag = dc * i * (1 - g)", "x: missing-factor: it leaves out the square"),
+    "lstm_step_backward": (
+        "dag = dc * i * (1 - g**2)",
+        "dag = dc * i * (1 - g)",
+        "x: missing-factor: it leaves out the square",
+    ),
 }

@@ -15,7 +15,7 @@ from identities.oracle.draw.shapes import draw_shapes
 from identities.oracle.draw.values import complex_of
 from identities.oracle.run.store import version
 from identities.oracle.verdict.disagreement import WitnessMismatch
-from identities.oracle.verdict.inquiry import Inquiry
+from identities.oracle.verdict.inquiry import Inquiry, inquire
 from identities.oracle.verdict.judge import judge
 from identities.oracle.verdict.plan import Plan
 from identities.oracle.verdict.shared import Shared
@@ -149,16 +149,19 @@ def check_dtypes(claim: Claim, dtypes: Sequence[str]) -> None:
 
 
 def grade_file(file: str, exam: Exam) -> Iterator[Grade]:
-    """The verdicts on all that there is in a file, one after the other."""
+    """The verdicts on all that there is in a file, one after the other.
+
+    To begin a process takes longer than to judge what is right. So the functions share the one that has told their
+    names; whatever is not right there is judged again, in a process of its own.
+    """
     try:
         sandbox = Sandbox(file, exam.limits, exam.arrays)
     except CannotLoadError as error:
         yield Grade(file, "", NotJudged(str(error)))
         return
     with sandbox:
-        for number, item in enumerate(_items(file, sandbox.functions, exam)):
-            # What has been asked for its names only is as good as new, once.
-            yield item if isinstance(item, Grade) else grade_task(item, exam, sandbox if number == 0 else None)
+        for item in _items(file, sandbox.functions, exam):
+            yield item if isinstance(item, Grade) else grade_task(item, exam, sandbox)
 
 
 def listed(file: str, exam: Exam) -> list[Task | Grade]:
@@ -184,14 +187,15 @@ def _items(file: str, names: Sequence[str], exam: Exam) -> list[Task | Grade]:
     return [*items, Grade(file, "", NotJudged(exam.assignment.nothing))]
 
 
-def grade_task(task: Task, exam: Exam, sandbox: Sandbox | None = None) -> Grade:
-    """The verdict on a function, in a process of its own, which may be there already."""
+def grade_task(task: Task, exam: Exam, shared: Sandbox | None = None) -> Grade:
+    """The verdict on a function: it is right in a process that it shares, or judged in one of its own."""
     undecided = Grade(task.file, task.question.name, NotJudged(""), failed=False)
     try:
-        if sandbox:
-            return replace(undecided, verdict=_judged(task, exam, sandbox))
+        if shared and (right := _right(task, exam, shared)):
+            return replace(undecided, verdict=right)
         with Sandbox(task.file, exam.limits, exam.arrays) as own:
-            return replace(undecided, verdict=_judged(task, exam, own))
+            inquiry = _inquiry(task, exam, own)
+            return replace(undecided, verdict=judge(inquiry, exam.command(task), task.question.statement))
     except CandidateMismatch as mismatch:
         return replace(undecided, verdict=mismatch, failed=True)
     except WitnessMismatch as mismatch:  # which is nobody's grade
@@ -202,10 +206,18 @@ def grade_task(task: Task, exam: Exam, sandbox: Sandbox | None = None) -> Grade:
         return replace(undecided, verdict=InternalError(traceback.format_exc()))
 
 
-def _judged(task: Task, exam: Exam, sandbox: Sandbox) -> Verification:
+def _right(task: Task, exam: Exam, sandbox: Sandbox) -> Verification | None:
+    """The verdict on a function that is right, in a process that others have been called in; None for any other."""
+    try:
+        verdict = inquire(_inquiry(task, exam, sandbox), hasty=True).verdict
+    except WitnessMismatch:
+        return None
+    return verdict if verdict.passed else None
+
+
+def _inquiry(task: Task, exam: Exam, sandbox: Sandbox) -> Inquiry:
     question = task.question
-    # Never exact: a stranger's formula may add up in another order.
     candidate = sandbox.candidate(question.source, exam.strict)
     known = exam.known.setdefault(question.name, Shared())
-    inquiry = Inquiry(question.claim, candidate, exam.plan(question.claim), shared=known)
-    return judge(inquiry, exam.command(task), question.statement)
+    # Never exact: a stranger's formula may add up in another order.
+    return Inquiry(question.claim, candidate, exam.plan(question.claim), shared=known)

@@ -110,8 +110,12 @@ class Finding:
     known: Mapping[str, Diagnosis] = field(default_factory=dict)
 
 
-def inquire(inquiry: Inquiry) -> Finding:
+def inquire(inquiry: Inquiry, hasty: bool = False) -> Finding:
     """Put an implementation to the test: small shapes first, then larger ones, then arrays laid out otherwise.
+
+    **Arguments:**
+
+    - `hasty`: whether it is enough to know that something is wrong, with no counterexample.
 
     **Raises:** `ValueError` for a function without a derivative at most of the arguments, and for a claim whose
     arguments cannot be drawn.
@@ -124,9 +128,10 @@ def inquire(inquiry: Inquiry) -> Finding:
         found = inquiry.trials(shape, each=None if is_small(claim, shape) else 1)
         slowest = max(slowest, sum(trial.seconds for trial in found))
         trials += found
-        if has_ended(trials):
+        if has_ended(trials) or (hasty and not all(trial.passed for trial in found)):
             break
-    check_judged(claim, trials)
+    if all(trial.passed for trial in trials) or not hasty:
+        check_judged(claim, trials)
     small = list(trials)
     if plan.thorough and all(trial.passed for trial in trials):
         trials += itertools.chain.from_iterable(_larger(inquiry, small, slowest))
@@ -141,6 +146,8 @@ def inquire(inquiry: Inquiry) -> Finding:
     said = tuple(warnings), dict(left_out)
     verdict = Verification(claim.name, True, shapes, instances, errors, None, None, plan, *said)
     wrong = next((trial for trial in trials if not trial.passed), None)
+    if wrong and hasty:
+        return Finding(replace(verdict, passed=False))
     if wrong is None:
         bias = bias_of(trials, plan.seed) if plan.thorough else None
         return _of_bias(verdict, trials, bias) if bias else Finding(verdict)
