@@ -1,8 +1,9 @@
 """The backward pass that a differentiable implementation has, in JAX or in PyTorch."""
 
+import functools
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -25,20 +26,24 @@ class BackwardOf:
     - `parameters`: of a module, the names of those parameters that are arguments.
     - `cotangents`: how many of what it is called with are cotangents, which come first.
     - `wanted`: for each argument whether a gradient by it is due; by all of them, if empty.
+    - `programs`: what has been compiled of it, by what it computes.
     """
 
     function: Callable[..., Any]
     parameters: tuple[str, ...] | None = None
     cotangents: int = 1
     wanted: tuple[bool, ...] = ()
+    programs: dict[Any, "Compiled"] = field(default_factory=dict, repr=False, compare=False)
 
     def __call__(self, *given: Any, **options: Any) -> Any:
-        cotangents, arguments = given[: self.cotangents], given[self.cotangents :]
-        places = [i for i in range(len(arguments)) if not self.wanted or self.wanted[i]]
+        count = len(given) - self.cotangents
+        places = tuple(i for i in range(count) if not self.wanted or self.wanted[i])
         if torch := _torch_for(self.function, given):
-            cotangents, arguments = _tensors(torch, (cotangents, arguments))
-            return _by_torch(torch, self._of_tensors(torch), cotangents, arguments, places, options)
-        return _by_jax(self.function, cotangents, arguments, places, options)
+            given = _tensors(torch, given)
+            function = self._of_tensors(torch)
+            return _by_torch(torch, function, given[: self.cotangents], given[self.cotangents :], places, options)
+        gradients = functools.partial(_by_jax, self.function, self.cotangents, places)
+        return self.programs.setdefault((self.cotangents, places), Compiled(gradients))(*given, **options)
 
     @property
     def inner(self) -> Callable[..., Any]:
@@ -62,7 +67,7 @@ class BackwardOf:
         """What the forward pass computes."""
         torch = _torch_for(self.function, arguments)
         if not torch:
-            return applied(self.function, arguments, options)
+            return self.programs.setdefault("value", as_compiled(self.function))(*arguments, **options)
         with torch.no_grad():
             return applied(self._of_tensors(torch), _tensors(torch, arguments), options)
 
@@ -74,16 +79,39 @@ class BackwardOf:
 # In JAX.
 
 
+@dataclass(frozen=True)
+class Compiled:
+    """A function in JAX of arrays and options, compiled for each choice of these; as it is, where it looks at values.
+
+    A kernel in interpret mode is traced in every call otherwise, and too slow to be tried at more than a few sizes.
+    """
+
+    function: Callable[..., Any]
+    programs: dict[str, Callable[..., Any]] = field(default_factory=dict, repr=False, compare=False)
+
+    def __call__(self, *given: Any, **options: Any) -> Any:
+        key = repr(sorted(options.items()))
+        plain = functools.partial(self.function, **options)
+        try:
+            return self.programs.setdefault(key, jax.jit(plain))(*given)
+        except (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError):
+            self.programs[key] = plain
+            return plain(*given)
+
+
+def as_compiled(function: Callable[..., Any]) -> Compiled:
+    """The function by itself, of arrays and of those options that it knows."""
+    return Compiled(lambda *arguments, **options: applied(function, arguments, options))
+
+
 def _by_jax(
-    function: Callable[..., Any],
-    cotangents: Arrays,
-    arguments: Arrays,
-    places: Sequence[int],
-    options: Mapping[str, Any],
+    function: Callable[..., Any], count: int, places: Sequence[int], *given: Any, **options: Any
 ) -> tuple[Any, ...]:
-    along, at = restricted(function, arguments, places, options)
+    """Gradients, of which the first of the given are the cotangents; None for integers."""
+    along, at = restricted(function, given[count:], places, options)
     result, pull = jax.vjp(along, *at)
-    return pull(_in_form_of(result, cotangents, name_of(function)))
+    gradients = pull(_in_form_of(result, given[:count], name_of(function)))
+    return jax.tree.map(lambda leaf: None if leaf.dtype == jax.dtypes.float0 else leaf, gradients)
 
 
 def restricted(
