@@ -25,25 +25,26 @@ class BackwardOf:
     - `function`: of arrays of JAX, or of tensors of torch; or a module.
     - `parameters`: of a module, the names of those parameters that are arguments.
     - `cotangents`: how many of what it is called with are cotangents, which come first.
-    - `wanted`: for each argument whether a gradient by it is due; by all of them, if empty.
+    - `places`: for each argument which of the gradients is the one by it, or None; all in order, if empty.
     - `programs`: what has been compiled of it, by what it computes.
     """
 
     function: Callable[..., Any]
     parameters: tuple[str, ...] | None = None
     cotangents: int = 1
-    wanted: tuple[bool, ...] = ()
+    places: tuple[int | None, ...] = ()
     programs: dict[Any, "Compiled"] = field(default_factory=dict, repr=False, compare=False)
 
     def __call__(self, *given: Any, **options: Any) -> Any:
-        count = len(given) - self.cotangents
-        places = tuple(i for i in range(count) if not self.wanted or self.wanted[i])
+        due = self.places or range(len(given) - self.cotangents)
+        order = {place: argument for argument, place in enumerate(due) if place is not None}
+        by = tuple(order[place] for place in range(len(order)))
         if torch := _torch_for(self.function, given):
             given = _tensors(torch, given)
             function = self._of_tensors(torch)
-            return _by_torch(torch, function, given[: self.cotangents], given[self.cotangents :], places, options)
-        gradients = functools.partial(_by_jax, self.function, self.cotangents, places)
-        return self.programs.setdefault((self.cotangents, places), Compiled(gradients))(*given, **options)
+            return _by_torch(torch, function, given[: self.cotangents], given[self.cotangents :], by, options)
+        gradients = functools.partial(_by_jax, self.function, self.cotangents, by)
+        return self.programs.setdefault((self.cotangents, by), Compiled(gradients))(*given, **options)
 
     @property
     def inner(self) -> Callable[..., Any]:
@@ -59,9 +60,9 @@ class BackwardOf:
     def __name__(self) -> str:
         return f"backward_of({name_of(self.function)})"
 
-    def asked(self, cotangents: int, wanted: Sequence[bool]) -> "BackwardOf":
+    def asked(self, cotangents: int, places: Sequence[int | None]) -> "BackwardOf":
         """The same, called with so many cotangents, for the gradients that are due."""
-        return replace(self, cotangents=cotangents, wanted=tuple(wanted))
+        return replace(self, cotangents=cotangents, places=tuple(places))
 
     def result(self, arguments: Arrays, options: Mapping[str, Any]) -> Any:
         """What the forward pass computes."""
