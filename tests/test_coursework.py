@@ -138,11 +138,9 @@ def test_a_forward_pass_without_a_cache_is_told_where_it_stands():
     def broken(x):
         raise ValueError("not done yet")
 
-    for forward, says in [
-        (no_cache, "no_cache returns a ndarray, where .result, cache. is due"),
-        (broken, "not done yet"),
-    ]:
-        with pytest.raises(CandidateMismatch, match=says[forward]) as caught:
+    says = {no_cache: "no_cache returns a ndarray, where .result, cache. is due", broken: "raises ValueError: not done"}
+    for forward, words in says.items():
+        with pytest.raises(CandidateMismatch, match=words) as caught:
             check_vjp(jax.nn.relu, adapt.with_cache(forward, coursework.relu_backward), signature="(n)->(n)", **FEW)
         assert caught.value.diagnosis.kind == "raises"
 

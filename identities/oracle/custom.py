@@ -30,8 +30,8 @@ def judged_with_rule(
     kind, body = _taken_apart(function, asked.get("static") or {})
     of_function, options = parted(asked, "check_custom")
     options = {"arrays": "jax", **options}
-    by_rule = claim(kind, reference or body, wrt, **of_function)
-    value = claim("value", reference or body, **of_function)
+    by_rule = _named(function, claim(kind, reference or body, wrt, **of_function))
+    value = _named(function, claim("value", reference or body, **of_function))
     if reference is None:
         _check_differentiable(by_rule)
     places = [i for i, p in enumerate(by_rule.signature.parameters) if p.name in by_rule.wrt]
@@ -47,6 +47,10 @@ def judged_with_rule(
     value_by_rule = replace(value, name=f"{value.name}, by its rule,")
     with_rule = Compiled(functools.partial(_value_with_rule, function, places))
     return verdict(value_by_rule, with_rule), verdict(by_rule, rule)
+
+
+def _named(function: Callable[..., Any], claimed: Claim) -> Claim:
+    return replace(claimed, name="_".join([name_of(function), claimed.kind.name, *claimed.wrt]))
 
 
 def _taken_apart(function: Callable[..., Any], static: Mapping[str, Any]) -> tuple[str, Callable[..., Any]]:
