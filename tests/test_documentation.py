@@ -1,10 +1,12 @@
 """The examples of the documentation run, one after the other, and print what stands below them."""
 
 import contextlib
+import importlib.util
 import io
 import linecache
 import re
 from pathlib import Path
+from shutil import which
 
 import pytest
 
@@ -54,3 +56,29 @@ def test_every_example_runs_and_says_what_is_printed(page):
         else:
             # What is printed in passing stands beside it, in a comment.
             assert all(f"# {words}" in block[1] for words in printed.splitlines()), f"{page}, line {line}: {printed}"
+
+
+_KERNELS = (ROOT / "docs" / "kernels.md").read_text()
+
+_IN_C = re.search(r"`(\w+\.c)`.*?^```c\n(.*?)^```$", _KERNELS, re.MULTILINE | re.DOTALL)
+
+_FILES = {
+    re.findall(r"^## (\w+)", _KERNELS[: block.start()], re.MULTILINE)[-1]: block for block in _BLOCK.finditer(_KERNELS)
+}
+
+
+@pytest.mark.parametrize("heading", _FILES)
+def test_every_file_about_kernels_runs_by_itself(heading, tmp_path, monkeypatch):
+    block = _FILES[heading]
+    for module in re.findall(r"^import (torch|triton)$", block[1], re.MULTILINE):
+        if importlib.util.find_spec(module) is None:
+            pytest.skip(f"{module} is not installed: pip install {module}")
+    if heading == "C" and which("cc") is None:
+        pytest.skip("there is no C compiler called cc")
+    monkeypatch.chdir(tmp_path)
+    assert _IN_C is not None
+    for name, text in ((_IN_C[1], _IN_C[2]), (_FILE, block[1])):  # Triton reads its kernels from the disk
+        Path(name).write_text(text)
+    said = _said(block[1], _KERNELS[block.end() :].lstrip("\n"))
+    assert said is not None
+    assert _run(block[1], {"__name__": "example"}).strip() == said.strip()

@@ -1,16 +1,19 @@
 """Functions in JAX with a rule of their own, put to the test: what they compute, and their rule."""
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import jax
 
 from identities.claim import Claim
-from identities.oracle.candidates.adapters import applied, name_of
-from identities.oracle.candidates.autodiff import BackwardOf, restricted
+from identities.oracle.candidates.adapters import name_of
+from identities.oracle.candidates.autodiff import BackwardOf, Compiled, as_compiled, restricted
 from identities.oracle.check import claim, inquiry, parted, written_as
+from identities.oracle.draw.shapes import draw_shapes
+from identities.oracle.reference.described import structures
 from identities.oracle.verdict.judge import judge
 from identities.oracle.verdict.verification import Verification
 
@@ -27,8 +30,10 @@ def judged_with_rule(
     kind, body = _taken_apart(function, asked.get("static") or {})
     of_function, options = parted(asked, "check_custom")
     options = {"arrays": "jax", **options}
-    by_rule = claim(kind, reference or body, wrt, **of_function)
-    value = claim("value", reference or body, **of_function)
+    by_rule = _named(function, claim(kind, reference or body, wrt, **of_function))
+    value = _named(function, claim("value", reference or body, **of_function))
+    if reference is None:
+        _check_differentiable(by_rule)
     places = [i for i, p in enumerate(by_rule.signature.parameters) if p.name in by_rule.wrt]
     given = f", {name_of(reference)}" * (reference is not None) + f", wrt={wrt!r}" * (wrt is not None)
     repeat = f"identities.adapt.check_custom({name_of(function)}{given}{written_as(asked)})"
@@ -37,10 +42,15 @@ def judged_with_rule(
         return judge(inquiry(claimed, candidate, "check_custom", options), repeat)
 
     if reference is not None:
-        verdict(value, _ByItself(function))
-    rule = BackwardOf(function) if kind == "vjp" else _Pushed(function, places)
+        verdict(value, as_compiled(function))
+    rule = BackwardOf(function) if kind == "vjp" else Compiled(functools.partial(_pushed, function, places))
     value_by_rule = replace(value, name=f"{value.name}, by its rule,")
-    return verdict(value_by_rule, _WithRule(function, places)), verdict(by_rule, rule)
+    with_rule = Compiled(functools.partial(_value_with_rule, function, places))
+    return verdict(value_by_rule, with_rule), verdict(by_rule, rule)
+
+
+def _named(function: Callable[..., Any], claimed: Claim) -> Claim:
+    return replace(claimed, name="_".join([name_of(function), claimed.kind.name, *claimed.wrt]))
 
 
 def _taken_apart(function: Callable[..., Any], static: Mapping[str, Any]) -> tuple[str, Callable[..., Any]]:
@@ -62,36 +72,26 @@ def _taken_apart(function: Callable[..., Any], static: Mapping[str, Any]) -> tup
     return kind, body
 
 
-@dataclass(frozen=True)
-class _ByItself:
-    """The function, where nobody differentiates."""
-
-    function: Callable[..., Any]
-
-    def __call__(self, *arguments: Any, **options: Any) -> Any:
-        return applied(self.function, arguments, options)
-
-
-@dataclass(frozen=True)
-class _WithRule:
-    """What the function computes where it is differentiated, by its rule."""
-
-    function: Callable[..., Any]
-    places: Sequence[int]
-
-    def __call__(self, *arguments: Any, **options: Any) -> Any:
-        along, at = restricted(self.function, arguments, self.places, options)
-        return jax.linearize(along, *at)[0]
+def _check_differentiable(claimed: Claim) -> None:
+    """Raise `TypeError` for a body that has no derivative but by its rule, as a Pallas kernel."""
+    (shape, *_) = draw_shapes(claimed, 1, 0)
+    flat = claimed.flat(shape.static(claimed))
+    try:
+        jax.eval_shape(lambda *primals: jax.linearize(flat, *primals)[0], *structures(claimed, shape))
+    except Exception as error:  # whatever it is, the body is no reference
+        said = f"{type(error).__name__}: {error}"
+        name = name_of(claimed.function)
+        raise TypeError(f"JAX cannot differentiate the body of {name}: give a reference in JAX ({said})") from error
 
 
-@dataclass(frozen=True)
-class _Pushed:
-    """Its forward derivative."""
+def _value_with_rule(function: Callable[..., Any], places: Sequence[int], *arguments: Any, **options: Any) -> Any:
+    """What the function computes where it is differentiated, which is what its rule says."""
+    along, at = restricted(function, arguments, places, options)
+    return jax.linearize(along, *at)[0]
 
-    function: Callable[..., Any]
-    places: Sequence[int]
 
-    def __call__(self, *given: Any, **options: Any) -> Any:
-        count = len(given) - len(self.places)
-        along, at = restricted(self.function, given[:count], self.places, options)
-        return jax.jvp(along, at, jax.tree.map(jax.numpy.asarray, given[count:]))[1]
+def _pushed(function: Callable[..., Any], places: Sequence[int], *given: Any, **options: Any) -> Any:
+    """Its forward derivative, of arguments and then tangents."""
+    count = len(given) - len(places)
+    along, at = restricted(function, given[:count], places, options)
+    return jax.jvp(along, at, given[count:])[1]

@@ -53,7 +53,7 @@ class WithCache:
     def __name__(self) -> str:
         return f"with_cache({name_of(self.forward)}, {name_of(self.backward)})"
 
-    def asked(self, cotangents: int, wanted: Sequence[bool]) -> "WithCache":
+    def asked(self, cotangents: int, places: Sequence[int | None]) -> "WithCache":
         """The same, called with so many cotangents."""
         return replace(self, cotangents=cotangents)
 
@@ -104,7 +104,7 @@ class LossAndGradients:
     def __name__(self) -> str:
         return f"from_loss_and_gradients({name_of(self.function)})"
 
-    def asked(self, cotangents: int, wanted: Sequence[bool]) -> "LossAndGradients":
+    def asked(self, cotangents: int, places: Sequence[int | None]) -> "LossAndGradients":
         """The same, called with the cotangent of the loss or without one."""
         return replace(self, cotangents=cotangents)
 

@@ -1,8 +1,9 @@
 """The backward pass that a differentiable implementation has, in JAX or in PyTorch."""
 
+import functools
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -24,21 +25,26 @@ class BackwardOf:
     - `function`: of arrays of JAX, or of tensors of torch; or a module.
     - `parameters`: of a module, the names of those parameters that are arguments.
     - `cotangents`: how many of what it is called with are cotangents, which come first.
-    - `wanted`: for each argument whether a gradient by it is due; by all of them, if empty.
+    - `places`: for each argument which of the gradients is the one by it, or None; all in order, if empty.
+    - `programs`: what has been compiled of it, by what it computes.
     """
 
     function: Callable[..., Any]
     parameters: tuple[str, ...] | None = None
     cotangents: int = 1
-    wanted: tuple[bool, ...] = ()
+    places: tuple[int | None, ...] = ()
+    programs: dict[Any, "Compiled"] = field(default_factory=dict, repr=False, compare=False)
 
     def __call__(self, *given: Any, **options: Any) -> Any:
-        cotangents, arguments = given[: self.cotangents], given[self.cotangents :]
-        places = [i for i in range(len(arguments)) if not self.wanted or self.wanted[i]]
+        due = self.places or range(len(given) - self.cotangents)
+        order = {place: argument for argument, place in enumerate(due) if place is not None}
+        by = tuple(order[place] for place in range(len(order)))
         if torch := _torch_for(self.function, given):
-            cotangents, arguments = _tensors(torch, (cotangents, arguments))
-            return _by_torch(torch, self._of_tensors(torch), cotangents, arguments, places, options)
-        return _by_jax(self.function, cotangents, arguments, places, options)
+            given = _tensors(torch, given)
+            function = self._of_tensors(torch)
+            return _by_torch(torch, function, given[: self.cotangents], given[self.cotangents :], by, options)
+        gradients = functools.partial(_by_jax, self.function, self.cotangents, by)
+        return self.programs.setdefault((self.cotangents, by), Compiled(gradients))(*given, **options)
 
     @property
     def inner(self) -> Callable[..., Any]:
@@ -54,15 +60,15 @@ class BackwardOf:
     def __name__(self) -> str:
         return f"backward_of({name_of(self.function)})"
 
-    def asked(self, cotangents: int, wanted: Sequence[bool]) -> "BackwardOf":
+    def asked(self, cotangents: int, places: Sequence[int | None]) -> "BackwardOf":
         """The same, called with so many cotangents, for the gradients that are due."""
-        return replace(self, cotangents=cotangents, wanted=tuple(wanted))
+        return replace(self, cotangents=cotangents, places=tuple(places))
 
     def result(self, arguments: Arrays, options: Mapping[str, Any]) -> Any:
         """What the forward pass computes."""
         torch = _torch_for(self.function, arguments)
         if not torch:
-            return applied(self.function, arguments, options)
+            return self.programs.setdefault("value", as_compiled(self.function))(*arguments, **options)
         with torch.no_grad():
             return applied(self._of_tensors(torch), _tensors(torch, arguments), options)
 
@@ -74,16 +80,39 @@ class BackwardOf:
 # In JAX.
 
 
+@dataclass(frozen=True)
+class Compiled:
+    """A function in JAX of arrays and options, compiled for each choice of these; as it is, where it looks at values.
+
+    A kernel in interpret mode is traced in every call otherwise, and too slow to be tried at more than a few sizes.
+    """
+
+    function: Callable[..., Any]
+    programs: dict[str, Callable[..., Any]] = field(default_factory=dict, repr=False, compare=False)
+
+    def __call__(self, *given: Any, **options: Any) -> Any:
+        key = repr(sorted(options.items()))
+        plain = functools.partial(self.function, **options)
+        try:
+            return self.programs.setdefault(key, jax.jit(plain))(*given)
+        except (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError):
+            self.programs[key] = plain
+            return plain(*given)
+
+
+def as_compiled(function: Callable[..., Any]) -> Compiled:
+    """The function by itself, of arrays and of those options that it knows."""
+    return Compiled(lambda *arguments, **options: applied(function, arguments, options))
+
+
 def _by_jax(
-    function: Callable[..., Any],
-    cotangents: Arrays,
-    arguments: Arrays,
-    places: Sequence[int],
-    options: Mapping[str, Any],
+    function: Callable[..., Any], count: int, places: Sequence[int], *given: Any, **options: Any
 ) -> tuple[Any, ...]:
-    along, at = restricted(function, arguments, places, options)
+    """Gradients, of which the first of the given are the cotangents; None for integers."""
+    along, at = restricted(function, given[count:], places, options)
     result, pull = jax.vjp(along, *at)
-    return pull(_in_form_of(result, cotangents, name_of(function)))
+    gradients = pull(_in_form_of(result, given[:count], name_of(function)))
+    return jax.tree.map(lambda leaf: None if leaf.dtype == jax.dtypes.float0 else leaf, gradients)
 
 
 def restricted(

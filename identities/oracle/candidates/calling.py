@@ -80,8 +80,8 @@ class Form(NamedTuple):
     - `answer`: the form of the result, as a tree, a plain one or None.
     - `expects`: for each array of the result, what it consists of: "real" or "complex" numbers; "none" for the gradient
       of integers, which is None; or "any" for what is not looked at.
-    - `everything`: where gradients are due, for each argument of the function whether one is; a candidate may return
-      None for the others.
+    - `places`: where gradients are due, for each argument of the function which of them is the one by it, or None; a
+      candidate may return gradients for all arguments, with None where none is due.
     - `arrays`: what to pass: "numpy", "jax" or "torch", the last two with a device after a colon if wanted.
     - `layout`: one of `LAYOUTS`.
     - `strict`: whether it is a fault to write to an argument.
@@ -93,7 +93,7 @@ class Form(NamedTuple):
     options: Mapping[str, Any]
     answer: Any
     expects: tuple[str, ...]
-    everything: tuple[bool, ...] = ()
+    places: tuple[int | None, ...] = ()
     arrays: str = "numpy"
     layout: str = "contiguous"
     strict: bool = False
@@ -135,7 +135,7 @@ def call(function: Callable[..., Any], form: Form, values: Sequence[np.ndarray])
     **Raises:** `AdapterError`.
     """
     if asked := getattr(function, "asked", None):  # an adapter, which tells the cotangents from the arguments
-        function = asked(form.cotangents, form.everything)
+        function = asked(form.cotangents, form.places)
     values = [_argument(value) for value in values]
     given = [convert(value, form.arrays, form.layout) for value in values]
     left = iter(given)
@@ -199,10 +199,10 @@ def _outcomes(form: Form, result: Any) -> list[Outcome]:
 
 def _taken_apart(form: Form, result: Any) -> list[Outcome]:
     tree = trees.from_plain(form.answer)
-    if isinstance(result, (tuple, list)) and len(result) == len(form.everything) > sum(form.everything):
-        wanted = [part for part, asked in zip(result, form.everything, strict=True) if asked]
-        if all(part is None for part, asked in zip(result, form.everything, strict=True) if not asked):
-            result = tuple(wanted)
+    due = {place: i for i, place in enumerate(form.places) if place is not None}
+    for_all = isinstance(result, (tuple, list)) and len(result) == len(form.places) > len(due)
+    if for_all and all(part is None for part, place in zip(result, form.places, strict=True) if place is None):
+        result = tuple(result[due[place]] for place in range(len(due)))
     if tree and tree.bare and isinstance(result, tuple) and len(result) == 1 and _rank(result[0]) != form.rank:
         result = (result,)  # a tuple of one number is an array of it, where that has an axis
     try:

@@ -8,7 +8,7 @@ from typing import Any
 import ml_dtypes  # noqa: F401  # which makes NumPy know bfloat16
 import numpy as np
 
-from identities.dimensions import describe, names_in, shape_of
+from identities.dimensions import describe, names_in, shape_of, size_of
 from identities.oracle.candidates.calling import AdapterError
 
 _C = {
@@ -81,18 +81,19 @@ def sizes_of(prototype: Sequence[Place], given: Mapping[str, Any], options: Mapp
 
     **Raises:** `AdapterError` for an array of another shape than the prototype has.
     """
-    arrays = [place for place in prototype if place.dims is not None and place.name in given]
+    arrays = {place.name: place.dims for place in prototype if place.dims is not None and place.name in given}
+    shapes = {name: tuple(given[name].shape) for name in arrays}
+    met = [pair for name, dims in arrays.items() for pair in zip(dims, shapes[name], strict=False)]
     sizes = dict(options)
-    for place in arrays:
-        shape = tuple(given[place.name].shape)
-        if len(shape) == len(place.dims or ()):
-            plain = ((dim, size) for dim, size in zip(place.dims or (), shape, strict=True) if dim.isidentifier())
-            sizes = {**dict(plain), **sizes}
-    for place in arrays:
-        shape = tuple(given[place.name].shape)
-        if any(name not in sizes for dim in place.dims or () for name in names_in(dim)):
-            raise AdapterError(f"{place.name} has shape {shape}, {describe(place.dims or ())} in the prototype")
-        if shape != (wanted := shape_of(place.dims or (), sizes)):
-            said = f"{describe(place.dims or ())} = {wanted}"
-            raise AdapterError(f"{place.name} has shape {shape}, {said} in the prototype")
+    for dim, size in sorted(met, key=lambda pair: not pair[0].isidentifier()):
+        unknown = [name for name in names_in(dim) if name not in sizes]
+        fitting = (n for n in range(1, size + 1) if size_of(dim, {**sizes, unknown[0]: n}) == size)
+        if len(unknown) == 1 and (found := next(fitting, None)):
+            sizes[unknown[0]] = found
+    for name, dims in arrays.items():
+        known = all(part in sizes for dim in dims for part in names_in(dim))
+        wanted = shape_of(dims, sizes) if known else None
+        if shapes[name] != wanted:
+            said = describe(dims) + f" = {wanted}" * known
+            raise AdapterError(f"{name} has shape {shapes[name]}, {said} in the prototype")
     return sizes
