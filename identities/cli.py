@@ -35,7 +35,7 @@ from identities.sources import DOCUMENTS
 from identities.terminal import MisuseError, check_folder, console, progress, validating, writing
 
 _CACHE_HELP = (
-    "Compiled programs are kept in JAX_COMPILATION_CACHE_DIR, or in identities/ under XDG_CACHE_HOME "
+    "Compiled programs are kept in identities/ under JAX_COMPILATION_CACHE_DIR, or else XDG_CACHE_HOME "
     "(~/.cache), so that a second run is faster; JAX_ENABLE_COMPILATION_CACHE=false keeps nothing."
 )
 

@@ -208,13 +208,14 @@ def test_a_reference_beside_the_file_cannot_be_read(tmp_path):
 
 
 EARLY = """
-import sys
+import io, os, sys
 import numpy as np
 import _serving
-pipe = open(int(sys.argv[1]), "wb", closefd=False)
-_serving.send(pipe, {"functions": ["square_vjp"]})
-for _ in range(1000):
-    _serving.send(pipe, {"dtype": "float64", "shape": [1], "writes": ""}, np.ones(1).tobytes())
+said = io.BytesIO()
+_serving.send(said, {"functions": ["square_vjp"]})
+for _ in range(20):
+    _serving.send(said, {"dtype": "float64", "shape": [1], "writes": ""}, np.ones(1).tobytes())
+os.write(int(sys.argv[1]), said.getvalue())  # at once
 
 def square_vjp(delta, x):
     return 2 * x * delta
@@ -277,7 +278,7 @@ from identities.cli import main
 from identities.oracle.candidates.confinement import seccomp
 from identities.oracle.candidates.confinement.system import process_control
 
-def program():  # every call of Landlock's is forbidden, as it is in many a container
+def program(gpu):  # every call of Landlock's is forbidden, as it is in many a container
     yield seccomp._instruction(seccomp._LOAD, seccomp._NUMBER)
     for number in (444, 445, 446):
         yield from seccomp._refused(seccomp._EQUAL, number, errno.EPERM)
@@ -285,7 +286,7 @@ def program():  # every call of Landlock's is forbidden, as it is in many a cont
 
 process_control(38, 1)
 seccomp._program = program
-seccomp.restrict()
+seccomp.restrict(False)
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -348,3 +349,9 @@ def test_what_is_in_force_is_said(tmp_path, capsys):
     assert record["sandbox"] == protection().record()
     main(["check", str(tmp_path / "good.py"), "--shapes", "1", "--instances", "2"])
     assert str(protection()) in capsys.readouterr().out
+
+
+@needs_a_sandbox
+def test_what_is_in_force_stands_in_the_documentation():
+    page = Path(__file__).parents[1] / "docs" / "teaching.md"
+    assert str(protection()).partition(" (")[0] in page.read_text()

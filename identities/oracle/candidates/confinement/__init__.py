@@ -11,9 +11,7 @@ from typing import NamedTuple
 
 from . import landlock, readable, seccomp
 
-SCRATCH_FILE = 64 << 20
-"""Bytes, of any file that a candidate writes."""
-
+_LARGEST_FILE = 16 << 20  # bytes
 _OPEN_FILES = 256
 
 
@@ -69,7 +67,7 @@ def confine(given: Permissions) -> InForce:
     except OSError as error:
         lacking.append(f"Landlock: {_reason(error)}")
     try:
-        filtered = seccomp.restrict()
+        filtered = seccomp.restrict(given.gpu)
     except OSError as error:
         lacking.append(f"seccomp: {_reason(error)}")
     return InForce(version, filtered, tuple(lacking))
@@ -88,7 +86,7 @@ def _reason(error: OSError) -> str:
 
 def _limit(given: Permissions) -> None:
     limits = {
-        resource.RLIMIT_FSIZE: SCRATCH_FILE,
+        resource.RLIMIT_FSIZE: _LARGEST_FILE,
         resource.RLIMIT_NOFILE: _OPEN_FILES,
         resource.RLIMIT_CPU: given.seconds,
         resource.RLIMIT_CORE: 0,

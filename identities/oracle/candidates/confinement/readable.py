@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
 
-from .landlock import DEVICE, LIST, READ
+from .landlock import DEVICE, LIST, READ, SCRATCH
 
 _PACKAGE = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 _OF_THE_PACKAGE = ("oracle/candidates", "trees.py", f"__pycache__/trees.{sys.implementation.cache_tag}.pyc")
@@ -45,7 +45,8 @@ def libraries(hidden: Sequence[str]) -> Iterator[Rule]:
 
 
 def gpus() -> Iterator[Rule]:
-    """What a GPU is spoken to by."""
+    """What a GPU is spoken to by; CUDA also writes to what the system shows of its own process."""
+    yield "/proc/self", SCRATCH | DEVICE
     yield from ((path, READ) for path in _OF_GPUS)
     yield from ((path, DEVICE) for pattern in _DEVICES for path in glob.glob(pattern))
 
@@ -64,7 +65,7 @@ def beside(file: str, homes: Sequence[str], hidden: Sequence[str]) -> Iterator[R
     yield folder, LIST
     for entry in os.scandir(folder):
         if not entry.is_symlink() and not any(fnmatch(entry.name, pattern) for pattern in _NOT_BESIDE):
-            yield from _without(entry.path, hidden)
+            yield from _without(entry.path, (_PACKAGE, *hidden))
 
 
 def _modules() -> Iterator[str]:

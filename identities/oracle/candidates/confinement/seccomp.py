@@ -30,8 +30,8 @@ _FORBIDDEN = {
     "migrate_pages": (256, 238), "move_pages": (279, 239),
     "setpriority": (141, 140), "ioprio_set": (251, 30), "sched_setaffinity": (203, 122), "sched_setparam": (142, 118),
     "sched_setscheduler": (144, 119), "sched_setattr": (314, 274),
-    # The network, and sockets of other programs; and the calls that make calls of their own.
-    "socket": (41, 198), "socketpair": (53, 199),
+    # The network, and sockets of other programs; `socket` is below. And the calls that make calls of their own.
+    "socketpair": (53, 199), "connect": (42, 203), "sendto": (44, 206), "sendmsg": (46, 211), "sendmmsg": (307, 269),
     "io_uring_setup": (425, 425), "io_uring_enter": (426, 426), "io_uring_register": (427, 427),
     # What Landlock does not know: files by path, or opened for reading.
     "truncate": (76, 45), "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452),
@@ -49,6 +49,7 @@ _FORBIDDEN = {
 }
 # fmt: on
 _CLONE, _CLONE3, _KILL, _TGKILL, _PRLIMIT, _FCNTL = (56, 220), (435, 435), (62, 129), (234, 131), (302, 261), (72, 25)
+_SOCKET, _OF_THIS_MACHINE = (41, 198), 1  # the family AF_UNIX
 _THREAD = 0x10000  # a flag of `clone`
 _WHO_IS_TOLD = (
     8,
@@ -83,17 +84,19 @@ def drop_privileges() -> None:
     system_call(number, header, struct.pack("6I", kept, kept, 0, 0, 0, 0))
 
 
-def restrict() -> bool:
+def restrict(gpu: bool) -> bool:
     """Put the filter in force, for this process and for ever; it must be called before there are threads.
+
+    With a GPU it may have a socket of this machine that others find it by, without which CUDA does not begin.
 
     **Raises:** `OSError` where there are no filters, or this processor has no table.
     """
-    program = b"".join(_program())
+    program = b"".join(_program(gpu))
     process_control(_SET_SECCOMP, _FILTER, ctypes.byref(_Program(len(program) // 8, program)))
     return True
 
 
-def _program() -> Iterator[bytes]:
+def _program(gpu: bool) -> Iterator[bytes]:
     if os.uname().machine not in _ARCHITECTURES:
         raise OSError(errno.ENOTSUP, f"{os.uname().machine} is not known to it")
     architecture, column = _ARCHITECTURES[os.uname().machine]
@@ -111,6 +114,7 @@ def _program() -> Iterator[bytes]:
     yield from _if(_KILL[column], 0, _EQUAL, [own], _ALLOW, _REFUSE_AS_FORBIDDEN)
     yield from _if(_TGKILL[column], 0, _EQUAL, [own], _ALLOW, _REFUSE_AS_FORBIDDEN)
     yield from _if(_PRLIMIT[column], 0, _EQUAL, [0, own], _ALLOW, _REFUSE_AS_FORBIDDEN)
+    yield from _if(_SOCKET[column], 0, _EQUAL, [_OF_THIS_MACHINE] * gpu, _ALLOW, _REFUSE_AS_FORBIDDEN)
     yield from _if(_FCNTL[column], 1, _EQUAL, _WHO_IS_TOLD, _REFUSE_AS_FORBIDDEN, _ALLOW)
     yield _instruction(_RETURN, _ALLOW)
 
