@@ -125,6 +125,7 @@ def _exam(options: argparse.Namespace) -> Exam:
         options.strict,
         assignment,
         tuple(options.only),
+        tuple(file for file in options.files if Path(file).is_file()),
     )
 
 

@@ -88,6 +88,7 @@ class Exam:
     **Fields:**
 
     - `only`: the names of those functions that are judged; all of them, if it is empty.
+    - `files`: of the class, which none of them may copy from.
     - `known`: what has been found out about questions, which is of use for the next file.
     """
 
@@ -101,12 +102,21 @@ class Exam:
     strict: bool = False
     assignment: Assignment = field(default=CATALOG, repr=False)
     only: tuple[str, ...] = ()
+    files: tuple[str, ...] = field(default=(), repr=False)
     known: dict[str, Shared] = field(default_factory=dict, compare=False, repr=False)
 
     def plan(self, claim: Claim) -> Plan:
         """The options for one function, with the sizes of those dimensions that it has."""
         sizes = {name: values for name, values in self.sizes.items() if name in claim.dimensions}
         return plan_of(self.dtypes, self.shapes, self.instances, self.seed, sizes, self.strict)
+
+    def sandbox(self, file: str) -> Sandbox:
+        """A process that has loaded a file, and can read none of the others.
+
+        **Raises:** `CannotLoadError`.
+        """
+        others = tuple(other for other in self.files if other != file)
+        return Sandbox(file, replace(self.limits, hidden=(*self.limits.hidden, *others)), self.arrays)
 
     def command(self, task: Task) -> str:
         """The command line that gives the same verdict again."""
@@ -155,7 +165,7 @@ def grade_file(file: str, exam: Exam) -> Iterator[Grade]:
     names; whatever is not right there is judged again, in a process of its own.
     """
     try:
-        sandbox = Sandbox(file, exam.limits, exam.arrays)
+        sandbox = exam.sandbox(file)
     except CannotLoadError as error:
         yield Grade(file, "", NotJudged(str(error)))
         return
@@ -167,7 +177,7 @@ def grade_file(file: str, exam: Exam) -> Iterator[Grade]:
 def listed(file: str, exam: Exam) -> list[Task | Grade]:
     """What there is in a file, in order: functions to be judged, and complaints."""
     try:
-        with Sandbox(file, exam.limits, exam.arrays) as sandbox:
+        with exam.sandbox(file) as sandbox:
             return _items(file, sandbox.functions, exam)
     except CannotLoadError as error:
         return [Grade(file, "", NotJudged(str(error)))]
@@ -193,7 +203,7 @@ def grade_task(task: Task, exam: Exam, shared: Sandbox | None = None) -> Grade:
     try:
         if shared and (right := _right(task, exam, shared)):
             return replace(undecided, verdict=right)
-        with Sandbox(task.file, exam.limits, exam.arrays) as own:
+        with exam.sandbox(task.file) as own:
             inquiry = _inquiry(task, exam, own)
             return replace(undecided, verdict=judge(inquiry, exam.command(task), task.question.statement))
     except CandidateMismatch as mismatch:
