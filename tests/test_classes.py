@@ -11,6 +11,7 @@ import pytest
 from identities import cli_check
 from identities.cli import main
 from identities.oracle.candidates import classes, grading
+from identities.oracle.candidates.protection import protection
 
 REFERENCE = """
 import jax.numpy as jnp
@@ -155,3 +156,11 @@ def test_many_files_are_judged_by_several_processes(folder, capfd):
         "factor: it returns 2/3 times the right result",
     ] * 10
     assert "judging: 12 of 20" in capfd.readouterr().err
+
+
+@pytest.mark.skipif(not protection().of_files, reason=str(protection()))
+def test_nobody_copies_from_a_neighbour(folder):
+    (folder / "fay.py").write_text("exec(open(__file__.replace('fay', 'ann')).read())")
+    judge(folder, students=["ann", "fay"])
+    assert rows(folder)["ann"]["right"] == "2"
+    assert "fay.py cannot be loaded: PermissionError" in rows(folder)["fay"]["remarks"]

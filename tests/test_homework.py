@@ -12,7 +12,8 @@ from tests.homework.mistakes import MISTAKES
 FOLDER = Path(__file__).with_name("homework")
 ASSIGNMENT, SOLUTION = str(FOLDER / "assignment.py"), FOLDER / "solution.py"
 
-LITTLE = ["--sizes", "n=1,3", "--shapes", "3", "--instances", "24"]
+SIZES = ["n=1,3", "c=2,3", "f=1,2", "h=2,3", "w=3,2", "kh=1,2", "kw=2,1"]
+LITTLE = ["--sizes", *SIZES, "--shapes", "2", "--instances", "8"]
 """Enough to tell these mistakes apart."""
 
 

@@ -90,6 +90,7 @@ def test_what_is_nearly_right_is_pointed_out_and_what_is_not_there_is_missing(re
         "def affine_backward(dout, cache):\n    x, w = cache\n    return dout @ w.T, x.T @ dout",
         "def affine(x, w): return x @ w, {'x': x, 'w': w}\n"
         "def affine_backward(dout, cache): return dout @ cache['w'].T, cache['x'].T @ dout",
+        "def affine_forward(x, w): return x @ w, (x, w)",
         "def affine_forward(x, w): return x @ w\n"
         "def affine_backward(dout, x, w): return dout @ w.T, x.T @ dout",
         "def affine_forward(x, w): return x @ w, (x, w)\n"

@@ -15,8 +15,8 @@ MISTAKES = {
     ),
     "svm_loss_backward": ("axis=1)\n    dx /= N\n", "axis=1)\n", "reduction: it sums over n"),
     "lstm_step_backward": (
-        "dag = dc * i * (1 - g**2)",
-        "dag = dc * i * (1 - g)",
-        "x: missing-factor: it leaves out the square",
+        "dprev_c = dc * f",
+        "dprev_c = dnext_c * f",
+        "prev_c: cotangent: it ignores the cotangent of",
     ),
 }

@@ -116,7 +116,8 @@ class ReferenceFile:
         backward = f"{asked.function}_backward"
         if name == backward and forward:
             return written.backward_of(name, forward, cotangents, results)
-        if name == forward and (backward in there or name in self._used):
+        alone = name == asked.function and backward not in there and name not in self._used
+        if name == forward and not alone:
             return written.value_of(name, results)
         return name
 
