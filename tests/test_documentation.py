@@ -5,10 +5,13 @@ import importlib.util
 import io
 import linecache
 import re
+import shlex
 from pathlib import Path
 from shutil import which
 
 import pytest
+
+from identities.cli import main
 
 ROOT = Path(__file__).parents[1]
 
@@ -82,3 +85,27 @@ def test_every_file_about_kernels_runs_by_itself(heading, tmp_path, monkeypatch)
     said = _said(block[1], _KERNELS[block.end() :].lstrip("\n"))
     assert said is not None
     assert _run(block[1], {"__name__": "example"}).strip() == said.strip()
+
+
+_TEACHING = (ROOT / "docs" / "teaching.md").read_text()
+
+_HANDED_IN = re.compile(r"`(\w+\.py)`[^`]*\n\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+_COMMANDS = re.compile(r"^```\n\$ ([^\n]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def test_homework_is_judged_as_the_page_says(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name, text in _HANDED_IN.findall(_TEACHING):
+        Path(name).write_text(text)
+    commands = _COMMANDS.findall(_TEACHING)
+    assert len(commands) == 4
+    for command, said in commands:
+        program, *arguments = shlex.split(command)
+        if program == "identities":
+            main(arguments)
+        else:
+            print(Path(arguments[0]).read_text())
+        printed = iter(capsys.readouterr().out.replace(f"{tmp_path}/", "").splitlines())
+        for line in said.splitlines():  # in this order; dots stand for lines that the page leaves out
+            assert line == "..." or line.startswith("sandbox: ") or line in printed, f"{command}: {line}"
