@@ -106,6 +106,14 @@ def test_homework_is_judged_as_the_page_says(tmp_path, monkeypatch, capsys):
             main(arguments)
         else:
             print(Path(arguments[0]).read_text())
-        printed = iter(capsys.readouterr().out.replace(f"{tmp_path}/", "").splitlines())
-        for line in said.splitlines():  # in this order; dots stand for lines that the page leaves out
+        printed = iter(_settled(capsys.readouterr().out.replace(f"{tmp_path}/", "")))
+        for line in _settled(said):  # in this order; dots stand for lines that the page leaves out
             assert line == "..." or line.startswith("sandbox: ") or line in printed, f"{command}: {line}"
+
+
+def _settled(text: str) -> list[str]:
+    """The lines of an output, without how wide its tables are and how far what is right was off in how many calls."""
+    return [" ".join(_OFF.sub("little", line).split()) for line in text.splitlines() if not _RULE.match(line)]
+
+
+_OFF, _RULE = re.compile(r"[\d.]+ units of rounding at most, in \d+ calls"), re.compile("[┏┡└]")
