@@ -155,7 +155,7 @@ def candidate_of_torch(identity: Identity) -> Callable[..., Any]:
 
 
 def one_of_each_function() -> list[Identity]:
-    """For every function of the catalog one identity, of the kinds in turn: what is judged is the function in PyTorch."""
+    """For every function of the catalog one identity, of its kinds in turn: what is tried is PyTorch's function."""
     of: dict[str, list[Identity]] = {}
     for identity in catalog.values():
         of.setdefault(identity.function.__name__, []).append(identity)
