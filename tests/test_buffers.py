@@ -188,6 +188,20 @@ def test_functions_that_take_arrays(dtype):
         judged(twice)
 
 
+def test_scratch_arrays_have_the_kind_that_is_said():
+    def forward(y, order, highest, labels, x):
+        order[:] = np.argsort(x)
+        highest[()] = x[order[-1]]
+        y[:] = highest + x[labels]
+
+    prototype = "y(m), int order(n), highest(), labels(m), x(n)"
+    candidate = adapt.into_buffers(forward, prototype, takes="labels x", gives="y")
+    options: dict[str, Any] = {"signature": "(m),(n)->(m)", "domains": {"labels": domains.index("n")}}
+    assert check_value(lambda labels, x: x.max() + x[labels], candidate, **options, **FEW).passed
+    with pytest.raises(adapt.AdapterError, match="takes arrays of NumPy or torch, not a ArrayImpl"):
+        check_value(lambda labels, x: x.max() + x[labels], candidate, **options, **FEW, arrays="jax")
+
+
 def test_what_cannot_be_read_says_how_to_write_it():
     def adapted(prototype, takes="x", gives="y"):
         return adapt.into_buffers(lambda *arrays: None, prototype, takes, gives)

@@ -24,6 +24,9 @@ _GUARD = 1024
 _MARK = 77
 """What they hold beside a result: a number that every dtype has. Beside an argument it is NaN, or zero."""
 
+_NOTHING = object()
+"""The content of an array that is to be written wholly."""
+
 
 @dataclass(frozen=True)
 class IntoBuffers:
@@ -68,7 +71,7 @@ class IntoBuffers:
         """All arrays of a call, by name; a fault in the place of one whose memory was misused."""
         given = {**self._left_by_forward(given, options), **given}
         sizes = sizes_of(self.prototype, given, options)
-        found = self._call(given, sizes, dict.fromkeys(self._written(given), 0.0 if self.accumulates else math.nan))
+        found = self._call(given, sizes, dict.fromkeys(self._written(given), 0.0 if self.accumulates else _NOTHING))
         if self.accumulates:
             found |= self._added(given, sizes, found)
         return {**given, **found}
@@ -93,26 +96,28 @@ class IntoBuffers:
 
     def _call(self, given: Mapping[str, Any], sizes: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
         """The arrays that one call has written, by name; `content` is what they hold before."""
-        like = next(iter(given.values()))
+        like = max(given.values(), key=lambda array: _has_nan(_dtype(array)))  # the first that is no index
         arrays: dict[str, Any] = {}
         written: dict[str, _Guarded] = {}
         for place in self.prototype:
             if place.name in content:
-                shape = shape_of(place.dims or (), sizes)
-                written[place.name] = _Guarded.make(shape, place.dtype or _dtype(like), like, _MARK)
+                shape, dtype = shape_of(place.dims or (), sizes), place.dtype or _dtype(like)
+                written[place.name] = _Guarded.make(shape, dtype, like, _MARK)
                 arrays[place.name] = written[place.name].array
-                _fill(arrays[place.name], content[place.name])
+                _fill(arrays[place.name], _nothing(dtype) if content[place.name] is _NOTHING else content[place.name])
             elif place.dims is not None:
                 arrays[place.name] = self._taken(place, given[place.name])
         self.function(*[self._passed(place, arrays, sizes) for place in self.prototype])
         for name in arrays.keys() - content.keys():
             if arrays[name] is not given[name] and _dtype(arrays[name]) == _dtype(given[name]):
-                _fill(given[name], arrays[name])  # what is written to an argument is written to an argument
+                _fill(given[name], arrays[name])  # whoever writes to the copy of an argument writes to the argument
         return {name: guarded.outcome(name) for name, guarded in written.items()}
 
     def _taken(self, place: Place, given: Any) -> Any:
         """An argument as the function takes it: side by side in memory, if it is to be found by a pointer."""
         dtype = _dtype(given)
+        if not isinstance(given, np.ndarray) and not _is_tensor(given):
+            raise AdapterError(f"{self.__name__} takes arrays of NumPy or torch, not a {type(given).__name__}")
         if "float" in dtype and place.dtype and place.dtype != dtype:
             raise AdapterError(
                 f"{self.__name__}: {place.name} is {place.dtype} in the prototype, and the arguments are {dtype}: "
@@ -120,7 +125,7 @@ class IntoBuffers:
             )
         if not self.pointers:
             return given
-        guarded = _Guarded.make(tuple(given.shape), place.dtype or dtype, given, math.nan if "float" in dtype else 0)
+        guarded = _Guarded.make(tuple(given.shape), place.dtype or dtype, given, _nothing(dtype))
         _fill(guarded.array, given)
         return guarded.array
 
@@ -156,6 +161,15 @@ class _Guarded:
         if where := next((where for where, entries in beside.items() if not bool((entries == _MARK).all())), None):
             return Fault("memory", f"writes beyond the {where} of the array {name}")
         return self.array
+
+
+def _nothing(dtype: str) -> float:
+    """What an array holds where nobody has written."""
+    return math.nan if _has_nan(dtype) else 0
+
+
+def _has_nan(dtype: str) -> bool:
+    return "float" in dtype or "complex" in dtype
 
 
 def _is_tensor(array: Any) -> bool:
