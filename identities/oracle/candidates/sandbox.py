@@ -9,17 +9,14 @@ import contextlib
 import json
 import math
 import os
-import pwd
 import selectors
 import signal
-import site
 import struct
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
@@ -28,7 +25,7 @@ import numpy as np
 from identities.claim import Claim
 from identities.oracle.candidates import scratch, serving, start
 from identities.oracle.candidates.calling import Answers, Fault, Form, Outcome
-from identities.oracle.candidates.confinement import Permissions
+from identities.oracle.candidates.limits import Limits, cpu_seconds, environment, permissions, threads
 from identities.oracle.candidates.local import collected, form_of, with_static
 from identities.oracle.candidates.protection import protection
 from identities.oracle.candidates.written import Source
@@ -56,20 +53,6 @@ class CannotLoadError(ValueError):
     """A file of candidates cannot be loaded within the limits; why, in words."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What one candidate may use: seconds in all, and bytes of address space, 0 for any number.
-
-    **Fields:**
-
-    - `hidden`: files and folders that it may not read, wherever they are, such as the reference.
-    """
-
-    seconds: float
-    memory: int
-    hidden: tuple[str, ...] = ()
-
-
 class _Ended(Exception):
     """The process gives no more answers; why, as a fault."""
 
@@ -94,7 +77,7 @@ class Sandbox:
         self._scratch = scratch.Scratch()
         self._looks_at = time.monotonic() + _LOOKS_AGAIN
         promised = protection().in_force[:2]
-        given = json.dumps([file, _permissions(file, limits, arrays, self._scratch.path), promised])
+        given = json.dumps([file, permissions(file, limits, arrays, self._scratch.path), promised])
         self._process = subprocess.Popen(
             [sys.executable, "-P", start.__file__, str(theirs), given],
             stdin=subprocess.PIPE,
@@ -102,7 +85,7 @@ class Sandbox:
             stderr=subprocess.DEVNULL,
             pass_fds=[theirs],
             start_new_session=True,  # a process group, which can be ended as a whole
-            env=_environment(self._scratch.path),
+            env=environment(self._scratch.path),
         )
         os.close(theirs)
         self.functions: list[str] = self._load(file)
@@ -263,7 +246,7 @@ class Sandbox:
             return
         self._looks_at = time.monotonic() + _LOOKS_AGAIN
         too_much = f"writes more than {scratch.MOST >> 20} MiB" if self._scratch.is_full() else ""
-        if _threads(self._process.pid) > _MOST_THREADS:
+        if threads(self._process.pid) > _MOST_THREADS:
             too_much = f"starts more than {_MOST_THREADS} threads"
         if too_much:
             self.close()
@@ -275,7 +258,7 @@ class Sandbox:
         except subprocess.TimeoutExpired:
             return Fault("crash", "cuts the connection to the judge")
         if code == -signal.SIGXCPU:
-            return Fault("timeout", f"takes more than {_cpu_seconds(self._limits)} s of processor time (--time-limit)")
+            return Fault("timeout", f"takes more than {cpu_seconds(self._limits)} s of processor time (--time-limit)")
         if code < 0:
             return Fault("crash", f"ends its process with {signal.Signals(-code).name}")
         return Fault("crash", f"ends its process, with exit code {code}")
@@ -301,46 +284,6 @@ class Sandboxed:
         most = [_most_bytes(shape.of(leaf)) for leaf, expected in leaves if expected != "any"]
         called, writes = self.sandbox.call(self.function, form, batch, most)
         return collected(claim, form, called, writes)
-
-
-def _permissions(file: str, limits: Limits, arrays: str, folder: str) -> Permissions:
-    """What the process of a file may do; that of a module lies in the current folder."""
-    hidden = [os.path.realpath(path) for path in limits.hidden]
-    hidden += [os.path.join(os.path.dirname(path), "__pycache__") for path in hidden]
-    path = os.path.abspath(file) if file.endswith(".py") else os.path.join(os.getcwd(), "")
-    gpu = arrays.partition(":")[2] not in ("", "cpu")
-    return Permissions(path, folder, _homes(), hidden, limits.memory, _cpu_seconds(limits), gpu)
-
-
-def _cpu_seconds(limits: Limits) -> int:
-    """More than it can take in the time that it has; it is there for what goes on when nobody waits for it."""
-    return math.ceil(limits.seconds) * (os.cpu_count() or 1) + 1
-
-
-def _homes() -> list[str]:
-    found = {os.path.expanduser("~")}
-    with contextlib.suppress(KeyError):  # a user without an entry, as there is in many a container
-        found.add(pwd.getpwuid(os.getuid()).pw_dir)
-    return sorted(os.path.realpath(home) for home in found if os.path.realpath(home) != "/")
-
-
-def _environment(folder: str) -> dict[str, str]:
-    """This process's, with 64-bit types as the judge has them, and all that is written to in the scratch folder."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "JAX_COMPILATION_CACHE"))}
-    return own | {
-        "JAX_ENABLE_X64": "true",
-        "JAX_ENABLE_COMPILATION_CACHE": "false",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONUSERBASE": site.getuserbase(),
-        "HOME": folder,
-        "TMPDIR": folder,
-    }
-
-
-def _threads(process: int) -> int:
-    """How many threads it has, where that can be read."""
-    status = Path(f"/proc/{process}/stat")
-    return int(status.read_text().rpartition(")")[2].split()[17]) if status.is_file() else 0
 
 
 def _most_bytes(shape: tuple[int, ...]) -> int:

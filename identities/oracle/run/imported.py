@@ -44,16 +44,21 @@ _remembered: list[_Space] = []
 
 
 def is_as_imported() -> bool:
-    """Whether no function, class or number of the package has been replaced since it was first seen here.
+    """Whether no function, class or number of the package has been replaced since it was remembered.
 
     Nor have those of JAX and NumPy that have public names. What others do to the inside of those is not seen.
     """
+    remember()
+    return all(space.is_unchanged() for space in _remembered)
+
+
+def remember() -> None:
+    """Take modules that have been imported since the last time for what their sources say."""
     for name in [name for name in sys.modules if name not in _seen]:
         ours = name.partition(".")[0] == _PACKAGE and not name.startswith(_BESIDES)
         if ours or name in _NAMESPACES:
             _remembered.extend(_spaces(name, ours))
         _seen.add(name)
-    return all(space.is_unchanged() for space in _remembered)
 
 
 def _spaces(name: str, ours: bool) -> Iterator[_Space]:
@@ -75,6 +80,3 @@ def _layers(value: Any) -> Iterator[types.FunctionType]:
     while isinstance(value, types.FunctionType):
         yield value
         value = getattr(value, "__wrapped__", None)
-
-
-is_as_imported()  # what has been imported by now is remembered as it is

@@ -29,7 +29,7 @@ from jax.experimental import serialize_executable
 from jax.experimental.compilation_cache import compilation_cache
 from jax.stages import Compiled
 
-from identities.oracle.run.imported import is_as_imported
+from identities.oracle.run.imported import is_as_imported, remember
 from identities.oracle.run.tape import Tape, UnknownOperationError, tape_of, work
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def keep_in(folder: str | Path) -> None:
     not used, nor one of another machine. With a folder that cannot be used, there is a warning, and nothing is kept.
     """
     global _folder
+    remember()
     if _folder or not _jax_keeps_programs():
         return
     try:

@@ -94,5 +94,6 @@ def _limit(given: Permissions) -> None:
     }
     for limit, most in limits.items():
         _, hard = resource.getrlimit(limit)
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(limit, (most, most))
+        end = most + (limit == resource.RLIMIT_CPU)  # where SIGKILL follows the signal that says why
+        most, end = (value if hard == resource.RLIM_INFINITY else min(value, hard) for value in (most, end))
+        resource.setrlimit(limit, (most, end))

@@ -51,19 +51,16 @@ _FORBIDDEN = {
 _CLONE, _CLONE3, _KILL, _TGKILL, _PRLIMIT, _FCNTL = (56, 220), (435, 435), (62, 129), (234, 131), (302, 261), (72, 25)
 _SOCKET, _OF_THIS_MACHINE = (41, 198), 1  # the family AF_UNIX
 _THREAD = 0x10000  # a flag of `clone`
-_WHO_IS_TOLD = (
-    8,
-    10,
-    15,
-)  # commands of `fcntl`: to which process a file sends which signal when there is something new
+# Commands of `fcntl`: to which process a file sends which signal when there is something new.
+_SET_OWNER, _SET_SIGNAL, _SET_OWNER_EX = 8, 10, 15
 
 _LOAD, _EQUAL, _AT_LEAST, _HAS, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # instructions of a filter
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16  # where the data that it sees has them
 _ALLOW, _REFUSE, _KILL_PROCESS = 0x7FFF0000, 0x00050000, 0x80000000
-_REFUSE_AS_FORBIDDEN = _REFUSE | errno.EPERM
+_FORBID = _REFUSE | errno.EPERM
 _NO_NEW_PRIVILEGES, _SET_SECCOMP, _FILTER = 38, 22, 2
-_CAPSET = {"x86_64": 126, "aarch64": 91}
-_CAPABILITIES_VERSION, _READ_ANY_FILE = 0x20080522, 1 << 2
+_CAPGET_CAPSET = {"x86_64": (125, 126), "aarch64": (90, 91)}
+_CAPABILITIES_VERSION, _ANY_FILE = 0x20080522, 0b110
 
 
 class _Program(ctypes.Structure):
@@ -71,17 +68,19 @@ class _Program(ctypes.Structure):
 
 
 def drop_privileges() -> None:
-    """No privilege of root's any more but to read all files, which Landlock has a say in; nor any to come.
+    """No privilege of root's any more, nor any to come, but to open anybody's files, which Landlock has a say in.
 
     **Raises:** `OSError`.
     """
     process_control(_NO_NEW_PRIVILEGES, 1)
-    number = _CAPSET.get(os.uname().machine)
-    if number is None:
+    if os.uname().machine not in _CAPGET_CAPSET:
         return
-    header = struct.pack("Ii", _CAPABILITIES_VERSION, 0)
-    kept = _READ_ANY_FILE if os.geteuid() == 0 else 0
-    system_call(number, header, struct.pack("6I", kept, kept, 0, 0, 0, 0))
+    get, set_ = _CAPGET_CAPSET[os.uname().machine]
+    header, held = struct.pack("Ii", _CAPABILITIES_VERSION, 0), ctypes.create_string_buffer(24)
+    system_call(get, header, held)
+    _, permitted, *_ = struct.unpack("6I", held)
+    kept = permitted & _ANY_FILE  # in a container, root has some of them only
+    system_call(set_, header, struct.pack("6I", kept, kept, 0, 0, 0, 0))
 
 
 def restrict(gpu: bool) -> bool:
@@ -110,12 +109,12 @@ def _program(gpu: bool) -> Iterator[bytes]:
         if (number := numbers[column]) is not None:
             yield from _refused(_EQUAL, number, errno.EPERM)
     yield from _refused(_EQUAL, _CLONE3[column], errno.ENOSYS)  # its flags are out of sight; libraries fall back
-    yield from _if(_CLONE[column], 0, _HAS, [_THREAD], _ALLOW, _REFUSE_AS_FORBIDDEN)
-    yield from _if(_KILL[column], 0, _EQUAL, [own], _ALLOW, _REFUSE_AS_FORBIDDEN)
-    yield from _if(_TGKILL[column], 0, _EQUAL, [own], _ALLOW, _REFUSE_AS_FORBIDDEN)
-    yield from _if(_PRLIMIT[column], 0, _EQUAL, [0, own], _ALLOW, _REFUSE_AS_FORBIDDEN)
-    yield from _if(_SOCKET[column], 0, _EQUAL, [_OF_THIS_MACHINE] * gpu, _ALLOW, _REFUSE_AS_FORBIDDEN)
-    yield from _if(_FCNTL[column], 1, _EQUAL, _WHO_IS_TOLD, _REFUSE_AS_FORBIDDEN, _ALLOW)
+    yield from _if(_CLONE[column], 0, _HAS, [_THREAD], _ALLOW, _FORBID)
+    yield from _if(_KILL[column], 0, _EQUAL, [own], _ALLOW, _FORBID)
+    yield from _if(_TGKILL[column], 0, _EQUAL, [own], _ALLOW, _FORBID)
+    yield from _if(_PRLIMIT[column], 0, _EQUAL, [0, own], _ALLOW, _FORBID)
+    yield from _if(_SOCKET[column], 0, _EQUAL, [_OF_THIS_MACHINE] * gpu, _ALLOW, _FORBID)
+    yield from _if(_FCNTL[column], 1, _EQUAL, [_SET_OWNER, _SET_SIGNAL, _SET_OWNER_EX], _FORBID, _ALLOW)
     yield _instruction(_RETURN, _ALLOW)
 
 
