@@ -51,8 +51,10 @@ def grade_cells(record: Mapping[str, Any]) -> tuple[str, str]:
 
 def mistakes(record: Mapping[str, Any]) -> str:
     """What is wrong, in a line; of several results, with their names."""
-    each = record.get("diagnoses", {"": record["diagnosis"]})
-    return "; ".join(f"{leaf}: " * bool(leaf) + f"{d['kind']}: it {d['sentence']}" for leaf, d in each.items())
+    leaves: dict[str, list[str]] = {}
+    for leaf, diagnosis in record.get("diagnoses", {"": record["diagnosis"]}).items():
+        leaves.setdefault(f"{diagnosis['kind']}: it {diagnosis['sentence']}", []).append(leaf)
+    return "; ".join(f"{', '.join(names)}: " * any(names) + said for said, names in leaves.items())
 
 
 def show(name: str) -> str:

@@ -41,7 +41,7 @@ class Recording:
 
         **Arguments:**
 
-        - `zeros`: whether what is or comes to nothing on the way moves too, if only just, to either side of a kink.
+        - `zeros`: whether what comes to nothing on the way moves too, if only just, to either side of a kink.
         """
         rounding = _Rounding(dtype, rng, zeros)
         given = jax.tree.leaves(arguments)
@@ -155,14 +155,9 @@ class _Rounding:
         return apart <= np.sqrt(self._unit) * np.abs(first)
 
     def argument(self, values: Any) -> Any:
-        """An argument, which is as it is given; but a subnormal number may be taken for zero.
-
-        Where sides of kinks are looked for, an argument may be at one itself: zero, or equal to its neighbour.
-        """
+        """An argument, which is as it is given; but a subnormal number may be taken for zero."""
         if not _is_inexact(values):
             return values
-        if self._zeros:
-            return self._rounded(values, self._unit)
         small = (values != 0) & (np.abs(values) < self._smallest)
         if not np.any(small):
             return values
