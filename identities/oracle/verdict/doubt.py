@@ -112,7 +112,7 @@ def _with_kinks_measured(trial: Trial, seed: int) -> Trial:
 
 
 def _with_sides_chosen(trial: Trial, seed: int) -> Trial:
-    """The trial with those gradients let pass that belong to a point right beside, where arguments are at kinks."""
+    """The trial with those gradients let pass that belong to a point right beside, where arguments are at kinks.
 
     A rectified unit of several zeros has a side to choose for each, as has the maximum of equal numbers. Which sides
     a candidate chose, its gradient says: an argument is moved up where that is not zero, and down where it is, or the
