@@ -14,6 +14,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="a Python file or module; every function in it that is named like an identity is judged (several allowed)",
     )
+    group.addoption(
+        "--reference", metavar="FILE", help="judge candidates by the annotated JAX functions of this file instead"
+    )
     group.addoption("--candidate-dtypes", nargs="+", default=["float64"], metavar="DTYPE", help="default: float64")
     group.addoption(
         "--candidate-arrays", default="numpy", metavar="KIND", help="numpy (default), jax or torch; torch:cuda"

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 # The topics: importing one puts its identities into the catalog.
 from identities import chain, domains, elementwise, linear, linear_regression, matrix, norms, softmax
 from identities.catalog import Identity, Source, catalog
+from identities.signature import Choice
 
 if TYPE_CHECKING:
+    from identities import adapt
     from identities.oracle.check import (
         check,
         check_derivation,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CandidateMismatch",
+    "Choice",
     "Counterexample",
     "DerivationMismatch",
     "Diagnosis",
@@ -41,6 +44,7 @@ __all__ = [
     "Verification",
     "WitnessMismatch",
     "__version__",
+    "adapt",
     "around",
     "catalog",
     "chain",
@@ -75,6 +79,8 @@ def __getattr__(name: str) -> Any:
     # Who imports an identity does not wait for the oracle.
     if name == "__version__":
         return importlib.metadata.version("identities")
+    if name == "adapt":
+        return importlib.import_module("identities.adapt")
     for module, names in _ORACLE.items():
         if name in names.split():
             return getattr(importlib.import_module(f"identities.oracle.{module}"), name)

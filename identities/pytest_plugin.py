@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from identities.catalog import catalog
-from identities.latex import plain
+from identities.oracle.candidates import written
+from identities.oracle.candidates.assignment import CATALOG, Assignment, Question
 from identities.oracle.candidates.calling import functions, load
-from identities.oracle.candidates.grading import matched
 from identities.oracle.candidates.local import Local, check_arrays
+from identities.oracle.candidates.reference_file import ReferenceFile
 from identities.oracle.check import plan_of
 from identities.oracle.verdict.disagreement import WitnessMismatch
 from identities.oracle.verdict.inquiry import Inquiry
@@ -32,6 +32,8 @@ class Candidates:
         try:
             check_options(self.dtypes, 1, 1)
             check_arrays(self.arrays)
+            reference = _option(config, "--reference")
+            self.assignment: Assignment = ReferenceFile(reference) if reference else CATALOG
             self._modules = {_file_of(name): name for name in _option(config, "--candidate")}
         except ValueError as error:
             raise pytest.UsageError(str(error)) from None
@@ -67,7 +69,7 @@ def _file_of(candidate: str) -> Path:
 
 
 class CandidateFile(pytest.File):
-    """The functions of one file that are named like identities, once for each dtype."""
+    """The functions of one file that are asked for, once for each dtype."""
 
     def __init__(self, *, module: str, candidates: Candidates, **kwargs: Any):
         super().__init__(**kwargs)
@@ -79,16 +81,18 @@ class CandidateFile(pytest.File):
             offered = functions(load(self.module))
         except (Exception, SystemExit) as error:
             raise self.CollectError(f"{self.module} cannot be loaded: {type(error).__name__}: {error}") from error
-        names, near = matched(offered)
-        for name, meant in near.items():
-            self.warn(pytest.PytestWarning(f"{self.module}: {name} is not in the catalog; did you mean {meant}?"))
-        if not names:
-            hint = "".join(f"; {name}: did you mean {meant}?" for name, meant in near.items())
-            raise self.CollectError(f"{self.module} has no function whose name is in the catalog{hint}")
-        for name in names:
+        assignment = self.candidates.assignment
+        reading = assignment.read(list(offered))
+        near = {name: f"{name} {assignment.nowhere}; did you mean {meant}?" for name, meant in reading.near.items()}
+        for said in (*near.values(), *(f"{name} is missing" for name in reading.missing if reading.questions)):
+            self.warn(pytest.PytestWarning(f"{self.module}: {said}"))
+        if not reading.questions:
+            raise self.CollectError("; ".join([f"{self.module} {assignment.nothing}", *near.values()]))
+        for question in reading.questions:
+            function = written.resolve(question.source, offered)
             for dtype in self.candidates.dtypes:
                 yield CandidateItem.from_parent(
-                    self, name=f"{name}[{dtype}]", identity=name, function=offered[name], dtype=dtype
+                    self, name=f"{question.name}[{dtype}]", question=question, function=function, dtype=dtype
                 )
 
 
@@ -97,26 +101,26 @@ class CandidateItem(pytest.Item):
 
     parent: CandidateFile
 
-    def __init__(self, *, identity: str, function: Callable[..., Any], dtype: str, **kwargs: Any):
+    def __init__(self, *, question: Question, function: Callable[..., Any], dtype: str, **kwargs: Any):
         super().__init__(**kwargs)
-        self._identity, self._function, self._dtype = identity, function, dtype
+        self._question, self._function, self._dtype = question, function, dtype
 
     def runtest(self) -> None:
-        arrays = self.parent.candidates.arrays
-        identity = catalog[self._identity]
+        candidates, question = self.parent.candidates, self._question
+        reference = candidates.assignment.reference
         repeat = (
-            f"pytest --candidate {self.parent.module} --candidate-dtypes {self._dtype} "
-            f"--candidate-arrays {arrays} -k {self._identity}"
+            f"pytest --candidate {self.parent.module}{f' --reference {reference}' * bool(reference)} "
+            f"--candidate-dtypes {self._dtype} --candidate-arrays {candidates.arrays} -k {question.name}"
         )
-        inquiry = Inquiry(identity, Local(self._function, arrays), plan_of((self._dtype,)))
-        for warning in judge(inquiry, repeat, plain(identity.statement)).warnings:
-            self.warn(pytest.PytestWarning(f"{self._identity} {warning}"))
+        inquiry = Inquiry(question.claim, Local(self._function, candidates.arrays), plan_of((self._dtype,)))
+        for warning in judge(inquiry, repeat, question.statement).warnings:
+            self.warn(pytest.PytestWarning(f"{question.name} {warning}"))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         clear = (CandidateMismatch, WitnessMismatch)
         return str(excinfo.value) if isinstance(excinfo.value, clear) else super().repr_failure(excinfo)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        code = getattr(self._function, "__code__", None)
+        code = getattr(getattr(self._function, "inner", self._function), "__code__", None)
         line = code.co_firstlineno - 1 if code and Path(code.co_filename) == self.path else None
-        return self.path, line, f"{self.name}: {catalog[self._identity].kind}"
+        return self.path, line, f"{self.name}: {self._question.claim.kind}"

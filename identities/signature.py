@@ -187,8 +187,12 @@ def array(name: str, forms: tuple[Dims, ...], domain: Domain, values: Values = "
 
 
 def left_at_its_default(p: inspect.Parameter) -> bool:
-    """Whether a parameter is none of an array's: nobody says anything of it, and it may be left out."""
-    return p.annotation is p.empty and p.default is not p.empty
+    """Whether a parameter is none of an array's: nobody says that it is, and it may be left out."""
+    return p.default is not p.empty and (p.annotation is p.empty or p.annotation in _PLAIN)
+
+
+_PLAIN = (bool, int, float, str)
+"""What an option is often annotated with, as in `eps: float = 1e-5`; values to try are said by `Choice`."""
 
 
 @functools.cache

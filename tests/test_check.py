@@ -281,6 +281,22 @@ def test_names_of_cotangents_do_not_clash_with_those_of_arguments():
     assert identities.check_vjp(f, lambda g, delta, x: g * x, "delta", signature=signature).passed
 
 
+def test_several_gradients_come_in_the_order_of_wrt_or_in_their_places():
+    def scaled(x, s, w):
+        return x * s * w
+
+    options: dict[str, Any] = {"signature": "(n),(),(n)->(n)", "shapes": 2, "instances": 16}
+    wrt = ("w", "x")
+    assert identities.check_vjp(scaled, lambda d, x, s, w: (d * x * s, d * w * s), wrt, **options).passed
+    assert identities.check_vjp(scaled, lambda d, x, s, w: (d * w * s, None, d * x * s), wrt, **options).passed
+
+
+def test_a_candidate_that_raises_has_no_other_mistake():
+    with pytest.raises(CandidateMismatch) as caught:
+        identities.check_vjp(lambda x, w, b: x * w + b, lambda *given: 1 / 0, signature="(n),(),()->(n)", instances=8)
+    assert {diagnosis.kind for diagnosis in caught.value.diagnoses.values()} == {"raises"}
+
+
 # Where there is no derivative.
 
 

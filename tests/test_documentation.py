@@ -1,12 +1,17 @@
 """The examples of the documentation run, one after the other, and print what stands below them."""
 
 import contextlib
+import importlib.util
 import io
 import linecache
 import re
+import shlex
 from pathlib import Path
+from shutil import which
 
 import pytest
+
+from identities.cli import main
 
 ROOT = Path(__file__).parents[1]
 
@@ -54,3 +59,61 @@ def test_every_example_runs_and_says_what_is_printed(page):
         else:
             # What is printed in passing stands beside it, in a comment.
             assert all(f"# {words}" in block[1] for words in printed.splitlines()), f"{page}, line {line}: {printed}"
+
+
+_KERNELS = (ROOT / "docs" / "kernels.md").read_text()
+
+_IN_C = re.search(r"`(\w+\.c)`.*?^```c\n(.*?)^```$", _KERNELS, re.MULTILINE | re.DOTALL)
+
+_FILES = {
+    re.findall(r"^## (\w+)", _KERNELS[: block.start()], re.MULTILINE)[-1]: block for block in _BLOCK.finditer(_KERNELS)
+}
+
+
+@pytest.mark.parametrize("heading", _FILES)
+def test_every_file_about_kernels_runs_by_itself(heading, tmp_path, monkeypatch):
+    block = _FILES[heading]
+    for module in re.findall(r"^import (torch|triton)$", block[1], re.MULTILINE):
+        if importlib.util.find_spec(module) is None:
+            pytest.skip(f"{module} is not installed: pip install {module}")
+    if heading == "C" and which("cc") is None:
+        pytest.skip("there is no C compiler called cc")
+    monkeypatch.chdir(tmp_path)
+    assert _IN_C is not None
+    for name, text in ((_IN_C[1], _IN_C[2]), (_FILE, block[1])):  # Triton reads its kernels from the disk
+        Path(name).write_text(text)
+    said = _said(block[1], _KERNELS[block.end() :].lstrip("\n"))
+    assert said is not None
+    assert _run(block[1], {"__name__": "example"}).strip() == said.strip()
+
+
+_TEACHING = (ROOT / "docs" / "teaching.md").read_text()
+
+_HANDED_IN = re.compile(r"`(\w+\.py)`[^`]*\n\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+_COMMANDS = re.compile(r"^```\n\$ ([^\n]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def test_homework_is_judged_as_the_page_says(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name, text in _HANDED_IN.findall(_TEACHING):
+        Path(name).write_text(text)
+    commands = _COMMANDS.findall(_TEACHING)
+    assert len(commands) == 4
+    for command, said in commands:
+        program, *arguments = shlex.split(command)
+        if program == "identities":
+            main(arguments)
+        else:
+            print(Path(arguments[0]).read_text())
+        printed = iter(_settled(capsys.readouterr().out.replace(f"{tmp_path}/", "")))
+        for line in _settled(said):  # in this order; dots stand for lines that the page leaves out
+            assert line == "..." or line.startswith("sandbox: ") or line in printed, f"{command}: {line}"
+
+
+def _settled(text: str) -> list[str]:
+    """The lines of an output, without how wide its tables are and how far what is right was off in how many calls."""
+    return [" ".join(_OFF.sub("little", line).split()) for line in text.splitlines() if not _RULE.match(line)]
+
+
+_OFF, _RULE = re.compile(r"[\d.]+ units of rounding at most, in \d+ calls"), re.compile("[┏┡└]")

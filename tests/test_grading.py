@@ -298,11 +298,11 @@ def test_an_error_of_the_oracle_is_nobodys_grade(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("identities.oracle.candidates.grading.judge", broken)
     source = "def exp_vjp(delta, x):\n    return delta\ndef square_vjp(delta, x):\n    return 2 * x * delta"
     assert grade(tmp_path, source)[0] == 3
-    out = capsys.readouterr().out
-    assert "not judged" in out
-    assert "exp_vjp is not judged: internal error of the oracle\nTraceback (most recent call last):" in out
-    assert "KeyError: 'x'" in out
-    assert "1 of 1 right" in out
+    printed = capsys.readouterr()
+    assert "is not judged: internal error of the oracle\nTraceback (most recent call last):" in printed.err
+    assert "KeyError: 'x'" in printed.err
+    assert "internal error" in printed.out
+    assert "1 of 1 right" in printed.out
     assert grade(tmp_path, source, "--json")[0] == 3
     unjudged, right = json.loads(capsys.readouterr().out)
     assert (unjudged["passed"], right["passed"]) == (None, True)

@@ -76,3 +76,38 @@ def test_a_run_without_candidates_does_not_import_jax(run, tmp_path):
     )
     done = run("-p", "no:hypothesispytest", "test_light.py")
     assert done.returncode == 0, done.stdout
+
+
+REFERENCE = """
+from jaxtyping import Array, Float
+
+def double(x: Float[Array, " n"]) -> Float[Array, " n"]:
+    return 2 * x
+
+def square(x: Float[Array, " n"]) -> Float[Array, " n"]:
+    return x * x
+"""
+
+PAIRS = """
+def double_forward(x):
+    return 2 * x, None
+
+def double_backward(dout, cache):
+    return dout
+
+def square_forwards(x):
+    return x * x
+"""
+
+
+def test_a_reference_of_ones_own(run, tmp_path):
+    (tmp_path / "lab.py").write_text(REFERENCE)
+    (tmp_path / "pairs.py").write_text(PAIRS)
+    done = run("--candidate", "pairs.py", "--reference", "lab.py", "-v")
+    assert done.returncode == 1
+    assert "pairs.py::double_forward[float64] PASSED" in done.stdout
+    assert "double_backward is wrong in float64: it returns 1/2 times the right result" in done.stdout
+    assert "pytest --candidate pairs.py --reference lab.py --candidate-dtypes float64" in done.stdout
+    assert "square_forwards is not asked for by lab.py; did you mean square_forward?" in done.stdout
+    assert "square is missing" in done.stdout
+    assert "1 failed, 1 passed" in done.stdout

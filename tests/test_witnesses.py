@@ -207,6 +207,24 @@ def test_a_side_may_be_chosen_for_each_of_several_kinks():
     assert check_vjp(hidden_units, hidden_units_backward, shapes=12, seed=3, **relu_layer).passed
 
 
+def test_a_side_may_be_chosen_for_each_of_several_arguments_at_kinks():
+    def relu(x):
+        return jnp.maximum(x, 0)
+
+    def pooled(x):
+        return x.reshape(-1, 2).max(1)
+
+    def first(g, x):
+        gradient = np.zeros_like(x).reshape(-1, 2)
+        gradient[np.arange(len(g)), x.reshape(-1, 2).argmax(1)] = g
+        return gradient.ravel()
+
+    assert check_vjp(relu, lambda g, x: g * (x > 0), signature="(n)->(n)").passed
+    assert check_vjp(pooled, first, signature="(2*n)->(n)").passed
+    with pytest.raises(CandidateMismatch, match="in the entries where x is zero"):
+        check_vjp(relu, lambda g, x: g * np.where(x == 0, 3, x > 0), signature="(n)->(n)")
+
+
 def test_a_kink_is_seen_beside_huge_derivatives_elsewhere():
     wrong = functools.partial(hidden_units_backward, transposed=True)
     with pytest.raises(CandidateMismatch) as caught:

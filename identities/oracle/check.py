@@ -220,19 +220,34 @@ def _check_own(
     wrt: str | Sequence[str] | None,
     asked: Mapping[str, Any],
 ) -> Verification:
+    caller = f"check_{kind}"
+    of_function, options = parted(asked, caller)
+    claimed = claim(kind, function, wrt, **of_function)
+    by = claimed.wrt[0] if len(claimed.wrt) == 1 else claimed.wrt
+    written = f"{_name(function)}, {_name(candidate)}" + f", {by!r}" * bool(claimed.kind.order) + written_as(asked)
+    return judge(inquiry(claimed, candidate, caller, options), f"identities.{caller}({written})")
+
+
+def parted(asked: Mapping[str, Any], caller: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is said of the function, and how much to try.
+
+    **Raises:** `TypeError` for an option that does not exist.
+    """
     of_function = {name: asked[name] for name in Description.__annotations__ if name in asked}
     options = {name: value for name, value in asked.items() if name not in of_function}
-    caller = f"check_{kind}"
     if unknown := options.keys() - Options.__annotations__:
         known = [*Description.__annotations__, *Options.__annotations__]
         raise TypeError(f"{caller} has no option {min(unknown)!r}; there are {', '.join(known)}")
-    claimed = claim(kind, function, wrt, **of_function)
-    by = claimed.wrt[0] if len(claimed.wrt) == 1 else claimed.wrt
-    written = f"{_name(function)}, {_name(candidate)}" + f", {by!r}" * bool(claimed.kind.order)
-    written += f", signature={of_function['signature']!r}" if of_function.get("signature") else ""
+    return of_function, options
+
+
+def written_as(asked: Mapping[str, Any]) -> str:
+    """What was asked by name, as it is written in a call."""
+    of_function, options = parted(asked, "check")
+    written = f", signature={of_function['signature']!r}" if of_function.get("signature") else ""
     written += ", domains=..." * bool(of_function.get("domains"))
     written += f", static={of_function['static']!r}" if of_function.get("static") else ""
-    return judge(inquiry(claimed, candidate, caller, options), f"identities.{caller}({written}{_written(options)})")
+    return written + _written(options)
 
 
 def _name(function: Callable[..., Any]) -> str:

@@ -47,13 +47,13 @@ def verification_record(verification: Verification) -> dict[str, Any]:
 
 
 def grade_record(grade: Grade) -> dict[str, Any]:
-    """A verdict on a candidate; `passed` is null where the oracle went wrong itself."""
+    """A verdict on a candidate; `verdict` is the table's word for it, and `passed` null if it does not count."""
     verdict = grade.verdict
-    record: dict[str, Any] = {"file": grade.file, "function": grade.function}
+    record: dict[str, Any] = {"file": grade.file, "function": grade.function, "verdict": grade.word}
     if isinstance(verdict, InternalError):
         return record | {"passed": None, "error": str(verdict), "traceback": verdict.traceback}
     if isinstance(verdict, NotJudged):
-        return record | {"passed": False, "error": str(verdict)}
+        return record | {"passed": False if grade.failed else None, "error": str(verdict)}
     if isinstance(verdict, CandidateMismatch):
         return record | {"passed": False, **_mismatch(verdict)}
     return record | {
@@ -77,6 +77,7 @@ def _mismatch(mismatch: CandidateMismatch) -> dict[str, Any]:
         **({"diagnoses": several} if several else {}),
         **_evidence(failure),
         "repeat": mismatch.repeat,
+        "message": str(mismatch),
     }
 
 

@@ -1,14 +1,14 @@
 """Verdicts and catalog entries for the terminal: the cells of its tables, and all about one identity."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from identities.catalog import Identity, find
 from identities.dimensions import describe
 from identities.latex import plain
-from identities.oracle.candidates.grading import Grade
 from identities.oracle.reference.dense import WITNESSES
 from identities.oracle.reference.differences import DIFFERENCES
-from identities.oracle.verdict.verification import CandidateMismatch, Verification
+from identities.oracle.verdict.verification import Verification
 from identities.signature import Argument, Option
 
 
@@ -36,22 +36,25 @@ def cells(identity: Identity, verification: Verification, dtypes: Sequence[str])
     ]
 
 
-def grade_cells(grade: Grade) -> tuple[str, str]:
-    """Verdict and diagnosis, as the table of candidates has them."""
-    verdict = grade.verdict
-    if isinstance(verdict, CandidateMismatch):
-        return "WRONG", _mistakes(verdict)
-    if isinstance(verdict, Verification):
-        error = f"{verdict.worst:.2g} units of rounding at most, in {verdict.judged} calls"
-        left_out = [f"not judged at {count}: {why}" for why, count in verdict.not_judged.items()]
-        return "right", "; ".join((error, *left_out, *verdict.warnings))
-    return "not judged", str(verdict)
+def grade_cells(record: Mapping[str, Any]) -> tuple[str, str]:
+    """Verdict and diagnosis, as the table of candidates has them, of a record of a grade."""
+    verdict = record["verdict"]
+    if verdict == "WRONG":
+        return verdict, mistakes(record)
+    if verdict == "right":
+        worst = max((error for errors in record["errors"].values() for error in errors.values()), default=0.0)
+        error = f"{worst:.2g} units of rounding at most, in {record['judged']} calls"
+        left_out = [f"not judged at {count}: {why}" for why, count in record["not_judged"].items()]
+        return verdict, "; ".join((error, *left_out, *record["warnings"]))
+    return verdict, record["error"]
 
 
-def _mistakes(mismatch: CandidateMismatch) -> str:
-    if not mismatch.leaf:
-        return str(mismatch.diagnosis)
-    return "; ".join(f"{leaf}: {diagnosis}" for leaf, diagnosis in mismatch.diagnoses.items())
+def mistakes(record: Mapping[str, Any]) -> str:
+    """What is wrong, in a line; of several results, with their names."""
+    leaves: dict[str, list[str]] = {}
+    for leaf, diagnosis in record.get("diagnoses", {"": record["diagnosis"]}).items():
+        leaves.setdefault(f"{diagnosis['kind']}: it {diagnosis['sentence']}", []).append(leaf)
+    return "; ".join(f"{', '.join(names)}: " * any(names) + said for said, names in leaves.items())
 
 
 def show(name: str) -> str:

@@ -35,6 +35,10 @@ LAYOUTS = ("contiguous", "strided", "transposed")
 _SENTENCE = 500  # characters, of what an error has to say
 
 
+class AdapterError(Exception):
+    """An adapter that does not fit what it adapts or what is asked, which is said to whoever made it: no verdict."""
+
+
 class Fault(NamedTuple):
     """A call that gave no array to judge.
 
@@ -76,23 +80,25 @@ class Form(NamedTuple):
     - `answer`: the form of the result, as a tree, a plain one or None.
     - `expects`: for each array of the result, what it consists of: "real" or "complex" numbers; "none" for the gradient
       of integers, which is None; or "any" for what is not looked at.
-    - `everything`: where gradients are due, for each argument of the function whether one is; a candidate may return
-      None for the others.
+    - `places`: where gradients are due, for each argument of the function which of them is the one by it, or None; a
+      candidate may return gradients for all arguments, with None where none is due.
     - `arrays`: what to pass: "numpy", "jax" or "torch", the last two with a device after a colon if wanted.
     - `layout`: one of `LAYOUTS`.
     - `strict`: whether it is a fault to write to an argument.
     - `rank`: how many axes the first array of the result has.
+    - `cotangents`: how many of the parameters are cotangents, which come first.
     """
 
     parameters: tuple[tuple[str, Any], ...]
     options: Mapping[str, Any]
     answer: Any
     expects: tuple[str, ...]
-    everything: tuple[bool, ...] = ()
+    places: tuple[int | None, ...] = ()
     arrays: str = "numpy"
     layout: str = "contiguous"
     strict: bool = False
     rank: int = 0
+    cotangents: int = 0
 
 
 def load(path: str) -> ModuleType:
@@ -125,13 +131,17 @@ def call(function: Callable[..., Any], form: Form, values: Sequence[np.ndarray])
     **Arguments:**
 
     - `values`: the arrays of all arguments, in order; of static ones the values.
+
+    **Raises:** `AdapterError`.
     """
+    if asked := getattr(function, "asked", None):  # an adapter, which tells the cotangents from the arguments
+        function = asked(form.cotangents, form.places)
     values = [_argument(value) for value in values]
     given = [convert(value, form.arrays, form.layout) for value in values]
     left = iter(given)
     passed = [trees.build(trees.from_plain(plain), left) for _, plain in form.parameters]
     names = [name for name, _ in form.parameters]
-    options = _accepted(function, form.options)
+    options = accepted(function, form.options)
     parameters = _parameters(function, options)
     by_name = parameters is not None and parameters != names and sorted(parameters) == sorted(names)
     try:
@@ -139,7 +149,7 @@ def call(function: Callable[..., Any], form: Form, values: Sequence[np.ndarray])
             result = function(**dict(zip(names, passed, strict=True)), **options)
         else:
             result = function(*passed, **options)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, AdapterError):
         raise
     except BaseException as error:  # whatever a stranger raises is the verdict
         return [Fault("raises", _complaint(error, function, names, options))] * len(form.expects), ""
@@ -189,10 +199,10 @@ def _outcomes(form: Form, result: Any) -> list[Outcome]:
 
 def _taken_apart(form: Form, result: Any) -> list[Outcome]:
     tree = trees.from_plain(form.answer)
-    if isinstance(result, (tuple, list)) and len(result) == len(form.everything) > sum(form.everything):
-        wanted = [part for part, asked in zip(result, form.everything, strict=True) if asked]
-        if all(part is None for part, asked in zip(result, form.everything, strict=True) if not asked):
-            result = tuple(wanted)
+    due = {place: i for i, place in enumerate(form.places) if place is not None}
+    for_all = isinstance(result, (tuple, list)) and len(result) == len(form.places) > len(due)
+    if for_all and all(part is None for part, place in zip(result, form.places, strict=True) if place is None):
+        result = tuple(result[due[place]] for place in range(len(due)))
     if tree and tree.bare and isinstance(result, tuple) and len(result) == 1 and _rank(result[0]) != form.rank:
         result = (result,)  # a tuple of one number is an array of it, where that has an axis
     try:
@@ -233,7 +243,7 @@ def _laid_out(value: np.ndarray, layout: str) -> np.ndarray:
     return np.stack([value, between], axis=-1).reshape(*value.shape[:-1], -1)[..., ::2]
 
 
-def _accepted(function: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
+def accepted(function: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """Those options that the function has a parameter for."""
     if not options:
         return {}
@@ -265,7 +275,7 @@ def _complaint(
         return f"takes {takes}, and is called with the {len(names)} arguments ({', '.join(names)})"[:_SENTENCE]
     except ValueError:
         pass
-    code = getattr(function, "__code__", None)
+    code = getattr(getattr(function, "inner", function), "__code__", None)
     return f"raises {said(error, code.co_filename if code else None)}"
 
 
@@ -295,6 +305,8 @@ def as_array(result: Any) -> np.ndarray:
 
 def _judgeable(result: Any, expected: str, name: str) -> Outcome:
     """An array of numbers, or what is wrong with it; `name` is which of several results it is."""
+    if isinstance(result, Fault):  # an adapter that has watched the memory says what it saw
+        return result
     which = f" for {name}" * bool(name)
     if expected == "none":
         return _judged_none(result, which)

@@ -1,31 +1,33 @@
 """Files of candidates, each function judged by its name, in a process of its own."""
 
-import difflib
-import os
+import hashlib
 import shlex
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
-from identities.catalog import Identity, catalog, find
-from identities.latex import plain
+from identities.claim import Claim
+from identities.oracle.candidates.assignment import CATALOG, Assignment, Question
 from identities.oracle.candidates.sandbox import CannotLoadError, Limits, Sandbox
 from identities.oracle.check import plan_of
 from identities.oracle.draw.shapes import draw_shapes
 from identities.oracle.draw.values import complex_of
+from identities.oracle.run.store import version
 from identities.oracle.verdict.disagreement import WitnessMismatch
-from identities.oracle.verdict.inquiry import Inquiry
+from identities.oracle.verdict.inquiry import Inquiry, inquire
 from identities.oracle.verdict.judge import judge
 from identities.oracle.verdict.plan import Plan
+from identities.oracle.verdict.shared import Shared
 from identities.oracle.verdict.verification import CandidateMismatch, Verification
 
 
 @dataclass(frozen=True)
 class NotJudged:
-    """Why there is no verdict, in words: nothing of that kind is there to be judged."""
+    """Why there is no verdict, in words: nothing is there to be judged; and that in a word or two."""
 
     reason: str
+    word: str = "not judged"
 
     def __str__(self) -> str:
         return self.reason
@@ -41,6 +43,8 @@ class InternalError:
         return "internal error of the oracle"
 
 
+MISSING = NotJudged("is not in the file", "missing")
+
 Verdict = Verification | CandidateMismatch | NotJudged | InternalError
 
 
@@ -50,9 +54,9 @@ class Grade:
 
     **Fields:**
 
-    - `file`, `function`: as given, and the name, which is that of an identity; empty for a whole file.
+    - `file`, `function`: as given, and the name under which it is asked for; empty for a whole file.
     - `verdict`: a `Verification` if it is right, a `CandidateMismatch` if it is wrong, or why there is neither.
-    - `failed`: whether it counts against the file; a name that is only like one in the catalog does not, nor does
+    - `failed`: whether it counts against the file; a name that is only like one that is asked for does not, nor does
       an error of the oracle's own.
     """
 
@@ -61,18 +65,32 @@ class Grade:
     verdict: Verdict
     failed: bool = True
 
+    @property
+    def word(self) -> str:
+        """The verdict in a word or two."""
+        if isinstance(self.verdict, NotJudged):
+            return self.verdict.word
+        return {Verification: "right", CandidateMismatch: "WRONG", InternalError: "internal error"}[type(self.verdict)]
+
 
 @dataclass(frozen=True)
 class Task:
     """A function of a file that is to be judged."""
 
     file: str
-    function: str
+    question: Question
 
 
 @dataclass(frozen=True)
 class Exam:
-    """What every candidate is put through: the options of `check`, and the limits of its process."""
+    """What every candidate is put through: the options of `check`, and the limits of its process.
+
+    **Fields:**
+
+    - `only`: the names of those functions that are judged; all of them, if it is empty.
+    - `files`: of the class, which none of them may copy from.
+    - `known`: what has been found out about questions, which is of use for the next file.
+    """
 
     dtypes: tuple[str, ...]
     arrays: str
@@ -82,86 +100,112 @@ class Exam:
     limits: Limits
     sizes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     strict: bool = False
+    assignment: Assignment = field(default=CATALOG, repr=False)
+    only: tuple[str, ...] = ()
+    files: tuple[str, ...] = field(default=(), repr=False)
+    known: dict[str, Shared] = field(default_factory=dict, compare=False, repr=False)
 
-    def plan(self, identity: Identity) -> Plan:
+    def plan(self, claim: Claim) -> Plan:
         """The options for one function, with the sizes of those dimensions that it has."""
-        sizes = {name: values for name, values in self.sizes.items() if name in identity.dimensions}
+        sizes = {name: values for name, values in self.sizes.items() if name in claim.dimensions}
         return plan_of(self.dtypes, self.shapes, self.instances, self.seed, sizes, self.strict)
+
+    def sandbox(self, file: str) -> Sandbox:
+        """A process that has loaded a file, and can read none of the others.
+
+        **Raises:** `CannotLoadError`.
+        """
+        others = tuple(other for other in self.files if other != file)
+        return Sandbox(file, replace(self.limits, hidden=(*self.limits.hidden, *others)), self.arrays)
 
     def command(self, task: Task) -> str:
         """The command line that gives the same verdict again."""
         sizes = " ".join(f"{name}={','.join(map(str, values))}" for name, values in self.sizes.items())
+        reference = self.assignment.reference
         return (
-            f"identities check {shlex.quote(task.file)} --only {task.function} --dtypes {' '.join(self.dtypes)} "
+            f"identities check {shlex.quote(task.file)}"
+            + f" --reference {shlex.quote(reference)}" * bool(reference)
+            + f" --only {task.question.name} --dtypes {' '.join(self.dtypes)} "
             f"--arrays {self.arrays} --shapes {self.shapes} --instances {self.instances} --seed {self.seed}"
             + f" --sizes {sizes}" * bool(sizes)
             + " --strict" * self.strict
         )
 
-    def check(self, identities: Sequence[Identity]) -> None:
+    def check(self, claims: Sequence[Claim]) -> None:
         """Raise `ValueError` for dimensions that none of those has, and for what cannot be drawn for one of them."""
-        known = dict.fromkeys(name for identity in identities for name in identity.dimensions)
-        if identities and (unknown := [name for name in self.sizes if name not in known]):
+        known = dict.fromkeys(name for claim in claims for name in claim.dimensions)
+        if claims and (unknown := [name for name in self.sizes if name not in known]):
             raise ValueError(f"sizes: there is no dimension {unknown[0]!r}; there are {', '.join(known)}")
-        for identity in identities:
-            check_dtypes(identity, self.dtypes)
+        for claim in claims:
+            check_dtypes(claim, self.dtypes)
             if self.sizes:
-                plan = self.plan(identity)
-                draw_shapes(identity, plan.shapes, plan.seed, plan.sizes)
+                plan = self.plan(claim)
+                draw_shapes(claim, plan.shapes, plan.seed, plan.sizes)
+
+    def digest(self, file: str) -> str:
+        """Of all that the verdicts on a file follow from: its text, the reference, the options and this package.
+
+        What the file imports from beside it is not looked at.
+        """
+        source = Path(file).read_bytes() if Path(file).is_file() else b""
+        return hashlib.sha256(repr((source, self, self.assignment.digest, version())).encode()).hexdigest()
 
 
-def check_dtypes(identity: Identity, dtypes: Sequence[str]) -> None:
-    """Raise `ValueError` for a dtype that an argument of the identity cannot have."""
-    for name in (a.name for a in identity.arguments if a.values == "complex"):
+def check_dtypes(claim: Claim, dtypes: Sequence[str]) -> None:
+    """Raise `ValueError` for a dtype that an argument of the claim cannot have."""
+    for name in (a.name for a in claim.arguments if a.values == "complex"):
         for dtype in dtypes:
             complex_of(name, dtype)
 
 
-def matched(names: Iterable[str]) -> tuple[list[str], dict[str, str]]:
-    """Of the names that a file offers, those in the catalog, and those that nearly are, with what may be meant."""
-    offered = list(names)
-    functions = {identity.function.__name__ for identity in catalog.values()}
-    near = {
-        name: close[0]
-        for name in offered
-        if name not in catalog and name not in functions
-        if (close := difflib.get_close_matches(name, catalog, n=1, cutoff=0.8))
-    }
-    return [name for name in offered if name in catalog], near
+def grade_file(file: str, exam: Exam) -> Iterator[Grade]:
+    """The verdicts on all that there is in a file, one after the other.
 
-
-def listed(files: Sequence[str], exam: Exam, only: Sequence[str] = ()) -> list[Task | Grade]:
-    """What there is in the files, in order: functions to be judged, and complaints."""
-    with ThreadPoolExecutor(os.cpu_count()) as workers:
-        found = workers.map(lambda file: _listed(file, exam, only), files)
-        return [item for items in found for item in items]
-
-
-def _listed(file: str, exam: Exam, only: Sequence[str]) -> list[Task | Grade]:
+    To begin a process takes longer than to judge what is right. So the functions share the one that has told their
+    names; whatever is not right there is judged again, in a process of its own.
+    """
     try:
-        with Sandbox(file, exam.limits) as sandbox:
-            names, near = matched(sandbox.functions)
+        sandbox = exam.sandbox(file)
+    except CannotLoadError as error:
+        yield Grade(file, "", NotJudged(str(error)))
+        return
+    with sandbox:
+        for item in _items(file, sandbox.functions, exam):
+            yield item if isinstance(item, Grade) else grade_task(item, exam, sandbox)
+
+
+def listed(file: str, exam: Exam) -> list[Task | Grade]:
+    """What there is in a file, in order: functions to be judged, and complaints."""
+    try:
+        with exam.sandbox(file) as sandbox:
+            return _items(file, sandbox.functions, exam)
     except CannotLoadError as error:
         return [Grade(file, "", NotJudged(str(error)))]
-    items: list[Task | Grade] = [Task(file, name) for name in names if not only or name in only]
-    for name, meant in near.items() if not only else ():
-        items.append(Grade(file, name, NotJudged(f"is not in the catalog; did you mean {meant}?"), failed=False))
-    items += [Grade(file, name, NotJudged("is not in the file")) for name in only if name not in names]
-    if names or only:
-        return items
-    return [*items, Grade(file, "", NotJudged("has no function whose name is in the catalog (`identities list`)"))]
 
 
-def grade(items: Sequence[Task | Grade], exam: Exam) -> Iterator[Grade]:
-    """The verdicts on all that is listed, in order; functions are judged on all cores."""
-    with ThreadPoolExecutor(os.cpu_count()) as workers:
-        yield from workers.map(lambda item: item if isinstance(item, Grade) else _graded(item, exam), items)
+def _items(file: str, names: Sequence[str], exam: Exam) -> list[Task | Grade]:
+    only, reading = exam.only, exam.assignment.read(names)
+    there = [question.name for question in reading.questions]
+    items: list[Task | Grade] = [Task(file, q) for q in reading.questions if not only or q.name in only]
+    if only:
+        return items + [Grade(file, name, MISSING) for name in only if name not in there]
+    for name, meant in reading.near.items():
+        said = f"{exam.assignment.nowhere}; did you mean {meant}?"
+        items.append(Grade(file, name, NotJudged(said, "not asked for"), failed=False))
+    if there:
+        return items + [Grade(file, name, MISSING) for name in reading.missing]
+    return [*items, Grade(file, "", NotJudged(exam.assignment.nothing))]
 
 
-def _graded(task: Task, exam: Exam) -> Grade:
-    undecided = Grade(task.file, task.function, NotJudged(""), failed=False)
+def grade_task(task: Task, exam: Exam, shared: Sandbox | None = None) -> Grade:
+    """The verdict on a function: it is right in a process that it shares, or judged in one of its own."""
+    undecided = Grade(task.file, task.question.name, NotJudged(""), failed=False)
     try:
-        return replace(undecided, verdict=_judged(task, exam))
+        if shared and (right := _right(task, exam, shared)):
+            return replace(undecided, verdict=right)
+        with exam.sandbox(task.file) as own:
+            inquiry = _inquiry(task, exam, own)
+            return replace(undecided, verdict=judge(inquiry, exam.command(task), task.question.statement))
     except CandidateMismatch as mismatch:
         return replace(undecided, verdict=mismatch, failed=True)
     except WitnessMismatch as mismatch:  # which is nobody's grade
@@ -172,9 +216,18 @@ def _graded(task: Task, exam: Exam) -> Grade:
         return replace(undecided, verdict=InternalError(traceback.format_exc()))
 
 
-def _judged(task: Task, exam: Exam) -> Verification:
-    identity = find(task.function)
-    with Sandbox(task.file, exam.limits, exam.arrays) as sandbox:
-        # Never exact: a stranger's formula may add up in another order.
-        inquiry = Inquiry(identity, sandbox.candidate(task.function, exam.strict), exam.plan(identity))
-        return judge(inquiry, exam.command(task), plain(identity.statement))
+def _right(task: Task, exam: Exam, sandbox: Sandbox) -> Verification | None:
+    """The verdict on a function that is right, in a process that others have been called in; None for any other."""
+    try:
+        verdict = inquire(_inquiry(task, exam, sandbox), hasty=True).verdict
+    except WitnessMismatch:
+        return None
+    return verdict if verdict.passed else None
+
+
+def _inquiry(task: Task, exam: Exam, sandbox: Sandbox) -> Inquiry:
+    question = task.question
+    candidate = sandbox.candidate(question.source, exam.strict)
+    known = exam.known.setdefault(question.name, Shared())
+    # Never exact: a stranger's formula may add up in another order.
+    return Inquiry(question.claim, candidate, exam.plan(question.claim), shared=known)

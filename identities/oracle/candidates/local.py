@@ -2,7 +2,7 @@
 
 import contextlib
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -81,12 +81,17 @@ def form_of(claim: Claim, shape: Shape, arrays: str, layout: str = "contiguous",
         options,
         claim.gives.tree,
         tuple(_expected(leaf, claim) for leaf in claim.gives.leaves),
-        tuple(parameter.name in claim.wrt for parameter in claim.signature.parameters) if gradients else (),
+        tuple(_place(parameter.name, claim.wrt) for parameter in claim.signature.parameters) if gradients else (),
         arrays,
         layout,
         strict,
         len(shape.of(claim.leaves[0])),
+        len(claim.parameters) - len(claim.signature.parameters) if gradients else 0,
     )
+
+
+def _place(name: str, wrt: Sequence[str]) -> int | None:
+    return wrt.index(name) if name in wrt else None
 
 
 def _expected(leaf: Argument, claim: Claim) -> str:

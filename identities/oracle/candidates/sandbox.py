@@ -28,6 +28,7 @@ from identities.oracle.candidates.calling import Answers, Fault, Form, Outcome
 from identities.oracle.candidates.limits import Limits, cpu_seconds, environment, permissions, threads
 from identities.oracle.candidates.local import collected, form_of, with_static
 from identities.oracle.candidates.protection import protection
+from identities.oracle.candidates.written import Source
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import Batch
 
@@ -121,11 +122,11 @@ class Sandbox:
         self._answers = -1
         self._scratch.remove()
 
-    def candidate(self, function: str, strict: bool = False) -> "Sandboxed":
+    def candidate(self, function: Source, strict: bool = False) -> "Sandboxed":
         """One function of the file, to be judged; if `strict`, it may not write to its arguments."""
         return Sandboxed(self, function, strict)
 
-    def call(self, function: str, form: Form, batch: Batch, most: list[int]) -> tuple[list[list[Outcome]], str]:
+    def call(self, function: Source, form: Form, batch: Batch, most: list[int]) -> tuple[list[list[Outcome]], str]:
         """What the function makes of a batch: for each instance an outcome an array, and what it wrote to.
 
         Once the process has ended, every call says so.
@@ -152,7 +153,7 @@ class Sandbox:
             called += [none] * (count - len(called))
         return called, writes if writes in [name for name, _ in form.parameters] else ""
 
-    def _ask(self, function: str, form: Form, batch: Batch, count: int) -> None:
+    def _ask(self, function: Source, form: Form, batch: Batch, count: int) -> None:
         described = [_described(values) for values in batch.values()]
         form = serving.plain_form(form)
         request = {"function": function, "form": form, "arguments": described, "count": count}
@@ -268,7 +269,7 @@ class Sandboxed:
     """One function of a file, as a candidate."""
 
     sandbox: Sandbox
-    function: str
+    function: Source
     strict: bool = False
 
     def __call__(

@@ -1,13 +1,14 @@
 """The process that a stranger's code runs in: it loads a file, and answers requests to call what that offers.
 
-`start`, a program, loads this file by its path. So it imports nothing of the package but `calling`, which it then loads
-by its path too. It answers on a pipe that only it knows, so that what the candidate prints goes elsewhere. A message is
-the length of its head, the head in JSON, and the plain bytes of its arrays.
+`start`, a program, loads this file by its path. So it imports nothing of the package but `calling` and `written`, which
+it then loads by their paths too. It answers on a pipe that only it knows, so that what the candidate prints goes
+elsewhere. A message is the length of its head, the head in JSON, and the plain bytes of its arrays.
 """
 
 import importlib.util
 import json
 import struct
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -15,13 +16,20 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 if TYPE_CHECKING or __package__:
-    from identities.oracle.candidates import calling
+    from identities.oracle.candidates import calling, written
 else:
-    _spec = importlib.util.spec_from_file_location("_calling", Path(__file__).with_name("calling.py"))
-    assert _spec is not None
-    assert _spec.loader is not None
-    calling = importlib.util.module_from_spec(_spec)
-    _spec.loader.exec_module(calling)
+
+    def _beside(name: str) -> Any:
+        """The module of that name in this folder."""
+        spec = importlib.util.spec_from_file_location(f"_{name}", Path(__file__).with_name(f"{name}.py"))
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module  # where dataclasses look for their own module
+        spec.loader.exec_module(module)
+        return module
+
+    calling, written = _beside("calling"), _beside("written")
 
 
 def plain_value(value: Any) -> Any:
@@ -96,7 +104,7 @@ def serve(path: str, requests: BinaryIO, answers: BinaryIO) -> None:
     while request := receive(requests):
         batch = [_values(requests, argument) for argument in request["arguments"]]
         form = _form(request["form"])
-        function = offered[request["function"]]
+        function = written.resolve(request["function"], offered)
         for values in zip(*batch, strict=True) if batch else [()] * request["count"]:
             _answer(answers, form, *_called(function, form, values))
 

@@ -13,7 +13,8 @@ def exchanged(leaves: Mapping[str, Sequence[Leaf]]) -> dict[str, Diagnosis]:
 
     - `leaves`: every array of the results by its name, at all shapes that were tried.
     """
-    cases = {name: case for name, of_it in leaves.items() if (case := case_of(of_it))}
+    answered = {name: of_it for name, of_it in leaves.items() if not any(leaf.faults for leaf in of_it)}
+    cases = {name: case for name, of_it in answered.items() if (case := case_of(of_it))}
     returned = {name: other for name, case in cases.items() if (other := _other(case, name, leaves))}
     found = {}
     for name, other in returned.items():

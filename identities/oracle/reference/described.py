@@ -39,18 +39,22 @@ def completed(function: Callable[..., Any], signature: Signature) -> Signature:
     return replace(signature, returns=replace(signature.returns, leaves=tuple(kinds)))
 
 
+def structures(claim: Claim, shape: Shape) -> list[jax.ShapeDtypeStruct]:
+    """What the function of a claim takes, at a shape."""
+    return [jax.ShapeDtypeStruct(shape.of(a), _DTYPES[a.values]) for a in claim.primals]
+
+
 def _results(claim: Claim, shape: Shape) -> list[Any]:
-    structures = [jax.ShapeDtypeStruct(shape.of(a), _DTYPES[a.values]) for a in claim.primals]
     flat = claim.flat(shape.static(claim))
     try:
         with full_precision():
-            got = jax.eval_shape(flat, *structures)
+            got = jax.eval_shape(flat, *structures(claim, shape))
     except (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError) as error:
         raise TypeError(f"{claim.name} must be written in JAX, to be differentiated: {error}") from error
     except MisfitError as error:
         raise TypeError(f"{claim.name} must return what its signature says, it returns {error}") from error
     except Exception as error:  # a stranger's function may raise anything, which is then said
-        given = ", ".join(str(structure.shape) for structure in structures)
+        given = ", ".join(str(shape.of(a)) for a in claim.primals)
         raise TypeError(
             f"{claim.name} does not take the shapes {given}, as its signature says: {type(error).__name__}: {error}"
         ) from error

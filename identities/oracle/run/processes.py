@@ -4,8 +4,8 @@ import contextlib
 import gc
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -54,16 +54,34 @@ def share(
 
     There are that many processes, or this one if `count` is 1; `begin`, a function of a module, is called once in each.
     """
+    yield from (result for _, result in _shared(work, items, count, begin, iter))
+
+
+def as_done(
+    work: Callable[[Item], Result], items: Sequence[Item], count: int, begin: Callable[[], Any] | None = None
+) -> Iterator[tuple[Item, Result]]:
+    """As `share`, but each result as soon as it is there, with its item."""
+    yield from _shared(work, items, count, begin, as_completed)
+
+
+def _shared(
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    count: int,
+    begin: Callable[[], Any] | None,
+    order: Callable[[Iterable[Future[Result]]], Iterable[Future[Result]]],
+) -> Iterator[tuple[Item, Result]]:
     count = min(count, len(items))
     if count <= 1:
         if begin:
             begin()
-        yield from map(work, items)
+        yield from ((item, work(item)) for item in items)
         return
     context = multiprocessing.get_context("spawn")  # a fork of a process with JAX's threads can hang
     with one_thread_in_blas(), ProcessPoolExecutor(count, context, begin) as pool:
         try:
-            yield from pool.map(work, items)
+            begun = {pool.submit(work, item): item for item in items}
+            yield from ((begun[future], future.result()) for future in order(begun))
         except BaseException:
             pool.shutdown(cancel_futures=True)  # an interrupt, or an error, does not wait for all the others
             raise

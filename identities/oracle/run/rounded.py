@@ -98,7 +98,7 @@ def recorded(function: Callable[..., Any], arguments: Sequence[Any]) -> Recordin
     return _recorded(function, tree, tuple((leaf.shape, leaf.dtype) for leaf in leaves))
 
 
-@functools.lru_cache(maxsize=64)  # those of one inquiry, more or less
+@functools.lru_cache(maxsize=512)  # those of the claims of a class, more or less
 def _recorded(function: Callable[..., Any], tree: Any, of: tuple[tuple[tuple[int, ...], np.dtype], ...]) -> Recording:
     arguments = jax.tree.unflatten(tree, [jax.ShapeDtypeStruct(*leaf) for leaf in of])
     with full_precision():

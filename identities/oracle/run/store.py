@@ -273,6 +273,11 @@ def _digest(*parts: Any) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
+def version() -> str:
+    """What tells this package, and what it computes with, from any other that may come to other results."""
+    return _digest(_SOURCES, sys.version, jax.__version__, jaxlib.version.__version__, np.__version__)
+
+
 @functools.cache
 def _environment(device: Device) -> tuple[Any, ...]:
     """What a program depends on besides its text and options: versions, XLA's flags, the processor and the device."""

@@ -7,13 +7,16 @@ from dataclasses import replace
 import jax.numpy as jnp
 import numpy as np
 
+from identities.oracle.candidates.calling import Answers
 from identities.oracle.draw.values import Batch, of_simple_values, real_parts, wide
 from identities.oracle.reference.differences import DIFFERENCES, differences
 from identities.oracle.reference.function import function_values
 from identities.oracle.reference.instances import largest_of
+from identities.oracle.reference.points import everywhere
 from identities.oracle.reference.programs import holds_constants
 from identities.oracle.reference.rounding import rounding, rounding_of_values
 from identities.oracle.reference.unit import TOLERANCE
+from identities.oracle.reference.witnesses import reference
 from identities.oracle.reference.words import Reference
 from identities.oracle.trial import Leaf, Trial
 from identities.oracle.verdict.disagreement import WitnessMismatch
@@ -27,7 +30,7 @@ def in_doubt(trial: Trial, seed: int) -> Trial:
 
     **Raises:** `WitnessMismatch` if the witnesses disagree among themselves, so that nobody can be blamed.
     """
-    found = _with_kinks_measured(_with_rounding_measured(trial, seed), seed)
+    found = _with_sides_chosen(_with_kinks_measured(_with_rounding_measured(trial, seed), seed), seed)
     if found.passed:
         return found
     try:
@@ -106,6 +109,46 @@ def _with_kinks_measured(trial: Trial, seed: int) -> Trial:
         units.append(np.where(of_leaf, unit, 0.0))
     known = trial.rounding or [np.zeros(trial.count)] * len(units)
     return replace(trial, rounding=tuple(np.maximum(k, u) for k, u in zip(known, units, strict=True)))
+
+
+def _with_sides_chosen(trial: Trial, seed: int) -> Trial:
+    """The trial with those gradients let pass that belong to a point right beside, where arguments are at kinks.
+
+    A rectified unit of several zeros has a side to choose for each, as has the maximum of equal numbers. Which sides
+    a candidate chose, its gradient says: an argument is moved up where that is not zero, and down where it is, or the
+    reverse.
+    """
+    claim = trial.claim
+    if claim.kind.name != "vjp" or any(leaf.claim.leaves[0].values == "complex" for leaf in trial.leaves):
+        return trial
+    asked = [~leaf.within & leaf.points.free & _is_finite(leaf.got) for leaf in trial.leaves]
+    which = np.flatnonzero(np.any(asked, axis=0))
+    if not which.size or not all(leaf.in_full and leaf.got.shape == leaf.expected.shape for leaf in trial.leaves):
+        return trial
+    eps = float(jnp.finfo(trial.dtype).eps)
+    answers = Answers(tuple([leaf.outcomes[i] for i in which] for leaf in trial.leaves))
+    right = np.zeros(len(which), bool)
+    for sign in (1, -1):
+        beside = wide({name: values[which] for name, values in trial.batch.items()})
+        for leaf in trial.leaves:
+            name = leaf.claim.leaves[0].name
+            beside[name] = _beside(beside[name], np.where(leaf.got[which] != 0, sign, -sign))
+        words = reference(claim, trial.shape, beside, eps, seed)
+        given = {"batch": beside, "answers": answers, "reference": words, "points": everywhere(len(which))}
+        again = replace(trial, **given, groups=1, rounding=None)
+        right |= np.all([leaf.within for leaf in again.leaves], axis=0)
+    units = []
+    for number, leaf in enumerate(trial.leaves):
+        unit = np.zeros(trial.count) if trial.rounding is None else trial.rounding[number].copy()
+        off = largest_of(np.abs(leaf.got - leaf.expected)) / TOLERANCE
+        unit[which[right]] = np.maximum(unit, 1.001 * off)[which[right]]
+        units.append(unit)
+    return replace(trial, rounding=tuple(units))
+
+
+def _beside(values: np.ndarray, up: np.ndarray) -> np.ndarray:
+    """The next numbers, upwards or downwards; beside zero normal ones, which programs do not take for it."""
+    return np.where(values == 0, up * np.finfo(float).tiny, np.nextafter(values, up * np.inf))
 
 
 def _is_finite(got: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from identities.claim import Claim
-from identities.oracle.candidates.calling import LAYOUTS, Fault
+from identities.oracle.candidates.calling import LAYOUTS, Answers, Fault
 from identities.oracle.candidates.local import Candidate
 from identities.oracle.diagnosis import Diagnosis
 from identities.oracle.draw.shapes import Shape, draw_shapes, larger_shapes
@@ -26,6 +26,7 @@ from identities.oracle.trial import Leaf, Trial
 from identities.oracle.verdict.bias import Bias, bias_of
 from identities.oracle.verdict.doubt import in_doubt
 from identities.oracle.verdict.plan import Plan
+from identities.oracle.verdict.shared import Asked, Shared
 from identities.oracle.verdict.shrink import shrunk, simplest
 from identities.oracle.verdict.verification import Counterexample, Verification
 
@@ -47,6 +48,7 @@ class Inquiry:
 
     - `exact`: whether results are held to the last bit, on small integers.
     - `witness`: what is held to be right; by default what automatic differentiation says.
+    - `shared`: what is known from other inquiries into the same claim under the same plan.
     """
 
     claim: Claim
@@ -54,22 +56,33 @@ class Inquiry:
     plan: Plan
     exact: bool = False
     witness: Witness | None = None
+    shared: Shared = field(default_factory=Shared)
 
     def trials(self, shape: Shape, dtypes: Sequence[str] | None = None, each: int | None = None) -> list[Trial]:
         """What comes of one shape, by dtype; `each` instances of each regime."""
         each = each or self.plan.each(self.exact)
         regimes = self.plan.regimes(self.exact, is_small(self.claim, shape))
-        draw = functools.partial(draw_values, self.claim, shape, each=each, seed=self.plan.seed, regimes=regimes)
-        batches = {dtype: draw(dtype) for dtype in dtypes or self.plan.dtypes}
-        answers = self.candidate(self.claim, shape, batches)
-        groups = len(regimes)
-        return [self._trial(shape, dtype, batch, answers[dtype], groups) for dtype, batch in batches.items()]
+        asked = {dtype: self._asked(shape, dtype, each, regimes) for dtype in dtypes or self.plan.dtypes}
+        started = time.monotonic()
+        answers = self.candidate(self.claim, shape, {dtype: right.batch for dtype, right in asked.items()})
+        seconds = (time.monotonic() - started) / len(asked)
+        return [self._trial(shape, dtype, right, answers[dtype], seconds) for dtype, right in asked.items()]
 
-    def _trial(self, shape: Shape, dtype: str, batch: Batch, answers: Any, groups: int) -> Trial:
-        right, points = (self.witness or self._derivative)(self.claim, shape, batch, dtype, self.plan.seed)
+    def _asked(self, shape: Shape, dtype: str, each: int, regimes: tuple[str, ...]) -> Asked:
+        """Arguments of one shape and dtype, and what is right for them, which does not depend on the candidate."""
+
+        def ask() -> Asked:
+            started = time.monotonic()
+            batch = draw_values(self.claim, shape, dtype, each=each, seed=self.plan.seed, regimes=regimes)
+            right, points = (self.witness or self._derivative)(self.claim, shape, batch, dtype, self.plan.seed)
+            return Asked(batch, right, points, len(regimes), time.monotonic() - started)
+
+        return self.shared.asked((shape, dtype, each, regimes), ask)
+
+    def _trial(self, shape: Shape, dtype: str, right: Asked, answers: Answers, seconds: float) -> Trial:
         traced = self.witness is None
-        given = self.claim, shape, dtype, batch, answers, right, points, groups
-        trial = Trial(*given, exact=self.exact, traced=traced)
+        given = self.claim, shape, dtype, right.batch, answers, right.reference, right.points, right.groups
+        trial = Trial(*given, exact=self.exact, traced=traced, seconds=seconds + right.seconds)
         return trial if trial.passed or self.exact or not traced else in_doubt(trial, self.plan.seed)
 
     def _derivative(self, claim: Claim, shape: Shape, batch: Batch, dtype: str, seed: int) -> tuple[Reference, Points]:
@@ -97,8 +110,12 @@ class Finding:
     known: Mapping[str, Diagnosis] = field(default_factory=dict)
 
 
-def inquire(inquiry: Inquiry) -> Finding:
+def inquire(inquiry: Inquiry, hasty: bool = False) -> Finding:
     """Put an implementation to the test: small shapes first, then larger ones, then arrays laid out otherwise.
+
+    **Arguments:**
+
+    - `hasty`: whether it is enough to know that something is wrong, with no counterexample.
 
     **Raises:** `ValueError` for a function without a derivative at most of the arguments, and for a claim whose
     arguments cannot be drawn.
@@ -108,12 +125,13 @@ def inquire(inquiry: Inquiry) -> Finding:
     warnings: list[str] = []
     slowest = 0.0
     for shape in draw_shapes(claim, plan.shapes, plan.seed, plan.sizes):
-        started = time.monotonic()
-        trials += inquiry.trials(shape, each=None if is_small(claim, shape) else 1)
-        slowest = max(slowest, time.monotonic() - started)
-        if has_ended(trials):
+        found = inquiry.trials(shape, each=None if is_small(claim, shape) else 1)
+        slowest = max(slowest, sum(trial.seconds for trial in found))
+        trials += found
+        if has_ended(trials) or (hasty and not all(trial.passed for trial in found)):
             break
-    check_judged(claim, trials)
+    if all(trial.passed for trial in trials) or not hasty:
+        check_judged(claim, trials)
     small = list(trials)
     if plan.thorough and all(trial.passed for trial in trials):
         trials += itertools.chain.from_iterable(_larger(inquiry, small, slowest))
@@ -128,6 +146,8 @@ def inquire(inquiry: Inquiry) -> Finding:
     said = tuple(warnings), dict(left_out)
     verdict = Verification(claim.name, True, shapes, instances, errors, None, None, plan, *said)
     wrong = next((trial for trial in trials if not trial.passed), None)
+    if wrong and hasty:
+        return Finding(replace(verdict, passed=False))
     if wrong is None:
         bias = bias_of(trials, plan.seed) if plan.thorough else None
         return _of_bias(verdict, trials, bias) if bias else Finding(verdict)

@@ -1,6 +1,6 @@
 """What is thrown where a candidate is wrong: the smallest case, and the mistake in each of its results."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +16,7 @@ from identities.oracle.reference.unit import TOLERANCE
 from identities.oracle.trial import Leaf, Trial
 from identities.oracle.verdict.disagreement import WitnessMismatch
 from identities.oracle.verdict.inquiry import Finding, Inquiry, function_name, has_ended, inquire, is_small
+from identities.oracle.verdict.shared import digest
 from identities.oracle.verdict.verification import CandidateMismatch, Verification
 
 
@@ -46,6 +47,11 @@ def diagnosed(inquiry: Inquiry, found: Finding) -> dict[str, Diagnosis]:
     layout = next((t.layout for t in found.failed if t.layout), "")
     trials = [*found.failed, *_fresh(inquiry, found)] if steady and not layout else found.failed
     leaves = {names[i]: [trial.leaves[i] for trial in trials] for i in order}
+    results = digest([steady, layout, *(trial.answers.leaves for trial in trials)])
+    return inquiry.shared.explained(results, lambda: _explained(leaves, steady, layout))
+
+
+def _explained(leaves: Mapping[str, list[Leaf]], steady: bool, layout: str) -> dict[str, Diagnosis]:
     diagnoses = exchanged(leaves) if steady and not layout else {}
     hints = Hints()  # one mistake may make several results wrong
     for name, of_it in leaves.items():

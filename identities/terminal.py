@@ -1,0 +1,76 @@
+"""What the commands have in common: misuse, in words; where they print, and how far they are."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from identities.catalog import UnknownNameError
+
+
+class MisuseError(Exception):
+    """What was asked for makes no sense; why, in words."""
+
+
+@contextlib.contextmanager
+def validating() -> Iterator[None]:
+    """For code that only looks at what was asked for, and complains of it."""
+    try:
+        yield
+    except (UnknownNameError, ValueError) as error:
+        raise MisuseError(str(error)) from None
+
+
+def console() -> Console:
+    """Where results are printed. Into a file or a pipe, rows are better long than broken."""
+    return Console() if sys.stdout.isatty() else Console(width=200)
+
+
+def check_folder(file: Path | None) -> None:
+    """Complain of a file that cannot be written for want of a folder, before the work."""
+    if file and not file.resolve().parent.is_dir():
+        raise MisuseError(f"there is no folder for {file}")
+
+
+@contextlib.contextmanager
+def writing() -> Iterator[None]:
+    """For code that writes what was asked for into a file."""
+    try:
+        yield
+    except OSError as error:
+        raise MisuseError(str(error)) from None
+
+
+_TENTHS = 10
+
+
+@contextlib.contextmanager
+def progress(doing: str, total: int, done: int = 0) -> Iterator[Callable[[], None]]:
+    """What is to be called after each of so many pieces of work: it says how far it is, on the standard error.
+
+    In a terminal there is a bar; elsewhere a line for each tenth, if there is much to do.
+    """
+    stderr = Console(stderr=True)
+    if not stderr.is_terminal:
+        yield _lines(doing, total, done)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=stderr, transient=True) as bar:
+        task = bar.add_task(doing, total=total, completed=done)
+        yield lambda: bar.advance(task)
+
+
+def _lines(doing: str, total: int, done: int) -> Callable[[], None]:
+    started = time.monotonic()
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        if total >= 2 * _TENTHS and done * _TENTHS // total > (done - 1) * _TENTHS // total:
+            print(f"{doing}: {done} of {total}, {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+
+    return advance
