@@ -165,7 +165,7 @@ def test_autograd_of_torch(identity: Identity):
     if identity.function.__name__ == "sum_of_eigenvalues":
         dtypes.remove("float32")  # the sum over PyTorch's eigenvectors is off by ten units
     few: dict[str, Any] = {"shapes": 2, "instances": 16}
-    if ".matrix." in identity.function.__module__:  # at sizes beyond a tile, they take three quarters of the time of all
+    if ".matrix." in identity.function.__module__:  # beyond a tile they take three quarters of the time of all
         few |= {"sizes": dict.fromkeys(identity.dimensions, (2, 4))}
     assert check(candidate_of_torch(identity), identity, arrays="torch", dtypes=dtypes, **few).passed
 
