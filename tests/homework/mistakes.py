@@ -7,7 +7,7 @@ MISTAKES = {
     "max_pool_backward": ("dx = mask * dout", "dx = (0 * mask + 1.0) * dout", "missing-factor"),
     "batchnorm_backward": ("dx_hat - dx_hat.sum(axis=0) - x_hat", "dx_hat - x_hat", "x: missing-term"),
     "layernorm_backward": ("    dx -= x_hat * np.mean(dx_hat * x_hat, axis=1, keepdims=True)\n", "", "x: detached"),
-    "dropout_backward": ("dx = dout * mask / p", "dx = dout * mask", "missing-factor"),
+    "dropout_backward": ("dx = dout * mask / p", "dx = dout * mask", "factor: it returns p times"),
     "softmax_loss_backward": (
         "    dx[np.arange(N), y] -= 1\n    dx /= N\n",
         "    dx[np.arange(N), y] -= 1\n",

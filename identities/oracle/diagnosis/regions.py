@@ -62,13 +62,15 @@ def find_region(case: Case, wrong: Sequence[np.ndarray], telling: Sequence[np.nd
     part = Case(case.claim, case.dtype, tuple(case.samples[i] for i in failing))
     entries, instances = [wrong[i] for i in failing], [by_instance[i] for i in failing]
     of_entries, of_instances = [counted[i] for i in failing], [whole[i] for i in failing]
+    # One multiple of a tile may have right values by chance, and hardly finite ones.
+    several = 1 if telling is None else 2
     # Where every instance beyond some size is wrong, that is it. Else, what holds of single entries says more than what
     # holds of whole instances, and that more than a size.
     for where, within, conditions, w, told, least in (
-        ("where", case, _size_conditions(case), by_instance, whole, 1.0),
+        ("where", case, _size_conditions(case, several), by_instance, whole, 1.0),
         ("in the entries where", part, _entry_conditions(part, entries), entries, of_entries, _MOSTLY),
         ("where", part, _instance_conditions(part, instances), instances, of_instances, _MOSTLY),
-        ("where", case, _size_conditions(case), by_instance, whole, _MOSTLY),
+        ("where", case, _size_conditions(case, several), by_instance, whole, _MOSTLY),
     ):
         rated = [(_tightness(within, w, told, condition), condition) for condition in conditions]
         best = max((tightness for tightness, _ in rated), default=0.0)
@@ -136,7 +138,9 @@ def _instance_conditions(case: Case, wrong: Sequence[np.ndarray]) -> Iterator[Co
                 yield Condition(f"{a.name} is not symmetric", skewed)
 
 
-def _size_conditions(case: Case) -> Iterator[Condition]:
+def _size_conditions(case: Case, multiples: int) -> Iterator[Condition]:
+    """Conditions on sizes; that they are no multiples of a tile, if there are so many that are."""
+
     def everywhere(words: str, holds: Callable[[Sample], bool]) -> Condition:
         return Condition(words, [np.full(len(s.got), holds(s)) for s in case.samples])
 
@@ -150,8 +154,7 @@ def _size_conditions(case: Case) -> Iterator[Condition]:
                 words = f"from {n} = {size + 1} on: beyond the first {size}" if known else f"{n} > {size}"
                 yield everywhere(words, lambda s, n=n, size=size: s.sizes[n] > size)
         for tile in (2, 4, 8, 16, 32, 64, 128):
-            # One multiple may be right for another reason.
-            if len({s.sizes[n] for s in case.samples if s.sizes[n] % tile == 0}) > 1:
+            if len({s.sizes[n] for s in case.samples if s.sizes[n] % tile == 0}) >= multiples:
                 yield everywhere(f"{n} is no multiple of {tile}", lambda s, n=n, tile=tile: s.sizes[n] % tile != 0)
     for n, m in itertools.permutations(names, 2):
         yield everywhere(f"{n} > {m}", lambda s, n=n, m=m: s.sizes[n] > s.sizes[m])

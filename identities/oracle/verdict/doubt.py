@@ -25,6 +25,10 @@ _FIRST = 24
 """How many instances are looked at first: if rounding explains none of them, it does not explain the others."""
 
 
+_STEPS = 3
+"""By how many times the spacing of numbers an argument is moved off a kink."""
+
+
 def in_doubt(trial: Trial, seed: int) -> Trial:
     """A trial that looks wrong, with all measured that may speak for it.
 
@@ -132,23 +136,28 @@ def _with_sides_chosen(trial: Trial, seed: int) -> Trial:
         beside = wide({name: values[which] for name, values in trial.batch.items()})
         for leaf in trial.leaves:
             name = leaf.claim.leaves[0].name
-            beside[name] = _beside(beside[name], np.where(leaf.got[which] != 0, sign, -sign))
+            beside[name] = _beside(beside[name], np.where(leaf.got[which] != 0, sign, -sign), eps)
         words = reference(claim, trial.shape, beside, eps, seed)
         given = {"batch": beside, "answers": answers, "reference": words, "points": everywhere(len(which))}
         again = replace(trial, **given, groups=1, rounding=None)
-        right |= np.all([leaf.within for leaf in again.leaves], axis=0)
+        right |= np.all([leaf.within & _is_smooth(leaf, eps) for leaf in again.leaves], axis=0)
     units = []
     for number, leaf in enumerate(trial.leaves):
         unit = np.zeros(trial.count) if trial.rounding is None else trial.rounding[number].copy()
-        off = largest_of(np.abs(leaf.got - leaf.expected)) / TOLERANCE
-        unit[which[right]] = np.maximum(unit, 1.001 * off)[which[right]]
+        off = largest_of(np.abs(leaf.got[which[right]] - leaf.expected[which[right]])) / TOLERANCE
+        unit[which[right]] = np.maximum(unit[which[right]], 1.001 * off)
         units.append(unit)
     return replace(trial, rounding=tuple(units))
 
 
-def _beside(values: np.ndarray, up: np.ndarray) -> np.ndarray:
-    """The next numbers, upwards or downwards; beside zero normal ones, which programs do not take for it."""
-    return np.where(values == 0, up * np.finfo(float).tiny, np.nextafter(values, up * np.inf))
+def _is_smooth(leaf: Leaf, eps: float) -> np.ndarray:
+    """At which instances the derivative hardly changes nearby: equal numbers that are moved alike are still a tie."""
+    return largest_of(leaf.movement) <= eps**0.5 * largest_of(np.abs(leaf.expected))
+
+
+def _beside(values: np.ndarray, up: np.ndarray, eps: float) -> np.ndarray:
+    """Numbers right beside, further than rounding leads; beside zero normal ones, which programs do not take for it."""
+    return np.where(values == 0, up * np.finfo(float).tiny, values + _STEPS * eps * up * np.abs(values))
 
 
 def _is_finite(got: np.ndarray) -> np.ndarray:
