@@ -219,8 +219,14 @@ def test_a_side_may_be_chosen_for_each_of_several_arguments_at_kinks():
         gradient[np.arange(len(g)), x.reshape(-1, 2).argmax(1)] = g
         return gradient.ravel()
 
-    assert check_vjp(relu, lambda g, x: g * (x > 0), signature="(n)->(n)").passed
+    def each(g, x):
+        pairs = x.reshape(-1, 2)
+        return (g[:, None] * (pairs == pairs.max(1, keepdims=True))).ravel()
+
+    assert check_vjp(relu, lambda g, x: g * (x > 0), signature="(n)->(n)", dtypes=("float64", "float32")).passed
     assert check_vjp(pooled, first, signature="(2*n)->(n)").passed
+    with pytest.raises(CandidateMismatch):
+        check_vjp(pooled, each, signature="(2*n)->(n)", dtypes=("bfloat16",), seed=3)
     with pytest.raises(CandidateMismatch, match="in the entries where x is zero"):
         check_vjp(relu, lambda g, x: g * np.where(x == 0, 3, x > 0), signature="(n)->(n)")
 

@@ -123,8 +123,7 @@ class _Rounding:
         info = jnp.finfo(dtype)
         self._dtype, self._rng, self._zeros = jnp.dtype(dtype), rng, zeros
         self._tiny = float(info.tiny)
-        # Off a kink by rounding alone, a number in float64 has to move by more than its own rounding there.
-        self._unit, self._largest = float(info.eps) / 2 * (_ROUGH if zeros else 1), float(info.max)
+        self._unit, self._largest = float(info.eps) / 2, float(info.max)
         # Numbers below the normal ones are flushed to zero or kept, as the machine pleases; float16 cannot do without.
         self._smallest = float(info.smallest_subnormal if dtype == "float16" else info.tiny)
         # Sums of half types are kept in float32. Everything else may be stored, and parts of it that are no step of the
@@ -197,6 +196,10 @@ class _Rounding:
         stays = (values == 0) & (not self._zeros)
         flushed = np.where(stays, 0, self._smallest * self._rng.uniform(-1, 1, np.shape(values)))
         found = self._off(values, unit) + flushed
+        if self._zeros and found.dtype.kind == "f":
+            # In float64 a number may be rounded back to what it was, as a power of two is from above.
+            side = self._rng.choice([-np.inf, np.inf], found.shape)
+            found = np.where(found == values, np.nextafter(values, side), found)
         return np.where(np.abs(found) > self._largest, np.copysign(np.inf, np.real(found)), found)
 
 

@@ -151,8 +151,12 @@ def _with_sides_chosen(trial: Trial, seed: int) -> Trial:
 
 
 def _is_smooth(leaf: Leaf, eps: float) -> np.ndarray:
-    """At which instances the derivative hardly changes nearby: equal numbers that are moved alike are still a tie."""
-    return largest_of(leaf.movement) <= eps**0.5 * largest_of(np.abs(leaf.expected))
+    """At which instances the derivative hardly changes nearby, or is what came back to the last bit.
+
+    Equal numbers that are moved alike are still a tie.
+    """
+    steady = largest_of(leaf.movement) <= eps**0.5 * largest_of(np.abs(leaf.expected))
+    return steady | (leaf.got == leaf.expected).reshape(len(steady), -1).all(axis=1)
 
 
 def _beside(values: np.ndarray, up: np.ndarray, eps: float) -> np.ndarray:
