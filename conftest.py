@@ -8,6 +8,8 @@ pytest --device gpu --dtypes float32 bfloat16
 
 import contextlib
 import random
+from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import jax
@@ -55,6 +57,18 @@ def _device(config: pytest.Config) -> Device:
         return find_device(config.getoption("--device"))
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
+
+
+_MAPS = Path("/proc/self/maps")
+_MOST_MAPS = 30_000  # of the 65,530 pieces of address space that Linux gives a process
+
+
+@pytest.fixture(autouse=True)
+def _forget_programs() -> Iterator[None]:
+    """Let go of compiled programs before there are too many of them for one process, at which XLA crashes."""
+    yield
+    if _MAPS.exists() and _MAPS.read_bytes().count(b"\n") > _MOST_MAPS:
+        jax.clear_caches()
 
 
 @pytest.fixture(scope="session")

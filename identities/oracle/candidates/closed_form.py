@@ -1,6 +1,5 @@
 """A closed form of the catalog as a candidate: compiled, over whole batches."""
 
-import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,7 @@ from identities.claim import Claim, flattened
 from identities.oracle.candidates.calling import Answers
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import Batch
-from identities.oracle.run.programs import compiled
+from identities.oracle.run.programs import compiled, recently_made
 from identities.oracle.run.store import Device
 
 
@@ -49,7 +48,7 @@ def closed_form_of(identity: Identity, shape: Shape) -> Callable[..., tuple[Any,
     return flattened(identity.closed_form, trees, identity.gives.tree, tuple(static.items()), kept, order)
 
 
-@functools.cache
+@recently_made
 def _program(closed_form: Any, of: Any, device: Device) -> Callable[..., tuple[np.ndarray, ...]]:
     def evaluate(*by_dtype):
         return tuple(closed_form(*arguments) for arguments in by_dtype)

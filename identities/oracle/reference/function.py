@@ -1,6 +1,5 @@
 """The function of a claim itself, in float64."""
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 from identities.claim import Claim
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import Batch, wide
-from identities.oracle.run.programs import evaluated
+from identities.oracle.run.programs import evaluated, recently_made
 
 Structure = tuple[tuple[int, ...], str]
 """The shape and the dtype of an array."""
@@ -35,6 +34,6 @@ def structures(of: Sequence[Structure]) -> list[jax.ShapeDtypeStruct]:
     return [jax.ShapeDtypeStruct(shape, np.dtype(dtype)) for shape, dtype in of]
 
 
-@functools.cache
+@recently_made
 def _program(function: Any, of: tuple[Structure, ...], count: int) -> Callable[..., tuple[np.ndarray, ...]]:
     return evaluated(function, structures(of), ("function", *function.made_of), count)

@@ -14,7 +14,7 @@ from identities.claim import Claim
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import Batch, real_parts
 from identities.oracle.reference.words import LAST
-from identities.oracle.run.programs import evaluated
+from identities.oracle.run.programs import evaluated, recently_made
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def _moving(claim: Claim) -> tuple[int, ...]:
     return tuple(names.index(name) for name in claim.moving)
 
 
-@functools.cache
+@recently_made
 def _program(function: Any, kind: str, witness: str, moving: tuple[int, ...], of: Any) -> Callable[..., Any]:
     structures = [[jax.ShapeDtypeStruct(shape, np.dtype(dtype)) for shape, dtype in part] for part in of]
     made_of = ("products", kind, witness, moving, *function.made_of)

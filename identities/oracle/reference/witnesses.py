@@ -7,7 +7,6 @@ a vjp is what `jax.vjp` says and a jvp what `jax.jvp` says, and the other mode i
 vectors, as <delta, J v>, which a right result gives too.
 """
 
-import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -24,7 +23,7 @@ from identities.oracle.reference.function import function_values, structure, str
 from identities.oracle.reference.instances import largest_of
 from identities.oracle.reference.products import in_full, products, random_vectors
 from identities.oracle.reference.words import Reference, Word
-from identities.oracle.run.programs import evaluated
+from identities.oracle.run.programs import evaluated, recently_made
 
 _VANISHING = 1e-10
 """A derivative that is nowhere larger than that is taken for nothing but rounding."""
@@ -175,6 +174,6 @@ def _said(
     return arranged(claim, shape, batch, program(*primals), then)
 
 
-@functools.cache
+@recently_made
 def _program(function: Any, steps: tuple[tuple[int, ...], ...], of: tuple[Any, ...]) -> Callable[..., dict[str, Any]]:
     return evaluated(both_modes(function, steps), structures(of), ("witnesses", steps, *function.made_of))

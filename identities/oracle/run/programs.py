@@ -38,6 +38,11 @@ def full_precision() -> Iterator[None]:
         yield
 
 
+# A compiled program takes some 25 pieces of the address space, of which Linux gives a process 65,530; then XLA crashes.
+recently_made = functools.lru_cache(maxsize=256)
+"""For functions that make programs: the last ones stay."""
+
+
 @functools.cache
 def cpu() -> Device:
     return jax.devices("cpu")[0]
