@@ -10,13 +10,7 @@ import pytest
 from jax.experimental import pallas as pl
 
 from identities import CandidateMismatch, adapt, check_value, check_vjp, domains
-
-try:
-    import torch  # pyright: ignore[reportMissingImports]  # an extra, which the type checker may not see
-except ImportError:
-    torch: Any = None
-
-with_torch = pytest.mark.skipif(torch is None, reason="PyTorch is not installed: pip install torch")
+from tests.clients import torch, with_torch
 
 FEW: dict[str, Any] = {"shapes": 2, "instances": 16}
 

@@ -12,13 +12,7 @@ import pytest
 from scipy import special
 
 from identities import Identity, catalog, check
-
-try:
-    import torch  # pyright: ignore[reportMissingImports]  # an extra, which the type checker may not see
-except ImportError:
-    torch: Any = None
-
-with_torch = pytest.mark.skipif(torch is None, reason="PyTorch is not installed: pip install torch")
+from tests.clients import torch, with_torch
 
 
 def functions_of_torch() -> dict[str, Callable[..., Any]]:

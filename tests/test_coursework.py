@@ -1,6 +1,7 @@
 """Homework as courses have it, judged as it is written: a teacher writes a reference and a table of ten layers."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import jax.numpy as jnp
 import pytest
 
 from identities import CandidateMismatch, adapt, check_jacobian, check_value, check_vjp, domains
-from identities.oracle.candidates import adapters
+from identities.oracle.candidates import start
 from identities.oracle.candidates.adapters import resolve
 from tests.clients import coursework
 
@@ -165,17 +166,15 @@ def test_a_loss_has_a_gradient_a_backward_pass_and_a_value():
     assert check_vjp(scaled, adapt.from_loss_and_gradients(three), **asked).passed
 
 
-def test_a_process_that_loads_adapters_by_their_path_knows_nothing_of_jax():
+def test_a_process_that_serves_candidates_knows_nothing_of_jax():
     description = adapt.with_cache("layernorm_forward", "layernorm_backward", {"ln_param": {}}).plain()
     script = f"""
-import importlib.util, sys
+import sys
+sys.path.insert(0, {os.path.dirname(start.__file__)!r})
 import numpy as np
-def load(name, path):
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-adapters, file = load("_adapters", {adapters.__file__!r}), load("file", {coursework.__file__!r})
+import start
+adapters = start.load_serving().written.adapters
+file = start.loaded("file", start.Path({coursework.__file__!r}))
 backward = adapters.resolve({description!r}, vars(file))
 dx, dgamma, dbeta = backward(np.ones((3, 2)), np.eye(3, 2), np.ones(2), np.zeros(2), eps=0.01)
 assert dbeta.tolist() == [3, 3]

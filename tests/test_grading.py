@@ -148,21 +148,21 @@ def erf_vjp(delta, x):
 
 def arctan_vjp(delta, x):
     # Lies about the shape of what follows, and colours the terminal.
-    main = sys.modules["_serving"]
+    main = sys.modules["identities.oracle.candidates.serving"]
     send = main.send
     main.send = lambda pipe, head, payload=b"": send(pipe, {"dtype": "float64", "shape": [float("inf")]})
     return delta
 
 def log1p_vjp(delta, x):
     # Of no bytes, and still larger than any array.
-    main = sys.modules["_serving"]
+    main = sys.modules["identities.oracle.candidates.serving"]
     send = main.send
     main.send = lambda pipe, head, payload=b"": send(pipe, {"dtype": "float64", "shape": [0, 2**62, 2**62]})
     return delta
 
 def square_jacobian(x):
     # Accuses itself of what it did not do, in colour.
-    main = sys.modules["_serving"]
+    main = sys.modules["identities.oracle.candidates.serving"]
     send = main.send
     main.send = lambda pipe, head, payload=b"": send(pipe, head | {"writes": "\\x1b[31mall"}, payload)
     return np.diag(2 * x)
@@ -224,7 +224,8 @@ def test_hostile_functions_lose_only_their_own_verdict(tmp_path, capsys, monkeyp
         ("def f(:", "cannot be loaded: SyntaxError"),
         ("import os; os._exit(0)", "cannot be loaded: ends its process, with exit code 0"),
         (
-            "import sys\nm = sys.modules['_serving']\no = m.send\nm.send = lambda p, h: o(p, {})",
+            "import sys\nm = sys.modules['identities.oracle.candidates.serving']\n"
+            "o = m.send\nm.send = lambda p, h: o(p, {})",
             "disturbs the connection",
         ),
         ("while True: pass", "cannot be loaded: does not finish within 1 s"),

@@ -76,9 +76,11 @@ def _check_differentiable(claimed: Claim) -> None:
     """Raise `TypeError` for a body that has no derivative but by its rule, as a Pallas kernel."""
     (shape, *_) = draw_shapes(claimed, 1, 0)
     flat = claimed.flat(shape.static(claimed))
+    given = structures(claimed, shape)
+    jax.eval_shape(flat, *given)  # by itself first: what is wrong with the body or its signature is said as it is
     try:
-        jax.eval_shape(lambda *primals: jax.linearize(flat, *primals)[0], *structures(claimed, shape))
-    except Exception as error:  # whatever it is, the body is no reference
+        jax.eval_shape(lambda *primals: jax.linearize(flat, *primals)[0], *given)
+    except Exception as error:  # what a primitive without a rule raises is its own affair; here it is the cause
         said = f"{type(error).__name__}: {error}"
         name = name_of(claimed.function)
         raise TypeError(f"JAX cannot differentiate the body of {name}: give a reference in JAX ({said})") from error

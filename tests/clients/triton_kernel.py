@@ -5,7 +5,7 @@ from typing import Any
 
 os.environ["TRITON_INTERPRET"] = "1"  # which Triton reads when it decorates
 
-import torch  # pyright: ignore[reportMissingImports]
+import torch  # pyright: ignore[reportMissingImports]  # extras, which the type checker may not see
 import triton  # pyright: ignore[reportMissingImports]
 import triton.language as tl  # pyright: ignore[reportMissingImports]
 

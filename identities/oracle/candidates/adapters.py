@@ -1,26 +1,17 @@
 """Backward passes as they are written, as the oracle calls them: `adapter(*cotangents, *arguments, **options)`.
 
 An adapter is given functions, or the names of functions of a file that it has not seen: then it is a description, and
-`resolve` makes an adapter of it where the file is loaded, in a stranger's process. There this file is loaded by its
-path. So it imports nothing of the package but `calling`, which it then loads by its path too.
+`resolve` makes an adapter of it where the file is loaded, in a stranger's process. That loads this file too, see
+`start`: it imports nothing of the package but `calling`.
 """
 
 import copy
-import importlib.util
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING or __package__:
-    from identities.oracle.candidates import calling
-else:
-    _spec = importlib.util.spec_from_file_location("_calling", Path(__file__).with_name("calling.py"))
-    assert _spec is not None
-    assert _spec.loader is not None
-    calling = importlib.util.module_from_spec(_spec)
-    _spec.loader.exec_module(calling)
+from identities.oracle.candidates import calling
 
 Settings = Mapping[str, Mapping[str, Any]]
 """By the name of a parameter, the dict that it gets: with what stands here, and all options besides."""

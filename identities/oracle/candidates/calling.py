@@ -1,7 +1,6 @@
 """Calling somebody else's code on one set of arguments, and taking whatever comes back.
 
-`serving` also loads this file by its path, in a process of its own. So it imports nothing of the package but `trees`,
-which it then loads by its path too.
+A stranger's process loads this file too, see `start`: it imports nothing of the package but `trees`.
 """
 
 import importlib
@@ -17,15 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-if __package__:
-    from identities import trees
-else:
-    _spec = importlib.util.spec_from_file_location("_trees", Path(__file__).parents[2] / "trees.py")
-    assert _spec is not None
-    assert _spec.loader is not None
-    trees = importlib.util.module_from_spec(_spec)
-    sys.modules["_trees"] = trees  # where dataclasses look for their own module
-    _spec.loader.exec_module(trees)
+from identities import trees
 
 ARRAYS = ("numpy", "jax", "torch")
 

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import ml_dtypes  # noqa: F401  # which makes NumPy know bfloat16
-import numpy as np
+import jax.numpy as jnp
 
 from identities.dimensions import describe, names_in, shape_of, size_of
 from identities.oracle.candidates.calling import AdapterError
@@ -65,7 +64,7 @@ def _place(written: str) -> Place:
     said, name, dims = found.groups()
     dtype = _C.get(said, said) or ""
     try:
-        np.dtype(dtype or None)
+        jnp.dtype(dtype or "float64")
     except TypeError:
         raise ValueError(f"{written!r}: {said} is no dtype; there are {', '.join(_C)} and those of NumPy") from None
     if dims is None:

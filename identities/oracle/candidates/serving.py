@@ -1,35 +1,19 @@
 """The process that a stranger's code runs in: it loads a file, and answers requests to call what that offers.
 
-`start`, a program, loads this file by its path. So it imports nothing of the package but `calling` and `written`, which
-it then loads by their paths too. It answers on a pipe that only it knows, so that what the candidate prints goes
-elsewhere. A message is the length of its head, the head in JSON, and the plain bytes of its arrays.
+`start`, a program, loads this file, which imports nothing of the package but `calling` and `written`. It answers on a
+pipe that only it knows, so that what the candidate prints goes elsewhere. A message is the length of its head, the head
+in JSON, and the plain bytes of its arrays.
 """
 
-import importlib.util
 import json
 import struct
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
-if TYPE_CHECKING or __package__:
-    from identities.oracle.candidates import calling, written
-else:
-
-    def _beside(name: str) -> Any:
-        """The module of that name in this folder."""
-        spec = importlib.util.spec_from_file_location(f"_{name}", Path(__file__).with_name(f"{name}.py"))
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module  # where dataclasses look for their own module
-        spec.loader.exec_module(module)
-        return module
-
-    calling, written = _beside("calling"), _beside("written")
+from identities.oracle.candidates import calling, written
 
 
 def plain_value(value: Any) -> Any:

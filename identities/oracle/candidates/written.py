@@ -4,26 +4,15 @@ Public courses write `out, cache = layer_forward(x, w, b)` and `dx, dw, db = lay
 them is to be called with is told by how many arguments it takes and how many results it returns, so that nobody has to
 say it. All else is said by `adapters`.
 
-`serving` also loads this file by its path, in a process of its own: it imports nothing of the package but `adapters`.
+A stranger's process loads this file too, see `start`: it imports nothing of the package but `adapters`.
 """
 
 import functools
-import importlib.util
 import inspect
-import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING or __package__:
-    from identities.oracle.candidates import adapters
-else:
-    _spec = importlib.util.spec_from_file_location("_adapters", Path(__file__).with_name("adapters.py"))
-    assert _spec is not None
-    assert _spec.loader is not None
-    adapters = importlib.util.module_from_spec(_spec)
-    sys.modules["_adapters"] = adapters  # where dataclasses look for their own module
-    _spec.loader.exec_module(adapters)
+from identities.oracle.candidates import adapters
 
 Source = str | Mapping[str, Any]
 """Where a candidate comes from, as JSON has it: the name of a function, or a description of what is made of several."""

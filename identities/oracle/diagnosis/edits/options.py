@@ -65,5 +65,5 @@ def _gives(claim: Claim, shape: Shape) -> Any:
     with full_precision():
         try:
             return jax.eval_shape(function, *given)
-        except Exception:  # nothing but somebody's function runs here, which refuses a value with whatever it likes
+        except Exception:  # only somebody's function runs here: a value that it refuses is not the one that was taken
             return None
