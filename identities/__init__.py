@@ -5,7 +5,7 @@ import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 # The topics: importing one puts its identities into the catalog.
-from identities import chain, domains, elementwise, linear, linear_regression, matrix, norms, softmax
+from identities import chain, domains, elementwise, layers, linear, linear_regression, matrix, norms, softmax
 from identities.catalog import Identity, Source, catalog
 from identities.signature import Choice
 
@@ -57,6 +57,7 @@ __all__ = [
     "check_vjp",
     "domains",
     "elementwise",
+    "layers",
     "linear",
     "linear_regression",
     "matrix",

@@ -21,7 +21,7 @@ from jaxtyping import Array
 from identities.checking import checked
 from identities.claim import Claim, make
 from identities.kinds import KINDS
-from identities.signature import Parameter, read_annotation, signature_of, statics
+from identities.signature import Parameter, defaults, read_annotation, signature_of, statics
 
 ClosedForm: TypeAlias = Callable[..., Array]
 ClosedForms: TypeAlias = Callable[..., tuple[Array, ...]]
@@ -56,12 +56,15 @@ class Identity(Claim):
     - `sources`: where it is from.
     - `exact`: whether it is a polynomial with integer coefficients, of degree four at most, so that it
       holds without any rounding on small integers.
+    - `saves`: what a kernel may keep from the forward pass to have it at hand, in LaTeX; nothing but the arguments if
+      it is empty.
     """
 
     closed_form: Callable[..., Any]
     statements: tuple[str, ...]
     sources: tuple[Source, ...]
     exact: bool
+    saves: str = ""
 
     @property
     def statement(self) -> str:
@@ -164,14 +167,19 @@ def vjp(
     states: str | tuple[str, ...],
     source: Source | tuple[Source, ...],
     exact: bool = False,
+    saves: str = "",
 ) -> Callable[[F], F]:
     """Declare that the decorated function pulls a cotangent back through `function`.
 
     It takes the cotangent, of the shape of the function's result, or one for each of several results, and then the
     function's arguments; it returns an array of the shape of the argument `wrt`, or a tuple of them. Otherwise as
     `jacobian`.
+
+    **Arguments:**
+
+    - `saves`: what of the formula a kernel may keep from the forward pass, in LaTeX.
     """
-    return _declare("vjp", function, wrt, states, source, exact)
+    return _declare("vjp", function, wrt, states, source, exact, saves)
 
 
 def jvp(
@@ -197,6 +205,7 @@ def _declare(
     states: str | tuple[str, ...],
     source: Source | tuple[Source, ...],
     exact: bool,
+    saves: str = "",
 ) -> Callable[[F], F]:
     signature = signature_of(function)
     if wrt is None:
@@ -211,14 +220,15 @@ def _declare(
         if name in _catalog:
             raise ValueError(f"the catalog has an identity {name} already")
         parameters = _restricted(claimed, closed_form)
-        public = checked(closed_form, parameters, statics(function))
+        public = checked(closed_form, parameters, of=function)
         sources = (source,) if isinstance(source, Source) else source
         own = tuple(p for p in parameters if p.name in {q.name for q in signature.parameters})
         # A closed form may have fewer dimensions than its function, as one for square matrices has.
         narrowed = make(name, claimed.kind, function, replace(signature, parameters=own), wrt)
         of_claim = {f.name: getattr(narrowed, f.name) for f in fields(Claim)}
         of_claim |= {"parameters": parameters, "gives": _without_ones(narrowed.gives)}
-        _catalog[name] = Identity(**of_claim, closed_form=public, statements=statements, sources=sources, exact=exact)
+        formula = {"statements": statements, "sources": sources, "exact": exact, "saves": saves}
+        _catalog[name] = Identity(**of_claim, closed_form=public, **formula)
         return public
 
     return declare
@@ -244,6 +254,11 @@ def _restricted(claim: Claim, closed_form: Callable[..., Any]) -> tuple[Paramete
     A closed form that holds only on a part of its function's domain says so by annotating the argument.
     """
     static = statics(claim.function)
+    own_options, left_out = inspect.signature(closed_form).parameters, defaults(claim.function)
+    for name in static:
+        if name not in own_options or own_options[name].default != left_out.get(name, inspect.Parameter.empty):
+            written = f"{name}={left_out[name]!r}" if name in left_out else name
+            raise TypeError(f"{closed_form.__name__} must take the option {written}, as {claim.function.__name__} does")
     parameters = [p for p in inspect.signature(closed_form).parameters.values() if p.name not in static]
     own = {parameter.name for parameter in claim.signature.parameters}
     fits = len(parameters) == len(claim.parameters) and all(

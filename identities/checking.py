@@ -3,6 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import jax.numpy as jnp
@@ -10,19 +11,18 @@ import numpy as np
 from jax.core import Tracer
 
 from identities.dimensions import describe, names_in, shape_of
-from identities.signature import Argument, Choice, Parameter, Static, signature_of, statics
+from identities.signature import Argument, Parameter, defaults, signature_of, statics
 from identities.trees import MisfitError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def checked(
-    function: F, parameters: Sequence[Parameter] | None = None, static: Mapping[str, Static | Choice] | None = None
-) -> F:
+def checked(function: F, parameters: Sequence[Parameter] | None = None, of: Callable[..., Any] | None = None) -> F:
     """The same function, which first checks its arguments and says in words what is wrong.
 
     Shapes and dtypes are checked whenever they are known, which is always: under `jit` that happens
-    once, while tracing. Conditions on values are checked where values exist, outside `jit`.
+    once, while tracing. Conditions on values are checked where values exist, outside `jit`. A closed form's parameters,
+    and the function that it is a derivative `of`, whose options it has, are given beside it.
 
     **Raises:** `TypeError` for what is not of the kind of numbers that the argument has, `ValueError` for a shape that
     does not fit or a value outside the domain.
@@ -31,17 +31,19 @@ def checked(
     leaves = tuple(leaf for parameter in specified for leaf in parameter.leaves)
     plain = all(parameter.tree is None for parameter in specified)
     wanted = [parameter.name for parameter in specified]
-    ranges = dict(statics(function) if static is None else static)
+    ranges, left_out, forms = statics(of or function), defaults(of or function), signature_of(of or function).forms
     order = tuple(inspect.signature(function).parameters)
 
     @functools.wraps(function)
     def call(*args, **kwargs):
         given = dict(zip(order, args, strict=False)) | kwargs
         if all(name in given for name in wanted) and len(args) + len(kwargs) == len(given):
-            check(function.__name__, leaves, given if plain else _taken_apart(function.__name__, specified, given))
-            for name, range_ in ranges.items():
-                if name in given and (complaint := range_.complaint(given[name])):
-                    raise ValueError(f"{function.__name__}: argument {name} {complaint}; got {given[name]!r}")
+            options = {name: given[name] for name in ranges if name in given}
+            for name, value in options.items():
+                if complaint := ranges[name].complaint(value):
+                    raise ValueError(f"{function.__name__}: argument {name} {complaint}; got {value!r}")
+            arrays = given if plain else _taken_apart(function.__name__, specified, given)
+            check(function.__name__, leaves, arrays, {**left_out, **options}, forms)
         return function(*args, **kwargs)  # which names missing and superfluous arguments itself
 
     # It is called as the function is; what `wraps` returns has a type of its own.
@@ -59,13 +61,24 @@ def _taken_apart(owner: str, specified: Sequence[Parameter], given: Mapping[str,
     return arrays
 
 
-def check(owner: str, specification: Sequence[Argument], given: Mapping[str, Any]) -> None:
-    """Raise the error that `checked` promises, or return."""
+def check(
+    owner: str,
+    specification: Sequence[Argument],
+    given: Mapping[str, Any],
+    options: Mapping[str, Any] = MappingProxyType({}),
+    forms_of: Callable[[Mapping[str, Any]], Sequence[int]] | None = None,
+) -> None:
+    """Raise the error that `checked` promises, or return.
+
+    Dimensions may speak of `options`, and `forms_of` says which forms of arrays they allow; all, if it is left out.
+    """
     for a in specification:
         _check_dtype(owner, a, given[a.name])
     shapes = {a.name: getattr(given[a.name], "shape", ()) for a in specification}
-    if not _fits(specification, shapes, 0):
-        _check_shapes(owner, specification, shapes)
+    forms = forms_of(options) if forms_of else range(max((len(a.forms) for a in specification), default=1))
+    if not _fits(specification, shapes, forms[0]):
+        numbers = {name: int(value) for name, value in options.items() if isinstance(value, int)}
+        _check_shapes(owner, specification, shapes, numbers, forms)
     for a in specification:
         value = given[a.name]
         concrete = a.domain.requires and not isinstance(value, Tracer)
@@ -95,10 +108,15 @@ def _fits(specification: Sequence[Argument], shapes: Mapping[str, tuple[int, ...
     return True
 
 
-def _check_shapes(owner: str, specification: Sequence[Argument], shapes: Mapping[str, tuple[int, ...]]) -> None:
-    forms = range(max((len(a.forms) for a in specification), default=1))
-    complaints = [_shape_complaint(specification, shapes, form) for form in forms]
-    if all(complaints):
+def _check_shapes(
+    owner: str,
+    specification: Sequence[Argument],
+    shapes: Mapping[str, tuple[int, ...]],
+    options: Mapping[str, int],
+    forms: Sequence[int],
+) -> None:
+    complaints = {form: _shape_complaint(specification, shapes, options, form) for form in forms}
+    if all(complaints.values()):
         # Among several forms, the ranks tell which one was meant.
         meant = min(forms, key=lambda form: sum(len(a.dims(form)) != len(shapes[a.name]) for a in specification))
         raise ValueError(f"{owner}: {complaints[meant]}")
@@ -138,10 +156,11 @@ def _short(value: Any) -> str:
     return np.array2string(np.asarray(value), threshold=20, edgeitems=3).replace("\n", "")
 
 
-def _shape_complaint(specification: Sequence[Argument], shapes: Mapping[str, tuple[int, ...]], form: int) -> str | None:
+def _shape_complaint(
+    specification: Sequence[Argument], shapes: Mapping[str, tuple[int, ...]], options: Mapping[str, int], form: int
+) -> str | None:
     """What is wrong with the shapes, if the arguments are taken to come in this form."""
-    sizes: dict[str, int] = {}
-    fixed_by: dict[str, str] = {}
+    sizes, fixed_by = dict(options), dict[str, str]()
     for a in specification:
         dims, shape = a.dims(form), shapes[a.name]
         if len(dims) != len(shape):
@@ -152,12 +171,14 @@ def _shape_complaint(specification: Sequence[Argument], shapes: Mapping[str, tup
         for dim, size in zip(dims, shape, strict=True):
             if dim.isidentifier() and dim not in sizes:
                 sizes[dim], fixed_by[dim] = size, a.name
+    for a in specification:  # expressions, such as those of a cotangent, may speak of what a later argument has fixed
+        dims, shape = a.dims(form), shapes[a.name]
         expected = shape_of(dims, sizes)
         if expected != shape:
             because = "; ".join(
                 f"{name} = {sizes[name]} was fixed by {fixed_by[name]} of shape {shapes[fixed_by[name]]}"
                 for name in dict.fromkeys(name for dim in dims for name in names_in(dim))
-                if fixed_by[name] != a.name
+                if fixed_by.get(name, a.name) != a.name
             )
             return (
                 f"argument {a.name} has shape {shape}, expected {describe(dims)} = {expected}"

@@ -86,7 +86,10 @@ class Static:
 
 @dataclass(frozen=True)
 class Choice:
-    """Metadata of an option that is known while tracing: `Annotated[bool, Choice(False, True)]`; all are drawn."""
+    """Metadata of an option that is known while tracing: `Annotated[bool, Choice(False, True)]`.
+
+    Every combination of the values of all such options is tried.
+    """
 
     values: tuple[Any, ...]
 
@@ -97,9 +100,36 @@ class Choice:
         return None
 
 
+class Tried(Choice):
+    """Metadata of an option of which some values are tried, each at least once, as those of an epsilon."""
+
+
+class OneOf(Tried):
+    """Metadata of an option that has these values and no other."""
+
+    def complaint(self, value: Any) -> str | None:
+        """What is asked of a value that is not allowed."""
+        return None if value in self.values else f"must be one of {', '.join(map(repr, self.values))}"
+
+
+@dataclass(frozen=True)
+class FormOf:
+    """Metadata of a result of several shapes, that says which of them each value of an option gives, counted from 0.
+
+    `Annotated[Float[Array, ""] | Float[Array, "n"], FormOf("reduction", mean=0, sum=0, none=1)]`
+    """
+
+    option: str
+    alternatives: Mapping[str, int]
+
+    def __init__(self, option: str, **alternatives: int):
+        object.__setattr__(self, "option", option)
+        object.__setattr__(self, "alternatives", alternatives)
+
+
 @dataclass(frozen=True)
 class Option:
-    """A static argument of a function and the values that are tried: every one, or as many as there are shapes."""
+    """A static argument of a function and the values that are tried, in every combination or at least once each."""
 
     name: str
     values: tuple[Any, ...]
@@ -113,6 +143,17 @@ class Signature:
     parameters: tuple[Parameter, ...]
     returns: Parameter
     options: tuple[Option, ...] = ()
+    form_of: FormOf | None = None
+
+    def forms(self, static: Mapping[str, Any]) -> Sequence[int]:
+        """The forms that arrays may come in together, once options have values."""
+        total = max((len(a.forms) for a in (*self.arguments, *self.returns.leaves)), default=1)
+        if self.form_of is None:
+            return range(total)
+        # Those of the first alternative come first.
+        count = total // (max(self.form_of.alternatives.values()) + 1)
+        first = count * self.form_of.alternatives[static[self.form_of.option]]
+        return range(first, first + count)
 
     @property
     def arguments(self) -> tuple[Argument, ...]:
@@ -204,16 +245,45 @@ def signature_of(function: Callable[..., Any]) -> Signature:
     own = inspect.signature(function, eval_str=True)
     static = statics(function)
     arrays = [p for p in own.parameters.values() if p.name not in static and not left_at_its_default(p)]
-    return Signature(
-        tuple(read_annotation(p.name, p.annotation) for p in arrays),
-        read_annotation("result", own.return_annotation),
-        drawn(static),
+    parameters = tuple(read_annotation(p.name, p.annotation) for p in arrays)
+    returned, *metadata = (
+        get_args(own.return_annotation) if get_origin(own.return_annotation) is Annotated else (own.return_annotation,)
+    )
+    form_of = next((m for m in metadata if isinstance(m, FormOf)), None)
+    if form_of is None:
+        return Signature(parameters, read_annotation("result", own.return_annotation), drawn(static))
+    alternatives = [read_annotation("result", a) for a in get_args(returned)]
+    return Signature(*_alternated(parameters, alternatives), drawn(static), form_of)
+
+
+def _alternated(
+    parameters: Sequence[Parameter], alternatives: Sequence[Parameter]
+) -> tuple[tuple[Parameter, ...], Parameter]:
+    """The forms of all parameters once for each alternative of the result."""
+    leaves = [leaf for parameter in (*parameters, *alternatives) for leaf in parameter.leaves]
+    count = max(len(leaf.forms) for leaf in leaves)
+
+    def repeated(leaf: Argument) -> Argument:
+        return replace(leaf, forms=leaf.forms * len(alternatives)) if len(leaf.forms) > 1 else leaf
+
+    (result,) = alternatives[0].leaves
+    forms = tuple(a.leaves[0].dims(form) for a in alternatives for form in range(count))
+    return (
+        tuple(replace(p, leaves=tuple(map(repeated, p.leaves))) for p in parameters),
+        replace(alternatives[0], leaves=(replace(result, forms=forms),)),
     )
 
 
 def drawn(static: "Mapping[str, Static | Choice]") -> tuple[Option, ...]:
-    """Static arguments as options, of which every value is tried, or as many as there are shapes."""
-    return tuple(Option(name, metadata.values, isinstance(metadata, Choice)) for name, metadata in static.items())
+    """Static arguments as options: every combination is tried, or each value at least once."""
+    return tuple(Option(name, metadata.values, type(metadata) is Choice) for name, metadata in static.items())
+
+
+@functools.cache
+def defaults(function: Callable[..., Any]) -> Mapping[str, Any]:
+    """What the static arguments of an annotated function are where they are left out."""
+    parameters = inspect.signature(function).parameters
+    return {name: p.default for name in statics(function) if (p := parameters[name]).default is not p.empty}
 
 
 @functools.cache

@@ -10,6 +10,9 @@ DOCUMENTS = {
     'algorithmic differentiation", Oxford University Computing Laboratory, report 08/01, 2008',
     "Walter and Lehmann": 'S. F. Walter and L. Lehmann, "Algorithmic differentiation of linear algebra functions with '
     'application in optimum experimental design", 2010, arXiv:1001.1654',
+    "Layer Normalization": 'J. L. Ba, J. R. Kiros and G. E. Hinton, "Layer Normalization", 2016, arXiv:1607.06450',
+    "torch.nn.functional": "the functions of PyTorch's module of this name, as its documentation of version 2.13 lists "
+    "them",
 }
 """Each in full, by the name that identities cite it by."""
 
@@ -28,3 +31,17 @@ def giles(section: str) -> Source:
 
 def walter_lehmann(part: str) -> Source:
     return Source("Walter and Lehmann", part)
+
+
+def torch(function: str) -> Source:
+    """A function of torch.nn.functional, by its name."""
+    return Source("torch.nn.functional", function)
+
+
+def paper(document: str, part: str) -> Source:
+    """Of a paper among `DOCUMENTS`, the equation or section.
+
+    **Raises:** `KeyError` for one that is not among them.
+    """
+    DOCUMENTS[document]
+    return Source(document, part)

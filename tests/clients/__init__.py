@@ -9,3 +9,5 @@ import pytest
 torch: Any = importlib.import_module("torch") if importlib.util.find_spec("torch") else None
 
 with_torch = pytest.mark.skipif(torch is None, reason="PyTorch is not installed: pip install torch")
+
+functional: Any = torch and torch.nn.functional

@@ -59,7 +59,7 @@ class Shape:
         """As in `n = 3, causal = True`."""
         used = _used(claim, self.form)
         sizes = [f"{name} = {size}" for name, size in self.sizes if name in used]
-        options = [f"{name} = {value!r}" for name, value in self.static(claim).items() if name not in dict(self.sizes)]
+        options = [f"{name} = {value!r}" for name, value in self.static(claim).items() if name not in used]
         return ", ".join(sizes + options) or "scalars"
 
     def __str__(self) -> str:
@@ -108,18 +108,20 @@ def draw_shapes(claim: Claim, count: int, seed: int, sizes: Sizes | None = None)
     listed = {name: _listed(name, values) for name, values in (sizes or {}).items()}
     if unknown := listed.keys() - set(claim.dimensions):
         raise ValueError(f"sizes: there is no dimension {min(unknown)!r}; there are {', '.join(claim.dimensions)}")
-    combinations = list(itertools.product(*[range(len(option.values)) for option in claim.options]))
     every = math.prod(len(option.values) for option in claim.options if option.every)
-    wanted = max(count, *[len(values) for values in listed.values()], 2 * every if every > 1 else 1)
+    some = max((len(option.values) for option in claim.options), default=1)
+    wanted = max(count, some, *[len(values) for values in listed.values()], 2 * every if every > 1 else 1)
     found: dict[Shape, None] = {}
     for i, (drawn, form) in enumerate(_candidates(claim.dimensions, claim.forms, wanted, seed)):
         number = len(found)
         if found and max(drawn.values(), default=1) > 2 * LARGEST:
             break  # such sizes are for what has no smaller ones
         drawn |= {name: values[(number + i // 64) % len(values)] for name, values in listed.items()}
-        chosen = _chosen(claim, combinations[number % len(combinations)])
-        integers = {n: v for n, v in chosen.static(claim).items() if isinstance(v, int) and not isinstance(v, bool)}
-        shape = Shape(tuple((drawn | integers).items()), form, chosen.options)
+        chosen = _chosen(claim, number, seed)
+        static = chosen.static(claim)
+        forms = claim.signature.forms(static)
+        form = forms[form % len(forms)] if len(forms) < claim.forms else form
+        shape = Shape(tuple((drawn | _whole(claim, form, static)).items()), form, chosen.options)
         if admitted(claim, shape) and (listed or _small_enough(claim, shape)):
             found[shape] = None
         if len(found) == wanted:
@@ -132,8 +134,25 @@ def draw_shapes(claim: Claim, count: int, seed: int, sizes: Sizes | None = None)
     return list(found)
 
 
-def _chosen(claim: Claim, numbers: Sequence[int]) -> Shape:
+def _chosen(claim: Claim, number: int, seed: int) -> Shape:
+    """The options of one shape among many: all combinations of some, and each value of the others in random order."""
+    every = [range(len(option.values)) for option in claim.options if option.every]
+    combinations = list(itertools.product(*every))
+    combination = iter(combinations[number % len(combinations)])
+
+    def in_turn(i: int, count: int) -> int:
+        turn, place = divmod(number, count)
+        alone = len(claim.options) == 1
+        return place if alone else int(np.random.default_rng([seed, i, turn]).permutation(count)[place])
+
+    numbers = (next(combination) if o.every else in_turn(i, len(o.values)) for i, o in enumerate(claim.options))
     return Shape((), 0, tuple((option.name, n) for option, n in zip(claim.options, numbers, strict=True)))
+
+
+def _whole(claim: Claim, form: int, static: Mapping[str, Any]) -> dict[str, int]:
+    """Options that dimensions may be made of: integers, and booleans where a dimension speaks of them."""
+    used = _used(claim, form)
+    return {n: int(v) for n, v in static.items() if isinstance(v, int) and (n in used or not isinstance(v, bool))}
 
 
 def _listed(name: str, values: Any) -> list[int]:

@@ -1,0 +1,11 @@
+"""What PyTorch calls the functions of the catalog: a table for each topic, by the name of the function.
+
+Each entry takes the function's arguments as tensors, and its options by name.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.against_torch import losses, normalisation
+
+IN_TORCH: dict[str, Callable[..., Any]] = {**losses.IN_TORCH, **normalisation.IN_TORCH}
