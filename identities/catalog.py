@@ -69,12 +69,21 @@ class Identity(Claim):
     @property
     def statement(self) -> str:
         """The formula, in LaTeX."""
+        return r",\quad ".join(self.equations)
+
+    @property
+    def equations(self) -> tuple[str, ...]:
+        """One formula for each gradient, in LaTeX."""
         if len(self.statements) == 1:
-            return self.statements[0]
-        gradients = (
+            return self.statements
+        return tuple(
             rf"\frac{{\partial J}}{{\partial {by}}} = {s}" for by, s in zip(self.wrt, self.statements, strict=True)
         )
-        return r",\quad ".join(gradients)
+
+    @property
+    def topic(self) -> str:
+        """Where it stands, as in `layers.normalisation`."""
+        return self.closed_form.__module__.removeprefix("identities.")
 
     @property
     def static(self) -> tuple[str, ...]:

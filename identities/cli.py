@@ -28,10 +28,10 @@ from identities.oracle.verdict.plan import DTYPES, check_options
 from identities.oracle.verdict.verification import Verification
 from identities.oracle.verify import verify_each
 from identities.report.order import by_source
-from identities.report.records import identity_record, verification_record
+from identities.report.records import identity_record, verification_record, without_derivative_record
 from identities.report.sheet import of_document, sheet, worst
 from identities.report.tables import cells, show
-from identities.sources import DOCUMENTS
+from identities.sources import DOCUMENTS, WITHOUT_DERIVATIVE
 from identities.terminal import MisuseError, check_folder, console, progress, validating, writing
 
 _CACHE_HELP = (
@@ -83,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     add_check(commands, _CACHE_HELP)
 
     list_ = commands.add_parser("list", help="list the catalog")
+    list_.add_argument("words", nargs="*", metavar="WORD", help="only those with each of these in their topic or name")
     list_.add_argument("--source", default="", metavar="TEXT", help="only those with this text in a source")
     list_.add_argument("--json", action="store_true", help="print JSON")
     list_.set_defaults(run=_list)
@@ -170,19 +171,28 @@ def _table(found: Sequence[Identity], verdicts: dict[str, Verification], dtypes:
 
 
 def _list(options: argparse.Namespace) -> int:
-    wanted = options.source.lower()
+    wanted, words = options.source.lower(), [word.lower() for word in options.words]
     found = [i for i in catalog.values() if any(wanted in str(s).lower() for s in i.sources)]
-    if not found:
-        raise MisuseError(f"no identity has {options.source!r} in a source; the documents are {', '.join(DOCUMENTS)}")
+    without = [source for source in WITHOUT_DERIVATIVE if options.source and wanted in str(source).lower()]
+    found = [i for i in found if all(word in f"{i.topic} {i.name}".lower() for word in words)]
+    if not (found or without):
+        asked = f"{' '.join(words)!r} in its topic or name" if words else f"{options.source!r} in a source"
+        topics = dict.fromkeys(identity.topic for identity in catalog.values())
+        raise MisuseError(
+            f"no identity has {asked}; the topics are {', '.join(topics)}; the documents are {', '.join(DOCUMENTS)}"
+        )
     found.sort(key=by_source)
     if options.json:
-        print(json.dumps([identity_record(identity) for identity in found], indent=1))
+        records = [identity_record(identity) for identity in found]
+        print(json.dumps([*records, *(without_derivative_record(source) for source in without)], indent=1))
         return 0
     table = Table(header_style="bold")
     for title in ("source", "identity", "kind", "statement"):
         table.add_column(title, no_wrap=title == "identity")
     for i in found:
         table.add_row(", ".join(map(str, i.sources)), i.name, str(i.kind), escape(plain(i.statement)))
+    for source in without:
+        table.add_row(str(source), "", "", WITHOUT_DERIVATIVE[source])
     console().print(table)
     return 0
 

@@ -1,6 +1,7 @@
 """A formula in LaTeX as one line of plain text."""
 
 import re
+import unicodedata
 
 _SYMBOLS = {
     r"^{-\top}": "⁻ᵀ",
@@ -10,22 +11,20 @@ _SYMBOLS = {
     "^3": "³",
     r"\partial ": "∂",
     r"\partial": "∂",
-    r"\theta": "θ",
-    r"\delta": "δ",
-    r"\sigma": "σ",
-    r"\varphi": "φ",
-    r"\Phi": "Φ",
-    r"\pi": "π",
-    r"\lambda": "λ",
-    r"\alpha": "α",
     r"\otimes": "⊗",
     r"\nabla ": "∇",
     r"\ge": "≥",
+    r"\le ": "≤ ",
+    r"\ne ": "≠ ",
+    r"\in ": "∈ ",
+    r"\infty": "∞",
+    r"\odot": "⊙",
+    r"\cdot": "·",
+    r"\star": "⋆",
     r"\circ": "∘",
     r"\sum": "Σ",
     r"\prod": "Π",
     r"\int": "∫",
-    r"\Omega": "Ω",
     r"\langle ": "⟨",
     r" \rangle": "⟩",
     r"\lVert ": "‖",
@@ -37,16 +36,35 @@ _SYMBOLS = {
     r"\textstyle": "",
 }
 
+_ACCENTS = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303", "dot": "\u0307"}
+"""What stands above a letter, as the character that combines with it."""
+
+
+def _greek(name: re.Match[str]) -> str:
+    """The letter of that name; what is no Greek letter stays as it is."""
+    word = name[1].removeprefix("var")
+    case = "CAPITAL" if word[0].isupper() else "SMALL"
+    try:
+        return unicodedata.lookup(f"GREEK {case} LETTER {_SPELT.get(word, word)}")
+    except KeyError:
+        return name[0]
+
+
+_SPELT = {"lambda": "lamda", "Lambda": "lamda"}
+"""Letters that Unicode spells otherwise."""
+
 
 def plain(latex: str) -> str:
     """A LaTeX formula of the catalog in one line of plain text."""
 
     def group(text: str) -> str:
-        return text if re.fullmatch(r"[\w∂ŷᵀ²√πθδσφΦ]+|\(.*\)", text) else f"({text})"
+        return text if re.fullmatch(r"[\w∂ᵀ²√]+|\(.*\)", text) else f"({text})"
 
-    text = re.sub(r"\\hat\{(\w)\}", "\\1\u0302", latex).replace("y\u0302", "ŷ")
+    text = re.sub(r"\\([A-Za-z]+)", _greek, latex)
+    for name, accent in _ACCENTS.items():
+        text = re.sub(rf"\\{name}\{{(\w)\}}", lambda m, above=accent: unicodedata.normalize("NFC", m[1] + above), text)
     text = re.sub(r"\\overline\{\(?([^{}]*?)\)?\}", r"conj(\1)", text)
-    text = re.sub(r"\\operatorname\{(\w+)\}", r"\1", text)
+    text = re.sub(r"\\(?:operatorname|mathrm|text|mathbf)\{([^{}]+)\}", r"\1", text)
     for symbol, replacement in _SYMBOLS.items():
         text = text.replace(symbol, replacement)
     before = None

@@ -45,3 +45,9 @@ def paper(document: str, part: str) -> Source:
     """
     DOCUMENTS[document]
     return Source(document, part)
+
+
+WITHOUT_DERIVATIVE = {
+    torch("one_hot"): "it takes integers, and what it returns is constant in between: nothing to differentiate by"
+}
+"""What the documents have and the catalog has not, each with the reason."""

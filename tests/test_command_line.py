@@ -3,13 +3,16 @@
 import dataclasses
 import importlib.metadata
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from identities import catalog
 from identities.cli import main
+from identities.latex import plain
 
 
 def test_verify_prints_a_table_and_a_summary(capsys, tmp_path):
@@ -63,6 +66,7 @@ def test_list_as_json(capsys):
     assert records["mean_squared_error_jacobian_theta"] == {
         "name": "mean_squared_error_jacobian_theta",
         "kind": "jacobian",
+        "topic": "linear_regression.loss",
         "function": "identities.linear_regression.loss.mean_squared_error",
         "closed_form": "identities.linear_regression.loss.mean_squared_error_jacobian_theta",
         "wrt": "theta",
@@ -138,6 +142,27 @@ def test_work_is_shared_by_processes_that_python_starts(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "2 of 2 identities passed" in done.stdout
+
+
+def test_show_says_of_a_layer_what_a_kernel_needs(capsys):
+    assert main(["show", "layer_norm_vjp"]) == 0
+    out = capsys.readouterr().out
+    identity = catalog["layer_norm_vjp"]
+    for equation in identity.equations:
+        assert equation in out
+    assert f"saves      {plain(identity.saves)}" in out
+    found = re.search(r"formula +(\S+), line (\d+)", out)
+    assert found
+    lines = (Path(__file__).parents[1] / found[1]).read_text().splitlines()[int(found[2]) - 1 :]
+    assert lines[:2] == ["@vjp(", "    layer_norm,"]
+
+
+def test_list_finds_by_topic_name_and_source(capsys):
+    assert main(["list", "layers", "layer_norm", "--json"]) == 0
+    assert "layer_norm_vjp" in [record["name"] for record in json.loads(capsys.readouterr().out)]
+    assert main(["list", "--source", "torch.nn.functional (one_hot)", "--json"]) == 0
+    (record,) = json.loads(capsys.readouterr().out)
+    assert "integers" in record["without_derivative"]
 
 
 def test_show_says_what_is_static_and_what_is_returned(capsys):

@@ -12,6 +12,7 @@ from shutil import which
 import pytest
 
 from identities.cli import main
+from tests.clients import torch
 
 ROOT = Path(__file__).parents[1]
 
@@ -63,24 +64,32 @@ def test_every_example_runs_and_says_what_is_printed(page):
 
 _KERNELS = (ROOT / "docs" / "kernels.md").read_text()
 
-_IN_C = re.search(r"`(\w+\.c)`.*?^```c\n(.*?)^```$", _KERNELS, re.MULTILINE | re.DOTALL)
+_IN_C = dict(re.findall(r"`(\w+\.cu?)`.*?^```(?:c|cuda)\n(.*?)^```$", _KERNELS, re.MULTILINE | re.DOTALL))
 
 _FILES = {
     re.findall(r"^## (\w+)", _KERNELS[: block.start()], re.MULTILINE)[-1]: block for block in _BLOCK.finditer(_KERNELS)
 }
 
 
+def _lacking(heading: str, code: str) -> str | None:
+    """What a file needs and is not there."""
+    for module in re.findall(r"^import (torch|triton)$", code, re.MULTILINE):
+        if importlib.util.find_spec(module) is None:
+            return f"{module} is not installed: pip install {module}"
+    if heading == "C" and which("cc") is None:
+        return "there is no C compiler called cc"
+    if heading == "CUDA" and (which("nvcc") is None or torch is None or not torch.cuda.is_available()):
+        return "there is no CUDA compiler called nvcc, no GPU, or no PyTorch that knows of it"
+    return None
+
+
 @pytest.mark.parametrize("heading", _FILES)
 def test_every_file_about_kernels_runs_by_itself(heading, tmp_path, monkeypatch):
     block = _FILES[heading]
-    for module in re.findall(r"^import (torch|triton)$", block[1], re.MULTILINE):
-        if importlib.util.find_spec(module) is None:
-            pytest.skip(f"{module} is not installed: pip install {module}")
-    if heading == "C" and which("cc") is None:
-        pytest.skip("there is no C compiler called cc")
+    if lacking := _lacking(heading, block[1]):
+        pytest.skip(lacking)
     monkeypatch.chdir(tmp_path)
-    assert _IN_C is not None
-    for name, text in ((_IN_C[1], _IN_C[2]), (_FILE, block[1])):  # Triton reads its kernels from the disk
+    for name, text in (*_IN_C.items(), (_FILE, block[1])):  # Triton reads its kernels from the disk
         Path(name).write_text(text)
     said = _said(block[1], _KERNELS[block.end() :].lstrip("\n"))
     assert said is not None

@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from identities.catalog import Identity
+from identities.catalog import Identity, Source
 from identities.oracle.candidates.grading import Grade, InternalError, NotJudged
 from identities.oracle.diagnosis import Diagnosis
 from identities.oracle.run.programs import describe_device
 from identities.oracle.verdict.verification import CandidateMismatch, Counterexample, Verification
+from identities.sources import WITHOUT_DERIVATIVE
 
 
 def identity_record(identity: Identity) -> dict[str, Any]:
@@ -17,6 +18,7 @@ def identity_record(identity: Identity) -> dict[str, Any]:
     return {
         "name": identity.name,
         "kind": str(identity.kind),
+        "topic": identity.topic,
         "function": f"{identity.function.__module__}.{identity.function.__name__}",
         "closed_form": f"{identity.closed_form.__module__}.{identity.closed_form.__name__}",
         "wrt": identity.wrt[0] if len(identity.wrt) == 1 else list(identity.wrt),
@@ -24,6 +26,11 @@ def identity_record(identity: Identity) -> dict[str, Any]:
         "sources": [vars(source) for source in identity.sources],
         "exact": identity.exact,
     }
+
+
+def without_derivative_record(source: Source) -> dict[str, Any]:
+    """What a document has and the catalog has not: a record without a name, that says why."""
+    return {"name": None, "sources": [vars(source)], "without_derivative": WITHOUT_DERIVATIVE[source]}
 
 
 def verification_record(verification: Verification) -> dict[str, Any]:

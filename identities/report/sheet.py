@@ -1,19 +1,16 @@
 """A formula sheet: what the catalog has of one document, as a page of Markdown."""
 
-import inspect
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
-import identities
 from identities.catalog import Identity, UnknownNameError, catalog
 from identities.oracle.reference.unit import TOLERANCE
 from identities.oracle.verdict.verification import Verification
 from identities.report.order import number_of
+from identities.report.tables import place_of
 from identities.sources import DOCUMENTS
 
 _TITLES = ("number", "statement", "identity", "kind", "holds for", "erratum", "error")
-_ROOT = Path(identities.__file__).parents[1]
 
 
 def of_document(document: str) -> list[Identity]:
@@ -64,8 +61,7 @@ def worst(verdict: Verification, identity: Identity) -> str:
 
 
 def _cells(identity: Identity, document: str, error: str) -> list[str]:
-    path = Path(inspect.getfile(inspect.unwrap(identity.closed_form))).relative_to(_ROOT)
-    line = inspect.getsourcelines(inspect.unwrap(identity.closed_form))[1]
+    path, line = place_of(identity)
     errata = dict.fromkeys(s.erratum for s in identity.sources if s.document == document and s.erratum)
     return [
         ", ".join(_numbers(identity, document)),

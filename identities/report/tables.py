@@ -1,8 +1,11 @@
 """Verdicts and catalog entries for the terminal: the cells of its tables, and all about one identity."""
 
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import identities
 from identities.catalog import Identity, find
 from identities.dimensions import describe
 from identities.latex import plain
@@ -66,12 +69,14 @@ def show(name: str) -> str:
     function = identity.function
     static = ", ".join(map(_option, identity.options))
     sections = {
-        "statement": [plain(identity.statement), identity.statement],
+        "statement": [text for equation in identity.equations for text in (plain(equation), equation)],
         "kind": [f"{identity.kind} of {function.__module__}.{function.__name__}, wrt {', '.join(identity.wrt)}"],
         "function": [(function.__doc__ or "").strip(), f"result {_all_shapes(identity.signature.returns.leaves)}"],
         "arguments": [", ".join(f"{a.name} {describe(a.forms[0])}{_kind_of(a)}" for a in identity.arguments)],
         **({"static": [static]} if static else {}),
         "returns": list(_returned(identity)),
+        **({"saves": [plain(identity.saves), identity.saves]} if identity.saves else {}),
+        "formula": ["{}, line {}".format(*place_of(identity))],
         "import": [f"from {identity.closed_form.__module__} import {identity.name}"],
         "exact": ["yes: agrees bit for bit on small integers" if identity.exact else "no"],
         "sources": [f"{s}" + f"; erratum: {s.erratum}" * bool(s.erratum) for s in identity.sources],
@@ -83,6 +88,13 @@ def show(name: str) -> str:
         lines += [f"{title if i == 0 else '':<{width}}  {entry}" for i, entry in enumerate(entries)]
     docstring = (identity.closed_form.__doc__ or "").strip()
     return "\n".join([*lines, "", *(line.strip() for line in docstring.splitlines())])
+
+
+def place_of(identity: Identity) -> tuple[Path, int]:
+    """The file of a closed form, from the folder that holds the package, and its first line there."""
+    closed_form = inspect.unwrap(identity.closed_form)
+    _, line = inspect.getsourcelines(closed_form)
+    return Path(inspect.getfile(closed_form)).relative_to(Path(identities.__file__).parents[1]), line
 
 
 def _returned(identity: Identity) -> Iterator[str]:
