@@ -1,6 +1,6 @@
 """JAX's own rules of differentiation, put to the test one function at a time.
 
-    python -m benchmarks.jax_rules --json FILE [NAME ...]
+    python -m benchmarks.jax_rules --json FILE [NAME ...] [--jobs 16]
     python -m benchmarks.jax_rules --merge FILE ... --write docs/jax_rules.md
 
 Forward and reverse mode against differences of the function itself, in float64, all over its domain and at special
@@ -11,12 +11,11 @@ import argparse
 import importlib
 import itertools
 import json
-import multiprocessing
 import re
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,9 @@ from benchmarks.jax_derivatives import LOST, Trial, trials
 from benchmarks.jax_findings import WRONG, Finding, answers, judge, literal
 from benchmarks.jax_functions import ARRAYS, ELEMENTWISE, EXCLUDED, SETUP
 from benchmarks.jax_values import mpmath
+from benchmarks.workers import Worker, share
+from identities.oracle.run.processes import processes
+from identities.oracle.run.programs import cpu
 
 _PATIENCE = 120
 """For how many seconds a trial may take."""
@@ -48,94 +50,70 @@ def public(module: str) -> set[str]:
     return {n for n in names if callable(getattr(home, n, None)) and not isinstance(getattr(home, n), type)}
 
 
-def _serve(pipe: Any) -> None:
+def _begin() -> None:
     jax.config.update("jax_enable_x64", True)
     warnings.simplefilter("ignore")
-    while True:
-        work, trial = pipe.recv()
-        pipe.send(work(trial))
 
 
-class _Worker:
-    """A process that judges, since a program of JAX's may run for ever and cannot be interrupted."""
-
-    def __init__(self):
-        self._start()
-
-    def _start(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs,), daemon=True)
-        self.process.start()
-        theirs.close()
-
-    def _ask(self, work: Callable[[Trial], Any], trial: Trial, patience: float = _PATIENCE) -> Any:
-        """What comes of it; None if nothing does in good time, or the process dies."""
-        try:
-            self.pipe.send((work, trial))
-            if self.pipe.poll(patience):
-                return self.pipe.recv()
-        except EOFError:
-            pass
-        self.stop()
-        self._start()
-        return None
-
-    def judge(self, trial: Trial) -> list[Finding] | str:
-        """What is found in a trial, or why nothing could be."""
-        answer = self._ask(judge, trial)
-        if answer is None and trial.formula:  # mpmath may be what takes so long
-            answer = self._ask(judge, replace(trial, formula=""))
-        if answer is not None or not trial.elementwise:
-            return "no answer" if answer is None else answer
-        few = self._fewest(trial)
-        if few is trial:  # slow, but no more than that
-            return "no answer"
-        x = literal(few.x)
-        others = {a: literal(b) for a, b in zip(few.letters, few.at, strict=True)} | {few.letters[few.moved]: "t"}
-        f = f"lambda t: {few.function}({', '.join(others.values())})"
-        case = f"jax.jvp({f}, ({x},), (jnp.ones({len(few.x)}),))"
-        argument = trial.letters[trial.moved]
-        return [Finding(trial.function, argument, "never returns", "jvp", case, f"no answer in {_PATIENCE} s", "", "")]
-
-    def _fewest(self, trial: Trial) -> Trial:
-        """The fewest points without an answer that halving comes to."""
-        for half in (slice(None, (n := len(trial.x)) // 2), slice(n // 2, None)):
-            part = replace(trial, at=tuple(a[half] for a in trial.at))
-            if n > 1 and self._ask(answers, part, _PATIENCE / 4) is None:
-                return self._fewest(part)
-        return trial
-
-    def stop(self) -> None:
-        """Ends the process."""
-        self.process.kill()
-        self.process.join()
+def _judged(worker: Worker, trial: Trial) -> list[Finding] | str:
+    """What is found in a trial, or why nothing could be."""
+    answer = worker.ask(judge, trial, _PATIENCE)
+    if answer is None and trial.formula:  # mpmath may be what takes so long
+        answer = worker.ask(judge, replace(trial, formula=""), _PATIENCE)
+    if answer is not None or not trial.elementwise:
+        return "no answer" if answer is None else answer
+    few = _fewest(worker, trial)
+    if few is trial:  # slow, but no more than that
+        return "no answer"
+    x = literal(few.x)
+    others = {a: literal(b) for a, b in zip(few.letters, few.at, strict=True)} | {few.letters[few.moved]: "t"}
+    f = f"lambda t: {few.function}({', '.join(others.values())})"
+    case = f"jax.jvp({f}, ({x},), (jnp.ones({len(few.x)}),))"
+    argument = trial.letters[trial.moved]
+    return [Finding(trial.function, argument, "never returns", "jvp", case, f"no answer in {_PATIENCE} s", "", "")]
 
 
-def audit(names: Sequence[str]) -> dict[str, Any]:
+def _fewest(worker: Worker, trial: Trial) -> Trial:
+    """The fewest points without an answer that halving comes to."""
+    for half in (slice(None, (n := len(trial.x)) // 2), slice(n // 2, None)):
+        part = replace(trial, at=tuple(a[half] for a in trial.at))
+        if n > 1 and worker.ask(answers, part, _PATIENCE / 4) is None:
+            return _fewest(worker, part)
+    return trial
+
+
+Answer = tuple[Trial, list[Finding] | str]
+
+
+def _answers(jobs: int, wanted: Sequence[Trial]) -> dict[str, list[Answer]]:
+    """By function, in the order of the tables, what is found in each of its trials."""
+    by_function = {name: list(some) for name, some in itertools.groupby(wanted, lambda t: t.function)}
+    found = {name: some for (name, _), some in share(_of_function, list(by_function.items()), jobs, _begin)}
+    return {name: found[name] for name in by_function}
+
+
+def _of_function(worker: Worker, given: tuple[str, list[Trial]]) -> list[Answer]:
+    return [(trial, _judged(worker, trial)) for trial in given[1]]
+
+
+def audit(names: Sequence[str], jobs: int) -> dict[str, Any]:
     """Everything, or the functions whose names contain one of those given: what is found and how much was tested."""
-    started, tested, broken, unseen, points_ = time.perf_counter(), set(), [], [], 0
+    started, broken, unseen, points_ = time.perf_counter(), [], [], 0
     best: dict[tuple[str, ...], Finding] = {}
-    wanted = [t for t in trials() if not names or any(n in t.function for n in names)]
-    worker = _Worker()
-    for function, some in itertools.groupby(wanted, lambda t: t.function):
-        module, _, name = function.rpartition(".")
-        if name not in public(module):
-            continue
-        tested.add(function)
-        for trial in some:
-            answer = worker.judge(trial)
-            if isinstance(answer, str):
-                broken.append(f"{trial.expression}, argument {trial.moved}: {answer}")
-                continue
-            points_ += trial.x.size if trial.elementwise else 1
-            unseen += [f"{f.case}: {f.kind}, {f.gives}" for f in answer if not f.shown]
-            for f in (f for f in answer if f.shown):
-                known = best.get(key := (f.function, f.argument, f.kind))
-                modes = " ".join(sorted({*f.modes.split(), *(known.modes.split() if known else ())}))
-                best[key] = replace(f if known is None or len(f.case) < len(known.case) else known, modes=modes)
-    worker.stop()
     names_of = {module: public(module) for module in ELEMENTWISE | ARRAYS}
+    there = {f"{module}.{name}" for module, have in names_of.items() for name in have}
+    wanted = [t for t in trials() if t.function in there and (not names or any(n in t.function for n in names))]
+    found = _answers(jobs, wanted)
+    for trial, answer in itertools.chain.from_iterable(found.values()):
+        if isinstance(answer, str):
+            broken.append(f"{trial.expression}, argument {trial.moved}: {answer}")
+            continue
+        points_ += trial.x.size if trial.elementwise else 1
+        unseen += [f"{f.case}: {f.kind}, {f.gives}" for f in answer if not f.shown]
+        for f in (f for f in answer if f.shown):
+            known = best.get(key := (f.function, f.argument, f.kind))
+            modes = " ".join(sorted({*f.modes.split(), *(known.modes.split() if known else ())}))
+            best[key] = replace(f if known is None or len(f.case) < len(known.case) else known, modes=modes)
     left: dict[str, int] = {}
     lost: list[str] = []
     count = 0
@@ -149,7 +127,7 @@ def audit(names: Sequence[str]) -> dict[str, Any]:
         "jax": jax.__version__,
         "mpmath": mpmath() is not None,
         "seconds": round(time.perf_counter() - started),
-        "tested": len(tested),
+        "tested": len(found),
         "names": count,
         "points": points_,
         "left out": left,
@@ -302,12 +280,13 @@ def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="only functions whose full names contain one of these")
+    parser.add_argument("--jobs", type=int, default=processes(cpu()), help="processes")
     parser.add_argument("--json", type=Path, help="where to leave what is found")
     parser.add_argument("--merge", type=Path, nargs="+", default=[], help="what runs under several versions left")
     parser.add_argument("--write", type=Path, help="the page that is made of those")
     given = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
-    runs = [json.loads(path.read_text()) for path in given.merge] if given.merge else [audit(given.names)]
+    runs = [json.loads(path.read_text()) for path in given.merge] if given.merge else [audit(given.names, given.jobs)]
     if given.json:
         given.json.write_text(json.dumps(runs[0], indent=1))
     if given.write:

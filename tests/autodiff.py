@@ -13,7 +13,8 @@ from identities.oracle.check import claim
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import Batch
 from identities.oracle.run.programs import cpu
-from identities.oracle.verdict.inquiry import Inquiry, inquire
+from identities.oracle.verdict.inquiry import Inquiry
+from identities.oracle.verdict.judge import judge
 from identities.oracle.verdict.plan import Plan
 from tests.functions import Written
 
@@ -42,7 +43,10 @@ def reverse_mode(claim: Claim, shape: Shape, batches: Mapping[str, Batch], layou
 
 
 def judged_by_itself(written: Written, dtype: str, seed: int, instances: int = 128) -> Verification:
-    """The verdict on what JAX gives for the gradient of a function in a dtype."""
+    """The verdict on what JAX gives for the gradient of a function in a dtype.
+
+    **Raises:** as any check does: `CandidateMismatch`, if it is rejected.
+    """
     asked = claim("vjp", written.function, None, written.signature, written.domains)
     plan = Plan((dtype,), 4, instances, seed, cpu(), thorough=True)
-    return inquire(Inquiry(asked, reverse_mode, plan)).verdict
+    return judge(Inquiry(asked, reverse_mode, plan), "")

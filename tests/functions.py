@@ -18,7 +18,7 @@ class Written:
 
     name: str
     function: Callable[..., Any]
-    signature: str
+    signature: str | None = None  # or as its annotations say
     domains: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -142,6 +142,19 @@ def test_a_slow_candidate_is_called_at_no_size_that_would_take_it_long():
     assert len(entries) < 64
 
 
+def test_it_is_said_what_a_candidate_was_too_slow_for():
+    def slow(delta, x):
+        assert len(x) < 100
+        time.sleep(0.02 * len(x))
+        return 2 * delta * x
+
+    verdict = check_vjp(squares, slow, signature="(n)->()", shapes=1, instances=1)
+    assert verdict.passed
+    assert verdict.warnings == (
+        "is not tried at larger n: that would take more than 10 s, by the time that small sizes take",
+    )
+
+
 def test_a_dimension_that_the_function_loops_over_stays_small():
     def recurrence(x):
         h = jnp.zeros(x.shape[1])
@@ -160,7 +173,9 @@ def test_a_dimension_that_the_function_loops_over_stays_small():
             dx[i], delta = delta, delta * np.cos(hs[i])
         return dx
 
-    assert check_vjp(recurrence, backward, signature="(n,m)->(m)", **FEW).passed
+    verdict = check_vjp(recurrence, backward, signature="(n,m)->(m)", **FEW)
+    assert verdict.passed
+    assert [warning.partition(":")[0] for warning in verdict.warnings] == ["is not tried at larger n"]
     assert max(n for n, _ in shapes) <= 6
     assert max(m for _, m in shapes) > 128
 

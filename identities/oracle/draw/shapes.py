@@ -6,7 +6,7 @@ import math
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -187,8 +187,22 @@ def _unlike(rng: np.random.Generator, n: int) -> list[int]:
     return [int(size) for size in rng.permutation(np.arange(2, max(LARGEST, n + 1) + 1))[:n]]
 
 
-def larger_shapes(claim: Claim, fits: Sequence[Shape], work: float, equations: Callable[[Shape], int]) -> list[Shape]:
-    """Few shapes at which every dimension, in one of them at least, is larger than a tile.
+class Larger(NamedTuple):
+    """Few shapes at which every dimension, in one of them at least, is larger than a tile; and which stay small.
+
+    **Fields:**
+
+    - `slow`: the dimensions that stay small for the work that it would be.
+    - `unrolled`: those with which the function's program grows.
+    """
+
+    shapes: list[Shape]
+    slow: list[str]
+    unrolled: list[str]
+
+
+def larger_shapes(claim: Claim, fits: Sequence[Shape], work: float, equations: Callable[[Shape], int]) -> Larger:
+    """The shapes at which a mistake shows that hides where all sizes are small.
 
     **Arguments:**
 
@@ -203,7 +217,10 @@ def larger_shapes(claim: Claim, fits: Sequence[Shape], work: float, equations: C
         small = _if_admitted(claim, small.resized(name, 2 + i % 2), small)
     shapes: list[Shape] = []
     # A Python loop over a dimension makes a program that takes minutes to compile where the dimension is large.
-    left = [name for name in shrinkable(claim, base) if not _unrolled(claim, small, name, equations)]
+    names = shrinkable(claim, base)
+    unrolled = [name for name in names if _unrolled(claim, small, name, equations)]
+    left = [name for name in names if name not in unrolled]
+    slow = []
     while left:
         shape, grown = small, []
         for i, name in enumerate(left):
@@ -211,11 +228,12 @@ def larger_shapes(claim: Claim, fits: Sequence[Shape], work: float, equations: C
             if _bearable(claim, larger, limit):
                 shape, grown = larger, [*grown, name]
         if not grown:
-            left = left[1:]  # which has to stay small
+            name, *left = left  # which has to stay small
+            slow += [name] if _bearable(claim, small.resized(name, _BEYOND_TILES[0]), math.inf) else []
             continue
         shapes.append(shape)
         left = [name for name in left if name not in grown]
-    return list(dict.fromkeys(shapes))
+    return Larger(list(dict.fromkeys(shapes)), slow, unrolled)
 
 
 def _unrolled(claim: Claim, shape: Shape, name: str, equations: Callable[[Shape], int]) -> bool:

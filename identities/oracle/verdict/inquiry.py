@@ -1,10 +1,9 @@
 """Putting any implementation to the test: whether it is right, and where it shows first that it is not."""
 
 import functools
-import itertools
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -134,7 +133,9 @@ def inquire(inquiry: Inquiry, hasty: bool = False) -> Finding:
         check_judged(claim, trials)
     small = list(trials)
     if plan.thorough and all(trial.passed for trial in trials):
-        trials += itertools.chain.from_iterable(_larger(inquiry, small, slowest))
+        larger, said = _larger(inquiry, small, slowest)
+        trials += larger
+        warnings += said
         if all(trial.passed for trial in trials):
             laid_out, said = _laid_out(inquiry, small)
             trials += laid_out
@@ -188,19 +189,25 @@ def function_name(claim: Claim) -> str:
     return getattr(claim.function, "__name__", type(claim.function).__name__)
 
 
-def _larger(inquiry: Inquiry, small: Sequence[Trial], slowest: float) -> Iterator[list[Trial]]:
-    """Few instances of larger shapes, as long as the candidate is likely to be done soon."""
+def _larger(inquiry: Inquiry, small: Sequence[Trial], slowest: float) -> tuple[list[Trial], list[str]]:
+    """Few instances of larger shapes, as long as the candidate is likely to be done soon; and what is left out."""
     if inquiry.plan.sizes or inquiry.witness:
-        return
+        return [], []
     shapes = list(dict.fromkeys(trial.shape for trial in small))
     # Of the instances of a small shape, as many are called at a larger one as there are regimes.
     share = len(inquiry.plan.regimes(inquiry.exact, small=False)) / max(trial.count for trial in small)
     work = _SECONDS_AT_SIZE / max(slowest * share, 1e-4)
-    for shape in larger_shapes(inquiry.claim, shapes, work, functools.partial(equations, inquiry.claim)):
-        trials = inquiry.trials(shape, each=1)
-        yield trials
-        if has_ended(trials) or not all(trial.passed for trial in trials):
-            return
+    larger = larger_shapes(inquiry.claim, shapes, work, functools.partial(equations, inquiry.claim))
+    found: list[Trial] = []
+    for shape in larger.shapes:
+        found += inquiry.trials(shape, each=1)
+        if has_ended(found) or not all(trial.passed for trial in found):
+            break
+    why = {
+        f"that would take more than {_SECONDS_AT_SIZE:g} s, by the time that small sizes take": larger.slow,
+        "the function's own program grows with that, and would take long to compile": larger.unrolled,
+    }
+    return found, [f"is not tried at larger {' and '.join(names)}: {text}" for text, names in why.items() if names]
 
 
 def _laid_out(inquiry: Inquiry, small: Sequence[Trial]) -> tuple[list[Trial], list[str]]:

@@ -53,7 +53,8 @@ class Verification:
     - `plan`: the options that it came of.
     - `not_judged`: why instances do not count, and how many there are of each reason: at a pole, or where the
       derivative is beyond the range of the dtype on the way.
-    - `warnings`: what is worth knowing of a candidate that is right, as that it writes to its arguments.
+    - `warnings`: what is worth knowing of a candidate that is right, as that it writes to its arguments, or is too slow
+      to be tried at larger sizes.
     """
 
     identity: str
