@@ -9,7 +9,7 @@ import functools
 import inspect
 import itertools
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -237,23 +237,24 @@ _PLAIN = (bool, int, float, str)
 
 
 @functools.cache
-def signature_of(function: Callable[..., Any]) -> Signature:
-    """What the annotations of a function say.
+def signature_of(function: Callable[..., Any], static: Collection[str] = ()) -> Signature:
+    """What the annotations of a function say, but for arguments that are `static` for a reason of the caller's.
 
     **Raises:** `TypeError` for an argument without a shape.
     """
     own = inspect.signature(function, eval_str=True)
-    static = statics(function)
-    arrays = [p for p in own.parameters.values() if p.name not in static and not left_at_its_default(p)]
+    options = drawn({name: metadata for name, metadata in statics(function).items() if name not in static})
+    fixed = {*static, *(option.name for option in options)}
+    arrays = [p for p in own.parameters.values() if p.name not in fixed and not left_at_its_default(p)]
     parameters = tuple(read_annotation(p.name, p.annotation) for p in arrays)
     returned, *metadata = (
         get_args(own.return_annotation) if get_origin(own.return_annotation) is Annotated else (own.return_annotation,)
     )
     form_of = next((m for m in metadata if isinstance(m, FormOf)), None)
     if form_of is None:
-        return Signature(parameters, read_annotation("result", own.return_annotation), drawn(static))
+        return Signature(parameters, read_annotation("result", own.return_annotation), options)
     alternatives = [read_annotation("result", a) for a in get_args(returned)]
-    return Signature(*_alternated(parameters, alternatives), drawn(static), form_of)
+    return Signature(*_alternated(parameters, alternatives), options, form_of)
 
 
 def _alternated(

@@ -9,18 +9,7 @@ from typing import Any
 
 from identities.dimensions import expanded, names_in
 from identities.domains import Domain
-from identities.signature import (
-    Argument,
-    Option,
-    Parameter,
-    Signature,
-    array,
-    branch,
-    drawn,
-    left_at_its_default,
-    read_annotation,
-    statics,
-)
+from identities.signature import Argument, Option, Parameter, Signature, array, branch, read_annotation, signature_of
 
 Spelled = str | tuple[Any, Any]
 """A signature in writing: `"(n,m),(m)->(n)"`; or a pair of arguments and results, with dimensions as leaves."""
@@ -46,7 +35,7 @@ def described(
             f"{_name(function)} has no argument {unknown[0]!r} to be static; it takes ({', '.join(takes)})"
         )
     if signature is None:
-        own = _annotated(function, tuple(option.name for option in options))
+        own = signature_of(function, tuple(option.name for option in options))
     else:
         names = [name for name, p in takes.items() if p.default is p.empty and name not in (static or {})]
         own = read_signature(signature, names)
@@ -69,21 +58,6 @@ def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 def _takes_anything(function: Callable[..., Any]) -> bool:
     return any(p.kind is p.VAR_KEYWORD for p in inspect.signature(function).parameters.values())
-
-
-def _annotated(function: Callable[..., Any], static: tuple[str, ...]) -> Signature:
-    own = inspect.signature(function, eval_str=True)
-    fixed = {name: metadata for name, metadata in statics(function).items() if name not in static}
-    arrays = [
-        p
-        for p in own.parameters.values()
-        if p.name not in static and p.name not in fixed and not left_at_its_default(p)
-    ]
-    return Signature(
-        tuple(read_annotation(p.name, p.annotation) for p in arrays),
-        read_annotation("result", own.return_annotation),
-        drawn(fixed),
-    )
 
 
 def read_signature(signature: Spelled, names: Sequence[str]) -> Signature:

@@ -30,6 +30,6 @@ def find_step(case: Case, hints: Hints) -> Diagnosis | None:
 @functools.cache
 def _formula(identity: Identity) -> Claim:
     """The claim that a closed form has the values that it has."""
-    signature = Signature(identity.parameters, identity.gives, identity.options)
+    signature = Signature(identity.parameters, identity.gives, identity.options, identity.signature.form_of)
     claim = make(identity.name, KINDS["value"], identity.closed_form, signature, None)
     return replace(claim, place=identity.place)

@@ -1,0 +1,151 @@
+"""PyTorch's own functions and their automatic differentiation, judged as anybody's.
+
+    python -m benchmarks.torch_functions [NAME ...] [--seed 0] [--jobs N] [--page docs/torch.md]
+
+Every function of the catalog that PyTorch has, its value and its gradients by every argument, in float32 and bfloat16
+on the CPU, over all options. With a path, the page is written there.
+"""
+
+import argparse
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from benchmarks.workers import Worker, share
+from identities import CandidateMismatch, adapt, catalog, check_value, check_vjp
+from identities.oracle.reference.unit import TOLERANCE
+from identities.oracle.run.processes import prepare, processes
+from identities.oracle.run.programs import cpu
+from identities.oracle.verdict.verification import Counterexample, Verification
+from tests.against_torch import IN_TORCH
+from tests.clients import torch
+
+DTYPES = ("float32", "bfloat16")
+_JUDGED = ("value", "gradient")
+_PRINTED = 8
+"""How many entries an array may have to be printed; of a larger one, its shape is."""
+_PATIENCE = 600
+"""For how many seconds a function may be judged."""
+
+
+@dataclass
+class Judged:
+    """What came of a function: by what was judged and dtype, the worst error in units, or what is wrong."""
+
+    name: str
+    units: dict[tuple[str, str], float] = field(default_factory=dict)
+    wrong: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+def judged(given: tuple[str, int]) -> Judged:
+    """One function, value and gradients, in every dtype by itself."""
+    name, seed = given
+    identity = catalog[f"{name}_vjp"]
+    in_torch = IN_TORCH[name]
+    backward = adapt.backward_of(in_torch)
+    judge: dict[str, Callable[[str], Verification]] = {
+        "value": lambda dtype: check_value(identity.function, in_torch, arrays="torch", dtypes=(dtype,), seed=seed),
+        "gradient": lambda dtype: check_vjp(
+            identity.function, backward, identity.wrt, arrays="torch", dtypes=(dtype,), seed=seed
+        ),
+    }
+    found = Judged(name)
+    for what, dtype in _pairs():
+        try:
+            found.units[what, dtype] = judge[what](dtype).worst
+        except CandidateMismatch as mismatch:
+            found.wrong[what, dtype] = _said(mismatch)
+        except Exception as error:  # what fails is told as that, and does not end the others
+            found.wrong[what, dtype] = f"not judged: {type(error).__name__}: {str(error).splitlines()[0]}"
+    return found
+
+
+def _pairs() -> Iterable[tuple[str, str]]:
+    return ((what, dtype) for what in _JUDGED for dtype in DTYPES)
+
+
+def _said(mismatch: CandidateMismatch) -> str:
+    """The mistake, and its smallest case, in a line."""
+    shown = mismatch.counterexample
+    leaf = f"{shown.leaf}: " * bool(shown.leaf)
+    return f"{leaf}{mismatch.diagnosis.sentence}; {_case(shown)}"
+
+
+def _case(shown: Counterexample) -> str:
+    def short(values: Any) -> str:
+        if np.size(values) > _PRINTED:
+            return f"{np.shape(values)}"
+        return " ".join(str(values).split())
+
+    given = [f"{name} = {short(values)}" for name, values in {**shown.static, **shown.arguments}.items()]
+    return f"{', '.join(given)}: {short(shown.got)}, right {short(shown.expected)}"
+
+
+def begin() -> None:
+    """Called first in a process that judges: nothing is to run anywhere but on the CPU."""
+    jax.config.update("jax_platforms", "cpu")
+    torch.set_num_threads(1)
+    prepare(keep=False)
+
+
+def _asked(worker: Worker, given: tuple[str, int]) -> Judged:
+    lost = Judged(given[0], wrong=dict.fromkeys(_pairs(), f"not judged: no answer in {_PATIENCE} s"))
+    return worker.ask(judged, given, _PATIENCE) or lost
+
+
+def page(found: Iterable[Judged], seed: int) -> str:
+    """The page, in Markdown."""
+    found = sorted(found, key=lambda judged: judged.name)
+    clean = sum(not judged.wrong for judged in found)
+    lines = [
+        "# PyTorch's functions, put to the test",
+        "",
+        "Made by `python -m benchmarks.torch_functions --page docs/torch.md`, on the CPU, with "
+        f"PyTorch {torch.__version__}, JAX {jax.__version__}, seed {seed}.",
+        "",
+        f"{len(found)} functions of the catalog that PyTorch has were judged, values and gradients by every argument, "
+        f"over all options; {clean} are right in all four columns. The numbers are the worst errors in units of "
+        f"rounding, of which {TOLERANCE} pass. A dash is explained below the table.",
+        "",
+        f"| function | {' | '.join(f'{what}, {dtype}' for what, dtype in _pairs())} |",
+        f"| --- |{' ---: |' * len(list(_pairs()))}",
+        *(
+            f"| `{judged.name}` | "
+            + " | ".join(f"{judged.units[pair]:.2f}" if pair in judged.units else "-" for pair in _pairs())
+            + " |"
+            for judged in found
+        ),
+        "",
+        "## Wrong, or weak",
+        "",
+        *(f"- `{j.name}`, {what} in {dtype}: {said}" for j in found for (what, dtype), said in j.wrong.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=processes(cpu()), help="processes")
+    parser.add_argument("--page", type=Path, help="where the page is written")
+    options = parser.parse_args()
+    names = options.names or list(IN_TORCH)
+    if unknown := set(names) - set(IN_TORCH):
+        parser.error(f"PyTorch has no {min(unknown)} here; it has {', '.join(IN_TORCH)}")
+    found = []
+    for _, judged_ in share(_asked, [(name, options.seed) for name in names], options.jobs, begin):
+        found.append(judged_)
+        print(judged_.name, {f"{what} {dtype}": round(u, 2) for (what, dtype), u in judged_.units.items()}, flush=True)
+        for (what, dtype), said in judged_.wrong.items():
+            print(f"    {what} in {dtype}: {said}", flush=True)
+    if options.page:
+        options.page.write_text(page(found, options.seed))
+
+
+if __name__ == "__main__":
+    main()
