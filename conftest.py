@@ -15,10 +15,13 @@ import hypothesis
 import jax
 import pytest
 
+from identities import Identity, catalog
 from identities.oracle.run.processes import one_thread_in_blas, prepare, processes
 from identities.oracle.run.programs import find_device
 from identities.oracle.run.store import Device
+from identities.oracle.verdict.inquiry import Inquiry
 from identities.oracle.verdict.plan import DTYPES, Plan
+from identities.oracle.verify import inquiry_of
 
 hypothesis.settings.register_profile("default", derandomize=True, max_examples=4, deadline=None)
 hypothesis.settings.register_profile("explore", max_examples=8, deadline=None)
@@ -39,17 +42,21 @@ def pytest_configure(config: pytest.Config) -> None:
     cache = getattr(config, "cache", None)
     if cache is None:
         jax.config.update("jax_enable_compilation_cache", False)
+    # What tests compile runs once or twice, so that the optimisations of XLA cost more than they save.
+    jax.config.update("jax_disable_most_optimizations", True)
     prepare(cache.mkdir("programs") if cache else None)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     count = processes(_device(config))
-    if count == 1:
-        return 0  # pytest's own process
+    return 0 if count == 1 else count  # none is pytest's own process
+
+
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    # However many workers were asked for, they share the cores.
     of_workers = contextlib.ExitStack()
     of_workers.enter_context(one_thread_in_blas())
     config.add_cleanup(of_workers.close)
-    return count
 
 
 def _device(config: pytest.Config) -> Device:
@@ -79,3 +86,15 @@ def plan(request: pytest.FixtureRequest) -> Plan:
     seed = 0 if profile.derandomize else int(given) if given else random.randrange(2**32)
     dtypes = tuple(request.config.getoption("--dtypes") or ())
     return Plan(dtypes, profile.max_examples, 256, seed, _device(request.config))
+
+
+@pytest.fixture(scope="session", params=catalog.values(), ids=str)
+def identity(request: pytest.FixtureRequest) -> Identity:
+    """Each of the catalog; the tests of one come one after the other, whatever their files, and so in one process."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def inquiry(identity: Identity, plan: Plan) -> Inquiry:
+    """Into an identity; its tests share values, witnesses and compiled programs."""
+    return inquiry_of(identity, plan)

@@ -6,28 +6,24 @@ import jax
 import pytest
 from jax.core import Tracer
 
-from identities import Identity, catalog, verify
+from identities import Identity
 from identities.latex import plain
 from identities.oracle.composition import by_itself, differentiated
 from identities.oracle.draw.shapes import draw_shapes
 from identities.oracle.verdict.explain import explain
+from identities.oracle.verdict.inquiry import Inquiry, inquire
 from identities.oracle.verdict.plan import Plan
 from identities.oracle.verify import inquiry_of
 from tests.altered import of_two_gradients
 
-every_identity = pytest.mark.parametrize("identity", catalog.values(), ids=str)
 
-
-@every_identity
-def test_identity(identity: Identity, plan: Plan) -> None:
-    verdict = verify(
-        identity, dtypes=plan.dtypes, shapes=plan.shapes, instances=plan.instances, seed=plan.seed, device=plan.device
-    )
+def test_identity(identity: Identity, inquiry: Inquiry, plan: Plan) -> None:
+    verdict = inquire(inquiry).verdict
     assert verdict.passed, explain(verdict, plain(identity.statement))
 
     shapes = draw_shapes(identity, plan.shapes, plan.seed)
     shape = min(shapes, key=lambda shape: (1 in dict(shape.sizes).values(), shape.total, shape))
-    of_all_dtypes = inquiry_of(identity, plan).trials(shape)
+    of_all_dtypes = inquiry.trials(shape)
     for trial in of_all_dtypes:
         kept = {str(leaf.dtype) for leaf in trial.answers.leaves}
         assert kept == {trial.dtype}, "results keep the arguments' dtype"
@@ -37,7 +33,8 @@ def test_identity(identity: Identity, plan: Plan) -> None:
 
 
 def test_every_gradient_composes(plan: Plan) -> None:
-    test_identity(of_two_gradients(), plan)
+    identity = of_two_gradients()
+    test_identity(identity, inquiry_of(identity, plan), plan)
 
 
 @pytest.mark.parametrize("place", [0, 1])
