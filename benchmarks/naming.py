@@ -26,7 +26,7 @@ from identities import CandidateMismatch, Diagnosis, Verification, WitnessMismat
 from identities.oracle.run.processes import as_done, processes
 from identities.oracle.run.programs import cpu
 from identities.oracle.verdict import judge
-from tests import corpus, layers
+from tests import corpus, layers, reports
 
 
 class Entry(Protocol):
@@ -41,6 +41,7 @@ class Entry(Protocol):
 _CORPORA: dict[str, tuple[Sequence[Entry], dict[str, Any]]] = {
     "textbook": (corpus.WRONG, {}),
     "layers": (layers.WRONG, {"dtypes": ("float64",)}),
+    "reports": (reports.WRONG, {}),
 }
 """By name, the entries, and how they are judged if not as they say themselves."""
 
