@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import special
 
-from identities import Verification, check, domains
+from identities import Diagnosis, Verification, check, domains
 from identities.claim import Claim
 from identities.oracle.check import claim
 
@@ -99,6 +99,10 @@ class Entry:
     def judge(self, **options: Any) -> Verification:
         asked: dict[str, Any] = {"dtypes": (self.dtype,), **options}
         return check(self.candidate, self.against, **asked)
+
+    def is_true(self, diagnosis: Diagnosis) -> bool:
+        """Whether an explanation is a true one."""
+        return diagnosis.kind in self.kinds and self.factor in (None, diagnosis.factor)
 
     def __str__(self) -> str:
         return f"{self.against}: {self.candidate.__name__}"

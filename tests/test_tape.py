@@ -41,7 +41,10 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...]]] = {
         (A / 9,),
     ),
     "of two numbers": (lambda x: [jnp.arctan2(x, x[::-1]), lax.complex(x, x[::-1]), jnp.arccosh(1 + x * x)], (A,)),
-    "rounding": (lambda x: [jnp.floor(x), jnp.ceil(x), jnp.sign(x), jnp.abs(x), jnp.isfinite(x / 0)], (A,)),
+    "rounding": (
+        lambda x: [jnp.floor(x), jnp.ceil(x), jnp.round(x), lax.round(x), jnp.sign(x), jnp.abs(x), jnp.isfinite(x / 0)],
+        (np.where(np.abs(A) < 0.5, np.round(A) + 0.5, A),),
+    ),
     "powers": (lambda x: [x**3, x**-2, jnp.abs(x) ** 1.7, lax.integer_pow(x, 5)], (A,)),
     "integers": (
         lambda n: [n // 3, n % 4, lax.div(n, jnp.full_like(n, 4)), lax.rem(n, jnp.full_like(n, 4))],

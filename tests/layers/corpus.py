@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from identities import Verification, check_vjp
+from identities import Diagnosis, Verification, check_vjp
 
 
 @dataclass
@@ -67,9 +67,11 @@ class Wrong:
     def judge(self, **options: Any) -> Verification:
         return self.layer.judge(self.candidate, **options)
 
-    def is_true(self, kind: str, sentence: str) -> bool:
+    def is_true(self, diagnosis: Diagnosis) -> bool:
         """Whether an explanation is a true one."""
-        return kind in self.kinds and (kind != self.kinds[0] or bool(re.search(self.says, sentence)))
+        if diagnosis.kind != self.kinds[0]:
+            return diagnosis.kind in self.kinds
+        return bool(re.search(self.says, diagnosis.sentence))
 
     def __str__(self) -> str:
         changes = (f"{_short(old)} -> {_short(new) or repr('')}" for old, new in self.edits)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from jax.lax import RoundingMethod
 
 from identities.oracle.run.factorisations import cholesky, eigh, lu, qr, svd, triangular_solve
 
@@ -195,6 +196,13 @@ def clamp(low: Array, x: Array, high: Array) -> Array:
     return np.minimum(np.maximum(x, low), high)
 
 
+def rounded(x: Array, rounding_method: RoundingMethod) -> Array:
+    if rounding_method == RoundingMethod.TO_NEAREST_EVEN:
+        return np.round(x)
+    whole = np.trunc(x)
+    return whole + np.sign(x) * (np.abs(x - whole) >= 0.5)
+
+
 def _by_entry(function: Callable[[float], float]) -> Callable[[Array], Array]:
     of_all = np.vectorize(function, otypes=[np.float64])
     return lambda x: of_all(x).astype(x.dtype)
@@ -243,6 +251,7 @@ TABLE: dict[str, _Row] = {
     "div": _plain(div),
     "rem": _plain(np.fmod),
     "neg": _plain(np.negative),
+    "round": (rounded, ("rounding_method",)),
     "pow": _plain(np.power),
     "integer_pow": (integer_pow, ("y",)),
     "max": _plain(np.maximum),
@@ -317,11 +326,11 @@ TABLE: dict[str, _Row] = {
 
 EXACT = frozenset(
     (
-        *("floor", "ceil", "sign", "abs", "real", "imag", "conj", "complex", "neg", "max", "min", "is_finite", "clamp"),
+        *("floor", "ceil", "round", "sign", "abs", "real", "imag", "conj", "complex", "neg", "max", "min", "clamp"),
         *("select_n", "stop_gradient", "copy", "broadcast_in_dim", "reshape", "transpose", "squeeze", "rev", "stack"),
         *("concatenate", "tile", "split", "slice", "pad", "empty", "empty2", "iota", "gather", "scatter", "sort"),
         *("cummax", "cummin", "reduce_max", "reduce_min", "reduce_precision", "dynamic_slice", "dynamic_update_slice"),
-        *("unstack", "eq", "ne", "lt", "le", "gt", "ge", "argmax", "argmin"),
+        *("unstack", "is_finite", "eq", "ne", "lt", "le", "gt", "ge", "argmax", "argmin"),
     )
 )
 """Operations that round nothing, since they only choose, move or compare."""

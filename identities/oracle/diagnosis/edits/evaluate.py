@@ -50,7 +50,8 @@ class Edit:
     - `pulls`: by operation, what some of its operands get.
     - `arriving`: by number, what the whole cotangent of a value is multiplied with: a number, or what is made of
       values.
-    - `leaving`: by operation and operand, what the part of it that comes from there is multiplied with.
+    - `leaving`: by operation and operand, what the part of it that comes from there is multiplied with: a number, or
+      one for each entry.
     - `only`: of changed constants, kernels and operands, whether only the values that they give are others, as where a
       backward pass computes the forward pass anew, and wrongly; or only what they pull back.
     """
@@ -62,7 +63,7 @@ class Edit:
     standing: Mapping[tuple[int, int], int] = field(default_factory=dict)
     pulls: Mapping[int, Pull] = field(default_factory=dict)
     arriving: Mapping[int, float | FromValues] = field(default_factory=dict)
-    leaving: Mapping[tuple[int, int], float] = field(default_factory=dict)
+    leaving: Mapping[tuple[int, int], float | np.ndarray] = field(default_factory=dict)
     only: Literal["values", "pulls"] | None = None
 
     @property

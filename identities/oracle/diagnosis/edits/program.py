@@ -243,8 +243,7 @@ class _Writer:
         constants, carry, rows = takes[:fixed], takes[fixed : fixed + carried], takes[fixed + carried :]
         stacked: list[list[int]] = []
         for turn, i in enumerate(range(length)[::-1] if parameters["reverse"] else range(length)):
-            if turn:
-                carry = [self._made("carry", lambda x: [x], [n], place, turn) for n in carry]
+            carry = [self._made("carry", lambda x: [x], [n], place, turn) for n in carry]
             given = [self._made("row", lambda xs, i=i: [xs[i]], [n], place, turn) for n in rows]
             made = self._jaxpr(body, [*constants, *carry, *given], None, turn)
             carry = made[:carried]

@@ -9,6 +9,7 @@ from identities.oracle.diagnosis.edits.mistakes import (
     derivatives,
     given,
     indices,
+    loops,
     operations,
     parts,
     solves,
@@ -47,8 +48,13 @@ GENERATORS: tuple[Generator, ...] = (
     constants.sizes,
     steps.repeated,
     steps.operands,
+    loops.loops,
+    given.arguments_in_pulls,
     sums.sums,
+    steps.by_way_of_others,
     steps.others,
+    steps.behind,
+    derivatives.by_other_results,
     operations.operands,
 )
 """Where proposals come from, the likeliest and the quickest first."""

@@ -17,6 +17,8 @@ from identities.oracle.diagnosis.edits.mistakes.parts import PASSED_ON
 from identities.oracle.diagnosis.edits.program import Operation, Program
 from identities.oracle.diagnosis.edits.proposals import (
     Proposal,
+    again,
+    alike,
     firsts,
     located,
     pulling,
@@ -171,6 +173,24 @@ def by_result(program: Program) -> Iterator[Proposal]:
             for says, taken in _TAKEN if steps else _TAKEN[:1]:
                 at = located(address, functools.partial(_by_other, steps, taken))
                 yield Proposal("other-argument", says.format(f=where, z=then), 1.7, at, operation.place)
+
+
+def by_other_results(program: Program) -> Iterator[Proposal]:
+    """A derivative by way of the result, for which any other value of its shape is taken."""
+    others_of = alike(program)
+    for address, operation in firsts(program):
+        if operation.name not in _BY_RESULT or not any(program.active(operation)):
+            continue
+        where = spelled(operation)
+        for other in others_of(operation.makes[0]):
+            says = f"takes {value_of(program, other)} for the result of {where}, of which it takes the derivative"
+            at = located(address, functools.partial(_by_another, again(program, other)))
+            yield Proposal("other-argument", says, 2.2, at, operation.place)
+
+
+def _by_another(find: Callable[[Program, int], int], program: Program, i: int) -> Edit:
+    number, slope = find(program, i), _BY_RESULT[program.operations[i].name]
+    return Edit(pulls={i: lambda here: {0: here.cotangents[0] * slope(here.values[number])}})
 
 
 _BY_RESULT: dict[str, Callable[[np.ndarray], np.ndarray]] = {

@@ -9,7 +9,8 @@ import numpy as np
 from identities.oracle.diagnosis.edits.evaluate import Arrays, Edit, Here
 from identities.oracle.diagnosis.edits.kernels import Aval, is_inexact
 from identities.oracle.diagnosis.edits.mistakes.parts import PASSED_ON
-from identities.oracle.diagnosis.edits.program import Program
+from identities.oracle.diagnosis.edits.mistakes.steps import depends_on_operands
+from identities.oracle.diagnosis.edits.program import Operation, Program
 from identities.oracle.diagnosis.edits.proposals import Proposal, firsts, pulling, spelled
 
 Change = Callable[[Arrays], Arrays]
@@ -127,46 +128,81 @@ def arguments(program: Program) -> Iterator[Proposal]:
                     f"takes {names[i]} and {names[j]} for each other",
                     lambda given, i=i, j=j: [given[{i: j, j: i}.get(k, k)] for k in range(len(given))],
                 )
-    for i, (shape, dtype) in enumerate(avals):
-        if len(shape) > 1 and shape[-1] == shape[-2] > 1:
-            yield _of_arguments(
-                f"uses the transpose of {names[i]}",
-                lambda given, i=i: [g.swapaxes(-1, -2) if k == i else g for k, g in enumerate(given)],
-                "layout",
-            )
-        if np.issubdtype(dtype, np.integer):
-            for by, words in ((1, "one more"), (-1, "one less")):
-                yield _of_arguments(
-                    f"takes {names[i]} for {words}",
-                    lambda given, i=i, by=by: [g + by if k == i else g for k, g in enumerate(given)],
-                    "index",
-                )
-        if dtype.kind == "b":
-            yield _of_arguments(
-                f"takes {names[i]} for its opposite",
-                lambda given, i=i: [~g if k == i else g for k, g in enumerate(given)],
-            )
-        for axis, size in enumerate(shape):
-            if size > 1:
-                yield _of_arguments(
-                    f"takes {names[i]} backwards along axis {axis}",
-                    lambda given, i=i, axis=axis: [np.flip(g, 1 + axis) if k == i else g for k, g in enumerate(given)],
-                    "layout",
-                )
-                for by in (1, -1):
-                    yield _of_arguments(
-                        f"takes {names[i]} shifted by one along axis {axis}",
-                        lambda given, i=i, axis=axis, by=by: [
-                            np.roll(g, by, 1 + axis) if k == i else g for k, g in enumerate(given)
-                        ],
-                        "index",
-                    )
-        if is_inexact(dtype):
-            yield _of_arguments(
-                f"takes {names[i]} for its negative",
-                lambda given, i=i: [-g if k == i else g for k, g in enumerate(given)],
-                "sign",
-            )
+    for i, aval in enumerate(avals):
+        for kind, words, change in _changes(aval):
+            yield _of_arguments(f"takes {names[i]} {words}", functools.partial(_changed, (i,), change), kind)
+    for aval in dict.fromkeys(avals):
+        same = tuple(i for i, other in enumerate(avals) if other == aval)
+        for kind, words, change in _changes(aval) if len(same) > 1 else ():
+            says = f"takes {' and '.join(names[i] for i in same)} {words}"
+            yield _of_arguments(says, functools.partial(_changed, same, change), kind)
+
+
+Changed = Callable[[np.ndarray], np.ndarray]
+
+
+def _changes(aval: Aval) -> Iterator[tuple[str, str, Changed]]:
+    """What an array may be taken for: the kind of mistake, what is said of it, and the change of a batch."""
+    shape, dtype = aval
+    if len(shape) > 1 and shape[-1] == shape[-2] > 1:
+        yield "layout", "for its transpose", lambda g: g.swapaxes(-1, -2)
+    elif len(shape) > 1 and min(shape[-2:]) > 1:
+        yield "layout", "by columns where it is to be read by rows", lambda g: g.swapaxes(-1, -2).reshape(g.shape)
+    if np.issubdtype(dtype, np.integer):
+        yield "index", "for one more", lambda g: g + 1
+        yield "index", "for one less", lambda g: g - 1
+    if dtype.kind == "b":
+        yield "other-argument", "for its opposite", np.logical_not
+    for axis, size in enumerate(shape):
+        if size > 1:
+            yield "layout", f"backwards along axis {axis}", functools.partial(np.flip, axis=1 + axis)
+            for by in (1, -1):
+                rolled = functools.partial(np.roll, shift=by, axis=1 + axis)
+                yield "index", f"shifted by one along axis {axis}", rolled
+    if is_inexact(dtype):
+        yield "sign", "for its negative", np.negative
+
+
+def _changed(which: tuple[int, ...], change: Changed, given: Arrays) -> Arrays:
+    return [change(g) if k in which else g for k, g in enumerate(given)]
+
+
+def arguments_in_pulls(program: Program) -> Iterator[Proposal]:
+    """An argument that is taken for something else on the way back alone."""
+    for i, number in enumerate(program.arguments):
+        if not is_inexact(program.avals[number][1]):
+            continue
+        for kind, words, change in _changes(program.avals[number]):
+            says = f"takes {program.names[number]} {words}, in what it multiplies cotangents with"
+            yield Proposal(kind, says, 2.0, functools.partial(_in_pulls, i, change))
+
+
+def _in_pulls(argument: int, change: Changed, program: Program) -> Edit:
+    """Every operand of a pullback that is made of one argument alone, as that would be of another."""
+    number = program.arguments[argument]
+    made, steps = {number}, list[Operation]()
+    for operation in program.operations:
+        if made.intersection(operation.takes) and made.union(program.constants).issuperset(operation.takes):
+            made.update(operation.makes)
+            steps.append(operation)
+
+    def anew(values: Mapping[int, np.ndarray]) -> dict[int, np.ndarray]:
+        found = {number: change(values[number])}
+        for step in steps:
+            results = step.kernel.forward([found.get(n, values[n]) for n in step.takes])
+            found.update(zip(step.makes, results, strict=True))
+        return found
+
+    known: list[tuple[Mapping[int, np.ndarray], dict[int, np.ndarray]]] = []
+
+    def pull(here: Here) -> Mapping[int, np.ndarray]:
+        if not known or known[0][0] is not here.values:
+            known[:] = [(here.values, anew(here.values))]
+        changed = known[0][1]
+        return here.pull([changed.get(n, o) for n, o in zip(here.operation.takes, here.operands, strict=True)])
+
+    met = (i for i in program.backwards if made.intersection(program.operations[i].takes))
+    return Edit(pulls={i: pull for i in met if depends_on_operands(program, program.operations[i])})
 
 
 def _of_arguments(says: str, change: Change, kind: str = "other-argument") -> Proposal:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from identities.oracle.diagnosis.edits.evaluate import Edit
+from identities.oracle.diagnosis.edits.evaluate import NOTHING, Edit
 from identities.oracle.diagnosis.edits.program import Address, Operation, Program
 from identities.oracle.diagnosis.edits.proposals import Proposal, firsts, located, spelled, value_of
 
@@ -36,8 +36,18 @@ def _of_values(program: Program, address: Address, operation: Operation) -> Iter
         says, times = f"treats {what} as a constant, in {where}", f"multiplies by {{}} {what}, in {where}"
     for k, number in enumerate(operation.makes):
         if number in program.moving and number not in program.results:
-            at = located(address, lambda p, i, k=k: Edit(arriving={p.operations[i].makes[k]: 0}))
+            at = located(address, _nothing_arrives(k, operation.name == "carry"))
             yield Proposal("detached", says, rank, at, operation.place, True, times)
+
+
+def _nothing_arrives(k: int, is_handed_on: bool) -> Callable[[Program, int], Edit]:
+    """No cotangent of a value; of one that passes of a loop hand on, none but that of what the first pass is given."""
+
+    def edit(program: Program, i: int) -> Edit:
+        operation = program.operations[i]
+        return NOTHING if is_handed_on and not operation.turn else Edit(arriving={operation.makes[k]: 0})
+
+    return edit
 
 
 def _of_uses(program: Program, address: Address, operation: Operation) -> Iterator[Proposal]:

@@ -11,6 +11,7 @@ from identities.oracle.diagnosis.edits.mistakes.parts import PASSED_ON
 from identities.oracle.diagnosis.edits.program import Address, Operation, Program
 from identities.oracle.diagnosis.edits.proposals import (
     Proposal,
+    again,
     alike,
     firsts,
     located,
@@ -101,12 +102,18 @@ def _times(program: Program, number: int) -> Iterator[tuple[str, str, int]]:
     """What is said of a value that is a factor too many, or is missing, and its power."""
     value = value_of(program, number)
     made_by = program.operations[program.made_by[number]].name
+    if made_by in _ZERO:
+        yield "region", f"is zero where {value} is zero", 0
     if made_by == "sqrt" or _divides(program, number):  # the derivative of a root divides by it
         yield "missing-factor", f"leaves out a division by {value}", 1
         yield "factor", f"divides by {value} once too often", -1
     else:
         yield "factor", f"has {value} as a factor too many", 1
         yield "missing-factor", f"lacks the factor {value}", -1
+
+
+_ZERO = ("scatter-add", "max", "select_n", "gather")
+"""What often gives zeros: counts, rectified numbers, masked ones."""
 
 
 def _divides(program: Program, number: int) -> bool:
@@ -143,7 +150,7 @@ def _factor(program: Program, target: int, address: Address, k: int, power: int)
     def factor(values: Mapping[int, np.ndarray]) -> np.ndarray:
         by = values[number] * 1.0  # of whole numbers there are no reciprocals
         shape = (*by.shape, *[1] * values[target].ndim)[: values[target].ndim]
-        return by.reshape(shape) ** power
+        return by.reshape(shape) ** power if power else (by.reshape(shape) != 0) * 1.0
 
     return factor
 
@@ -164,6 +171,34 @@ def _to_equals(here: Here) -> Mapping[int, np.ndarray]:
     axes = tuple(1 + axis for axis in here.kernel.parameters["axes"])
     picked = here.operands[0] == np.expand_dims(here.results[0], axes)
     return {0: np.expand_dims(here.cotangents[0], axes) * picked}
+
+
+def by_way_of_others(program: Program) -> Iterator[Proposal]:
+    """A norm, say, taken for another one wherever it is divided by or multiplied with in what comes by way of it."""
+    others_of = alike(program)
+    for address, operation in firsts(program):
+        (number, *_), place = operation.makes, operation.place
+        if operation.name not in _EXCHANGED or number not in program.moving:
+            continue
+        for other in others_of(number):
+            if other not in program.made_by or program.operations[program.made_by[other]].name != operation.name:
+                continue
+            value, taken = value_of(program, number), value_of(program, other)
+            for power in (1, 2, -1, -2):
+                says = f"takes {taken} for {value}{_POWERS[abs(power)]} in what comes by way of {value}"
+                at = located(address, functools.partial(_by_the_ratio, again(program, other), power))
+                yield Proposal("other-argument", says, 2.1, at, place)
+
+
+_EXCHANGED = ("sqrt", "rsqrt", "reduce_sum", "reduce_max", "exp", "log")
+"""What is often made twice alike, of two arguments: norms, sums, scales."""
+
+_POWERS = {1: "", 2: ", squared,"}
+
+
+def _by_the_ratio(find: Callable[[Program, int], int], power: int, program: Program, i: int) -> Edit:
+    (number, *_), other = program.operations[i].makes, find(program, i)
+    return Edit(arriving={number: lambda values: (values[number] / values[other]) ** power})
 
 
 def operands(program: Program) -> Iterator[Proposal]:
@@ -234,3 +269,49 @@ def others(program: Program) -> Iterator[Proposal]:
                 says = f"uses {value_of(program, other)} in place of {value_of(program, number)}"
                 at = standing(program, address, k, other, only="pulls")
                 yield Proposal("other-argument", f"{says} in the derivative of {where}", 2.2, at, operation.place)
+
+
+def behind(program: Program) -> Iterator[Proposal]:
+    """The same of a value that is an operand but for a number: m_new of lr * m_new."""
+    others_of = alike(program)
+    for address, operation in firsts(program):
+        if not depends_on_operands(program, operation):
+            continue
+        for k, number in enumerate(operation.takes):
+            base, steps = _behind(program, number)
+            for other in others_of(base) if steps else ():
+                says = f"uses {value_of(program, other)} in place of {value_of(program, base)}"
+                at = located(address, functools.partial(_with_another_behind, k, again(program, other)))
+                yield Proposal(
+                    "other-argument", f"{says} in the derivative of {spelled(operation)}", 2.3, at, operation.place
+                )
+
+
+def _behind(program: Program, number: int) -> tuple[int, tuple[int, ...]]:
+    """What a value is a multiple of, by a number, or is in another shape; and by which operations."""
+    steps: list[int] = []
+    while (i := program.made_by.get(number)) is not None:
+        operation = program.operations[i]
+        varies = [n for n in operation.takes if n not in program.constants]
+        if len(varies) != 1 or operation.name not in (*PASSED_ON, "mul", "div", "neg"):
+            break
+        steps.insert(0, i)
+        (number,) = varies
+    return number, tuple(steps)
+
+
+def _with_another_behind(operand: int, find: Callable[[Program, int], int], program: Program, i: int) -> Edit:
+    base, steps = _behind(program, program.operations[i].takes[operand])
+    other = find(program, i)
+    if program.avals[other] != program.avals[base]:
+        raise LookupError(i)
+
+    def pull(here: Here) -> Mapping[int, np.ndarray]:
+        values = {base: here.values[other]}
+        for step in steps:
+            operation = program.operations[step]
+            made = operation.kernel.forward([values.get(n, here.values[n]) for n in operation.takes])
+            values[operation.makes[0]] = made[0]
+        return here.pull(with_operand(here, operand, values[here.operation.takes[operand]]))
+
+    return Edit(pulls={i: pull})

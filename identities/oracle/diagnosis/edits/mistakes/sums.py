@@ -6,9 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from identities.oracle.diagnosis.edits.evaluate import Here, Pull
+from identities.oracle.diagnosis.edits.evaluate import Edit, Here, Pull
 from identities.oracle.diagnosis.edits.program import Operation, Program
-from identities.oracle.diagnosis.edits.proposals import Proposal, firsts, pulling, spelled, value_of, with_operand
+from identities.oracle.diagnosis.edits.proposals import (
+    Proposal,
+    firsts,
+    located,
+    pulling,
+    spelled,
+    value_of,
+    with_operand,
+)
 
 _TERMS: tuple[tuple[str, str, Callable[[np.ndarray], np.ndarray]], ...] = (
     ("reduction", "has only the first term", lambda some: np.arange(len(some)) == 0),
@@ -126,6 +134,13 @@ def _of_transpose(here: Here) -> Mapping[int, np.ndarray]:
 def accumulations(program: Program) -> Iterator[Proposal]:
     """What several entries of a result come from gets the cotangent of one of them."""
     for address, operation in firsts(program):
+        number = operation.takes[0]
+        if operation.name == "slice" and program.active(operation)[0] and len(program.uses[number]) > 1:
+            says = (
+                f"overwrites what {value_of(program, number)} gets elsewhere with what it gets from "
+                f"{spelled(operation)}, as `=` in place of `+=` does"
+            )
+            yield Proposal("reduction", says, 1.8, located(address, _instead_of_the_others), operation.place)
         if operation.name == "gather" and program.active(operation)[0]:
             where = spelled(operation)
             for which in ("last", "first"):
@@ -136,6 +151,18 @@ def accumulations(program: Program) -> Iterator[Proposal]:
                     pulling(address, lambda here, which=which: _overwritten(here, which)),
                     operation.place,
                 )
+
+
+def _instead_of_the_others(program: Program, i: int) -> Edit:
+    """Where a slice is taken, no other use of a value gives it anything."""
+    operation = program.operations[i]
+    parameters = operation.kernel.parameters
+    limits = parameters["start_indices"], parameters["limit_indices"]
+    steps = parameters["strides"] or [1] * len(limits[0])
+    outside = np.ones(operation.kernel.avals[0][0])
+    outside[tuple(map(slice, *limits, steps))] = 0
+    others = [(j, k) for j, k in program.uses[operation.takes[0]] if j != i]
+    return Edit(leaving=dict.fromkeys(others, outside))
 
 
 def _overwritten(here: Here, which: str) -> Mapping[int, np.ndarray]:
