@@ -8,3 +8,4 @@ from identities.layers import attention as attention
 from identities.layers import flash as flash
 from identities.layers import losses as losses
 from identities.layers import normalisation as normalisation
+from identities.layers import positions as positions

@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float
 
 from identities.catalog import jvp, vjp
 from identities.checking import checked
+from identities.domains import Drawn
 from identities.layers import flash
 from identities.layers.heads import Attended, Biases, Causal, Keys, Kept, Queries, Scale, Values, few, grouped, like, wide
 from identities.layers.scores import Scores, exponentials, gathered, largest, or_one, products, row_sums, weighted
@@ -161,7 +162,7 @@ def attention_with_dropout(
     v: Values,
     keep: Kept,
     is_causal: Causal = False,
-    dropout_p: Annotated[float, Tried(0.0, 0.25)] = 0.0,
+    dropout_p: Annotated[float, Tried(0.25, 0.5)] = 0.0,
     scale: Scale = None,
 ) -> Attended:
     """Of the weights, those that are kept, divided by how many that are on average: 1 - dropout_p."""
@@ -227,15 +228,19 @@ def sliding_window_attention_vjp(delta, q, k, v, window, softcap=None, scale=Non
     return like(gradients, q, k, v)
 
 
+# Where one key is all but certain, derivatives are zero but for rounding.
+_several_keys = Drawn(admits=lambda shape: shape[-2] > 1, largest=few.largest)
+
+
 @checked
 def attention_with_sinks(
-    q: Annotated[Float[Array, "... h*groups t d"], few],
-    k: Annotated[Float[Array, "... h s d"], few],
-    v: Annotated[Float[Array, "... h s e"], few],
+    q: Annotated[Float[Array, "h*groups t d"] | Float[Array, "b h*groups t d"], few],
+    k: Annotated[Float[Array, "h s d"] | Float[Array, "b h s d"], _several_keys],
+    v: Annotated[Float[Array, "h s e"] | Float[Array, "b h s e"], few],
     sinks: Float[Array, " h*groups"],
     window: Annotated[int | None, Tried(None, 2)] = None,
     scale: Scale = None,
-) -> Float[Array, "... h*groups t e"]:
+) -> Float[Array, "h*groups t e"] | Float[Array, "b h*groups t e"]:
     """Causal, with one more key in every head, of a score that is learned and without a value."""
     o = _attended(grouped(q, k), k, v, Scores(scale, True, window), sinks=_by_rows(sinks, k))
     return o.reshape(*q.shape[:-1], v.shape[-1])

@@ -7,7 +7,7 @@ nothing is seen are not visited.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
@@ -32,7 +32,7 @@ from identities.layers.scores import (
     row_sums,
     weighted,
 )
-from identities.signature import Tried
+from identities.signature import Static
 from identities.sources import paper
 
 BLOCK = 256
@@ -121,12 +121,14 @@ def pull(
     return (dq[..., :t, :], dk[..., :s, :], dv[..., :s, :]), dsinks
 
 
-Size: TypeAlias = Annotated[int, Tried(2, 3)]
-
-
 @checked
 def flash_attention(
-    q: Queries, k: Keys, v: Values, is_causal: Causal = False, scale: Scale = None, block: Size = BLOCK
+    q: Queries,
+    k: Keys,
+    v: Values,
+    is_causal: Causal = False,
+    scale: Scale = None,
+    block: Annotated[int, Static(1, 2)] = BLOCK,
 ) -> Attended:
     """As `scaled_dot_product_attention`, without ever holding all scores."""
     o, _ = attend(grouped(q, k), k, v, Scores(scale, is_causal), block)

@@ -1,4 +1,7 @@
-"""Shapes of attention: one head, or heads of queries of which as many share one head of keys as there are groups."""
+"""Shapes of attention: one head, or heads of queries of which as many share one head of keys as there are groups.
+
+More leading axes are for `vmap`.
+"""
 
 from typing import Annotated, TypeAlias
 
@@ -6,18 +9,18 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from identities.domains import Drawn
-from identities.signature import Choice, Tried
+from identities.signature import Tried
 
-few = Drawn(largest=4)  # of six axes
+few = Drawn(largest=3)  # of up to five axes
 
-Queries: TypeAlias = Annotated[Float[Array, "t d"] | Float[Array, "... h*groups t d"], few]
-Keys: TypeAlias = Annotated[Float[Array, "s d"] | Float[Array, "... h s d"], few]
-Values: TypeAlias = Annotated[Float[Array, "s e"] | Float[Array, "... h s e"], few]
-Attended: TypeAlias = Float[Array, "t e"] | Float[Array, "... h*groups t e"]
-Biases: TypeAlias = Float[Array, "t s"] | Float[Array, "... h*groups t s"]
-Kept: TypeAlias = Bool[Array, "t s"] | Bool[Array, "... h*groups t s"]
+Queries: TypeAlias = Annotated[Float[Array, "t d"] | Float[Array, "h*groups t d"] | Float[Array, "b h*groups t d"], few]
+Keys: TypeAlias = Annotated[Float[Array, "s d"] | Float[Array, "h s d"] | Float[Array, "b h s d"], few]
+Values: TypeAlias = Annotated[Float[Array, "s e"] | Float[Array, "h s e"] | Float[Array, "b h s e"], few]
+Attended: TypeAlias = Float[Array, "t e"] | Float[Array, "h*groups t e"] | Float[Array, "b h*groups t e"]
+Biases: TypeAlias = Float[Array, "t s"] | Float[Array, "h*groups t s"] | Float[Array, "b h*groups t s"]
+Kept: TypeAlias = Bool[Array, "t s"] | Bool[Array, "h*groups t s"] | Bool[Array, "b h*groups t s"]
 
-Causal: TypeAlias = Annotated[bool, Choice(False, True)]
+Causal: TypeAlias = Annotated[bool, Tried(False, True)]
 Scale: TypeAlias = Annotated[float | None, Tried(None, 0.3)]
 
 
