@@ -11,6 +11,32 @@ DOCUMENTS = {
     "Walter and Lehmann": 'S. F. Walter and L. Lehmann, "Algorithmic differentiation of linear algebra functions with '
     'application in optimum experimental design", 2010, arXiv:1001.1654',
     "Layer Normalization": 'J. L. Ba, J. R. Kiros and G. E. Hinton, "Layer Normalization", 2016, arXiv:1607.06450',
+    # Attention and recurrences.
+    "Attention Is All You Need": 'A. Vaswani et al., "Attention Is All You Need", 2017, arXiv:1706.03762',
+    "FlashAttention-2": 'T. Dao, "FlashAttention-2: Faster Attention with Better Parallelism and Work Partitioning", '
+    "2023, arXiv:2307.08691",
+    "GQA": 'J. Ainslie et al., "GQA: Training Generalized Multi-Query Transformer Models from Multi-Head Checkpoints", '
+    "2023, arXiv:2305.13245",
+    "Longformer": 'I. Beltagy, M. E. Peters and A. Cohan, "Longformer: The Long-Document Transformer", 2020, '
+    "arXiv:2004.05150",
+    "Gemma 2": 'Gemma Team, "Gemma 2: Improving Open Language Models at a Practical Size", 2024, arXiv:2408.00118',
+    "Attention sinks": 'G. Xiao, Y. Tian, B. Chen, S. Han and M. Lewis, "Efficient Streaming Language Models with '
+    'Attention Sinks", 2023, arXiv:2309.17453',
+    "gpt-oss": 'OpenAI, "gpt-oss-120b & gpt-oss-20b Model Card", 2025, arXiv:2508.10925',
+    "ALiBi": 'O. Press, N. A. Smith and M. Lewis, "Train Short, Test Long: Attention with Linear Biases Enables Input '
+    'Length Extrapolation", 2021, arXiv:2108.12409',
+    "RoFormer": 'J. Su et al., "RoFormer: Enhanced Transformer with Rotary Position Embedding", 2021, arXiv:2104.09864',
+    "Linear attention": 'A. Katharopoulos, A. Vyas, N. Pappas and F. Fleuret, "Transformers are RNNs: Fast '
+    'Autoregressive Transformers with Linear Attention", 2020, arXiv:2006.16236',
+    "Gated Delta Networks": 'S. Yang, J. Kautz and A. Hatamizadeh, "Gated Delta Networks: Improving Mamba2 with Delta '
+    'Rule", 2024, arXiv:2412.06464',
+    "Mamba": 'A. Gu and T. Dao, "Mamba: Linear-Time Sequence Modeling with Selective State Spaces", 2023, '
+    "arXiv:2312.00752",
+    "Long short-term memory": 'S. Hochreiter and J. Schmidhuber, "Long short-term memory", Neural Computation 9 (8), '
+    "1997; with the forget gate of F. A. Gers, J. Schmidhuber and F. Cummins, Neural Computation 12 (10), 2000",
+    "Gated recurrent unit": 'K. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder for Statistical '
+    'Machine Translation", 2014, arXiv:1406.1078',
+    "torch.nn": "the modules of PyTorch's package of this name, as its documentation of version 2.13 lists them",
     "torch.nn.functional": "the functions of PyTorch's module of this name, as its documentation of version 2.13 lists "
     "them",
 }

@@ -17,6 +17,9 @@ from identities.signature import Argument
 LARGEST = 6
 """The largest size that a dimension takes by default: enough to tell every index from every other."""
 
+_CORNERS = 4
+"""Of the shapes that are drawn, the first: tall, wide, square, and of one entry."""
+
 _BEYOND_TILES = (133, 139, 143, 146, 149, 137, 141, 145)
 """Sizes beyond a tile of 32, 64 or 128, multiples of none of them, and all different."""
 
@@ -97,6 +100,13 @@ def _small_enough(claim: Claim, shape: Shape) -> bool:
     return all(max(shape.of(a), default=1) <= a.domain.drawn.largest for a in claim.arguments)
 
 
+@functools.cache
+def _most(claim: Claim) -> Mapping[str, int]:
+    """The largest size of each dimension that any of its arrays is drawn with."""
+    limits = [(name, a.domain.drawn.largest) for a in claim.arguments for form in a.forms for dim in form for name in names_in(dim)]
+    return {name: min(limit for n, limit in limits if n == name) for name, _ in limits}
+
+
 def draw_shapes(claim: Claim, count: int, seed: int, sizes: Sizes | None = None) -> list[Shape]:
     """That many different random shapes, or as many as there are; more where every listed size or option wants one.
 
@@ -112,10 +122,13 @@ def draw_shapes(claim: Claim, count: int, seed: int, sizes: Sizes | None = None)
     some = max((len(option.values) for option in claim.options), default=1)
     wanted = max(count, some, *[len(values) for values in listed.values()], 2 * every if every > 1 else 1)
     found: dict[Shape, None] = {}
+    most = _most(claim)
     for i, (drawn, form) in enumerate(_candidates(claim.dimensions, claim.forms, wanted, seed)):
         number = len(found)
         if found and max(drawn.values(), default=1) > 2 * LARGEST:
             break  # such sizes are for what has no smaller ones
+        if i >= _CORNERS and not listed:
+            drawn = {name: 1 + (size - 1) % most.get(name, size) for name, size in drawn.items()}
         drawn |= {name: values[(number + i // 64) % len(values)] for name, values in listed.items()}
         chosen = _chosen(claim, number, seed)
         static = chosen.static(claim)
