@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from identities.dimensions import describe, names_in, shape_of
+from identities.dimensions import describe, names_in, shape_of, solved
 from identities.signature import Argument, Parameter, defaults, signature_of, statics
 from identities.trees import MisfitError
 
@@ -76,13 +76,13 @@ def check(
         _check_dtype(owner, a, given[a.name])
     shapes = {a.name: getattr(given[a.name], "shape", ()) for a in specification}
     forms = forms_of(options) if forms_of else range(max((len(a.forms) for a in specification), default=1))
+    numbers = {name: int(value) for name, value in options.items() if isinstance(value, int)}
     if not _fits(specification, shapes, forms[0]):
-        numbers = {name: int(value) for name, value in options.items() if isinstance(value, int)}
         _check_shapes(owner, specification, shapes, numbers, forms)
     for a in specification:
         value = given[a.name]
         concrete = a.domain.requires and not isinstance(value, Tracer)
-        if concrete and not a.domain.at(_sizes(specification, shapes)).contains(jnp.asarray(value)):
+        if concrete and not a.domain.at(numbers | _sizes(specification, shapes)).contains(jnp.asarray(value)):
             raise ValueError(f"{owner}: argument {a.name} needs {a.domain.requires}; got {_short(value)}")
 
 
@@ -173,6 +173,14 @@ def _shape_complaint(
                 sizes[dim], fixed_by[dim] = size, a.name
     for a in specification:  # expressions, such as those of a cotangent, may speak of what a later argument has fixed
         dims, shape = a.dims(form), shapes[a.name]
+        for dim, size in zip(dims, shape, strict=True):
+            sizes |= solved(dim, size, sizes)
+            if unknown := [name for name in names_in(dim) if name not in sizes]:
+                fixed = ", ".join(f"{name} = {sizes[name]}" for name in names_in(dim) if name in sizes)
+                return (
+                    f"argument {a.name} has shape {shape}, expected {describe(dims)}, "
+                    f"where {' and '.join(unknown)} cannot be told" + f" from {fixed}" * bool(fixed)
+                )
         expected = shape_of(dims, sizes)
         if expected != shape:
             because = "; ".join(

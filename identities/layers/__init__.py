@@ -6,3 +6,4 @@ Each is a function with its options, and one identity that returns the gradient 
 # Importing one puts its identities into the catalog.
 from identities.layers import losses as losses
 from identities.layers import normalisation as normalisation
+from identities.layers import windows as windows
