@@ -4,13 +4,16 @@ from collections.abc import Mapping
 
 from identities.claim import Claim
 from identities.oracle.draw.shapes import Shape
+from identities.signature import defaults
 
 POWER = 3
 """What static arguments are that may be that."""
 
 
 def of_sizes(claim: Claim, sizes: Mapping[str, int]) -> Shape:
-    """The shape with those sizes; options that no power is have the first of their values."""
-    chosen = {o.name: o.values.index(POWER) if POWER in o.values else 0 for o in claim.options}
-    powers = {o.name: POWER for o in claim.options if POWER in o.values}  # which count among the sizes, as integers do
-    return Shape(tuple((dict(sizes) | powers).items()), 0, tuple(chosen.items()))
+    """The shape with those sizes; options have their default, or what a power is, or the first of their values."""
+    usual = defaults(claim.function)
+    wanted = {o.name: next((v for v in (usual.get(o.name), POWER) if v in o.values), o.values[0]) for o in claim.options}
+    chosen = {o.name: o.values.index(wanted[o.name]) for o in claim.options}
+    whole = {name: int(value) for name, value in wanted.items() if isinstance(value, int)}  # which count among the sizes
+    return Shape(tuple((dict(sizes) | whole).items()), 0, tuple(chosen.items()))

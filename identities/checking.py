@@ -76,13 +76,13 @@ def check(
         _check_dtype(owner, a, given[a.name])
     shapes = {a.name: getattr(given[a.name], "shape", ()) for a in specification}
     forms = forms_of(options) if forms_of else range(max((len(a.forms) for a in specification), default=1))
+    numbers = {name: int(value) for name, value in options.items() if isinstance(value, int)}
     if not _fits(specification, shapes, forms[0]):
-        numbers = {name: int(value) for name, value in options.items() if isinstance(value, int)}
         _check_shapes(owner, specification, shapes, numbers, forms)
     for a in specification:
         value = given[a.name]
         concrete = a.domain.requires and not isinstance(value, Tracer)
-        if concrete and not a.domain.at(_sizes(specification, shapes)).contains(jnp.asarray(value)):
+        if concrete and not a.domain.at(numbers | _sizes(specification, shapes)).contains(jnp.asarray(value)):
             raise ValueError(f"{owner}: argument {a.name} needs {a.domain.requires}; got {_short(value)}")
 
 

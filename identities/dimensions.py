@@ -1,4 +1,4 @@
-"""Dimensions: names, sizes, and expressions of both, as in `n`, `3`, `2*n`, `n-k+1` or `(n+1)//2`."""
+"""Dimensions: names, sizes, and expressions of both, as in `n`, `3`, `2*n`, `n-k+1`, `(n+1)//2` or `min(n,m)`."""
 
 import ast
 import functools
@@ -14,7 +14,8 @@ BATCH = "..."
 BATCH_AXES = ("batch1", "batch2")
 """The names of the leading axes that `...` stands for; up to two are drawn."""
 
-_NODES = (ast.Expression, ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Name, ast.Load, ast.Constant)
+_FUNCTIONS = {"min": min, "max": max}
+_NODES = (ast.Expression, ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Name, ast.Load, ast.Constant, ast.Call)
 
 
 @functools.cache
@@ -25,9 +26,17 @@ def _parsed(dim: str) -> ast.Expression:
         raise ValueError(f"{dim!r} is no dimension") from None
     for node in ast.walk(tree):
         whole = not isinstance(node, ast.Constant) or (type(node.value) is int)
-        if not isinstance(node, _NODES) or not whole:
-            raise ValueError(f"{dim!r} is no dimension: names, whole numbers, +, -, *, // and parentheses make one")
+        if not isinstance(node, _NODES) or not whole or (isinstance(node, ast.Call) and not _is_known(node)):
+            raise ValueError(
+                f"{dim!r} is no dimension: names, whole numbers, +, -, *, //, min, max and parentheses make one"
+            )
     return tree
+
+
+def _is_known(call: ast.Call) -> bool:
+    """Whether it is of one of the functions, with arguments by position."""
+    named = isinstance(call.func, ast.Name) and call.func.id in _FUNCTIONS
+    return named and len(call.args) > 1 and not call.keywords
 
 
 @functools.cache
@@ -41,7 +50,9 @@ def names_in(dim: str) -> tuple[str, ...]:
 
     **Raises:** `ValueError` for what is no expression of dimensions.
     """
-    found = [node for node in ast.walk(_parsed(dim)) if isinstance(node, ast.Name)]
+    nodes = list(ast.walk(_parsed(dim)))
+    called = [node.func for node in nodes if isinstance(node, ast.Call)]
+    found = [node for node in nodes if isinstance(node, ast.Name) and node not in called]
     return tuple(dict.fromkeys(node.id for node in sorted(found, key=lambda node: node.col_offset)))
 
 
@@ -53,7 +64,7 @@ def size_of(dim: str, sizes: Mapping[str, int]) -> int:
     if dim in sizes:
         return sizes[dim]
     try:
-        return int(eval(_code(dim), {"__builtins__": {}}, dict(sizes)))
+        return int(eval(_code(dim), {"__builtins__": {}, **_FUNCTIONS}, dict(sizes)))
     except ZeroDivisionError:
         raise ValueError(f"dimension {dim} divides by zero") from None
 

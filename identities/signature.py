@@ -66,16 +66,19 @@ class Parameter:
 class Static:
     """Metadata of an integer that is known while tracing, such as a power: `Annotated[int, Static(0, 4)]`.
 
-    `least` is the smallest that is allowed, `most` the largest that is drawn.
+    `least` is the smallest that is allowed, `most` the largest that is drawn; `first` the smallest that is drawn, unless
+    that is `least`.
     """
 
     least: int
     most: int
+    first: int | None = None
 
     @property
     def values(self) -> tuple[int, ...]:
         """Those that are drawn, in an order in which neighbours differ."""
-        return tuple(sorted(range(self.least, self.most + 1), key=lambda value: (3 * value + 1) % 5))
+        first = self.least if self.first is None else self.first
+        return tuple(sorted(range(first, self.most + 1), key=lambda value: (3 * value + 1) % 5))
 
     def complaint(self, value: Any) -> str | None:
         """What is asked of a value that is not allowed."""

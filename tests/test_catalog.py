@@ -1,7 +1,6 @@
 """The catalog: what it promises of every entry, and what an entry says of itself."""
 
 import importlib
-import inspect
 
 import jax.numpy as jnp
 import pytest

@@ -446,7 +446,7 @@ def test_a_literal_one_is_an_axis():
         ("(n,m),(m)->n", "the dimensions of an array stand in parentheses", 11),
         ("(n,m)(m)->(n)", "a comma separates arrays", 5),
         ("(n,m),(2m)->(n)", "'2m' is no dimension", 7),
-        ("(n,m),(m/2)->(n)", "names, whole numbers, +, -, *, // and parentheses make one", 7),
+        ("(n,m),(m/2)->(n)", "names, whole numbers, +, -, *, //, min, max and parentheses make one", 7),
         ("(n,m,(m)->(n)", "this parenthesis is not closed", 0),
     ],
 )

@@ -9,3 +9,4 @@ from identities.layers import flash as flash
 from identities.layers import losses as losses
 from identities.layers import normalisation as normalisation
 from identities.layers import positions as positions
+from identities.layers import windows as windows

@@ -9,10 +9,10 @@ import numpy as np
 from identities.catalog import Identity
 from identities.oracle.candidates.calling import Answers
 from identities.oracle.candidates.closed_form import closed_form_of
-from identities.oracle.draw.shapes import Shape
+from identities.oracle.draw.shapes import Shape, admitted, shrinkable
 from identities.oracle.draw.values import draw_values
 from identities.oracle.reference.points import everywhere
-from identities.oracle.reference.witnesses import reference
+from identities.oracle.reference.witnesses import is_dense, reference
 from identities.oracle.run.programs import evaluated, full_precision
 from identities.oracle.trial import Trial
 from identities.oracle.verdict.plan import Plan
@@ -32,11 +32,17 @@ def by_itself(identity: Identity, trial: Trial) -> Trial:
 
 
 def differentiated(identity: Identity, shape: Shape, plan: Plan, by: str) -> Trial:
-    """The derivative of the closed form by one array of the function's, beside the witnesses', in float64."""
+    """The derivative of the closed form by one array of the function's, beside the witnesses', in float64.
+
+    At smaller sizes, where that would be too large to be written down.
+    """
     position = [a.name for a in identity.arguments].index(by)
     each = replace(plan, instances=_INSTANCES).each(identity.exact)
     regimes = plan.regimes(identity.exact)
     batch = draw_values(identity, shape, "float64", each, plan.seed, regimes)
+    while not is_dense(identity, shape, batch):
+        shape = _smaller(identity, shape)
+        batch = draw_values(identity, shape, "float64", each, plan.seed, regimes)
     closed_form = closed_form_of(identity, shape)
     made_of = ("derivative of a closed form", position, *closed_form.made_of)  # pyright: ignore[reportFunctionMemberAccess]
     # Not compiled where NumPy will do: XLA can hang over several triangular solves in one program.
@@ -55,6 +61,16 @@ def differentiated(identity: Identity, shape: Shape, plan: Plan, by: str) -> Tri
         len(regimes),
         identity.exact,
     )
+
+
+def _smaller(identity: Identity, shape: Shape) -> Shape:
+    """The shape with the largest of its sizes, among those that may be smaller, one less."""
+    sizes = dict(shape.sizes)
+    for name in sorted(shrinkable(identity, shape), key=lambda name: -sizes[name]):
+        smaller = shape.resized(name, sizes[name] - 1)
+        if admitted(identity, smaller):
+            return smaller
+    raise ValueError(f"{identity.name} has no smaller shape than {shape.described(identity)}")
 
 
 def _by_one_more(identity: Identity, by: Argument) -> Identity:

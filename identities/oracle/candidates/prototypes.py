@@ -7,7 +7,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from identities.dimensions import describe, names_in, shape_of, size_of
+from identities.dimensions import describe, names_in, shape_of, solved
 from identities.oracle.candidates.calling import AdapterError
 
 _C = {
@@ -85,10 +85,7 @@ def sizes_of(prototype: Sequence[Place], given: Mapping[str, Any], options: Mapp
     met = [pair for name, dims in arrays.items() for pair in zip(dims, shapes[name], strict=False)]
     sizes = dict(options)
     for dim, size in sorted(met, key=lambda pair: not pair[0].isidentifier()):
-        unknown = [name for name in names_in(dim) if name not in sizes]
-        fitting = (n for n in range(1, size + 1) if size_of(dim, {**sizes, unknown[0]: n}) == size)
-        if len(unknown) == 1 and (found := next(fitting, None)):
-            sizes[unknown[0]] = found
+        sizes |= solved(dim, size, sizes)
     for name, dims in arrays.items():
         known = all(part in sizes for dim in dims for part in names_in(dim))
         wanted = shape_of(dims, sizes) if known else None

@@ -49,13 +49,17 @@ def _real(probe: np.ndarray) -> np.ndarray:
     return real_parts(np.conj(probe))
 
 
-def random_vectors(claim: Claim, shape: Shape, batch: Batch, seed: int) -> Probes:
-    """Standard normal vectors for every instance; the same for the same claim, shape and seed."""
+def random_vectors(claim: Claim, shape: Shape, batch: Batch, seed: int, signs: bool = False) -> Probes:
+    """Standard normal vectors for every instance; the same for the same claim, shape and seed.
+
+    Or nothing but `signs`, whose products with integers round nothing either.
+    """
     rng = np.random.default_rng([seed, zlib.crc32(f"{claim.name} {shape} probes".encode())])
     count = len(next(iter(batch.values()), ()))
 
     def vector(a) -> np.ndarray:
-        drawn = rng.standard_normal((count, *shape.of(a)))
+        size = (count, *shape.of(a))
+        drawn = rng.choice((-1.0, 1.0), size) if signs else rng.standard_normal(size)
         return drawn + 1j * rng.standard_normal(drawn.shape) if a.values == "complex" else drawn
 
     primals = {a.name: a for a in claim.primals}

@@ -44,7 +44,7 @@ def reference(claim: Claim, shape: Shape, batch: Batch, eps: float, seed: int, t
     **Raises:** `ValueError`, if it is to be differentiated once more and is too large to be written down.
     """
     given = wide(batch)
-    probes = random_vectors(claim, shape, given, seed) if not is_dense(claim, shape, given) else None
+    probes = random_vectors(claim, shape, given, seed, not eps) if not is_dense(claim, shape, given) else None
     if probes is not None and then is not None:
         raise ValueError(
             f"{claim.name} has a derivative too large to be written down at {shape.described(claim)}, "

@@ -1,0 +1,142 @@
+"""Windows along the axes of space, as those of pooling and of `unfold`.
+
+Axis by axis, since a box of entries is a window of windows: their entries are laid out one place at a time, each a
+strided slice, and `spread`, the transpose of that, adds them up where they are from.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Annotated, NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from identities.catalog import vjp
+from identities.checking import checked
+from identities.domains import Domain, Drawn, real
+from identities.signature import Static
+from identities.sources import torch
+
+KernelSize: TypeAlias = Annotated[int, Static(1, 3, first=2)]  # padding of one has to be at most half of it
+Stride: TypeAlias = Annotated[int, Static(1, 2)]
+Padding: TypeAlias = Annotated[int, Static(0, 1)]
+Dilation: TypeAlias = Annotated[int, Static(1, 2)]
+
+
+few: Domain = real.drawn_so(Drawn(admits=lambda shape: math.prod(shape) <= 160))
+"""Any values; few of them are enough, and what has many axes has many."""
+
+
+class Windows(NamedTuple):
+    """Windows of so many entries, every `dilation`-th one, that begin at every `stride`-th entry of what is padded."""
+
+    size: int
+    stride: int
+    padding: int = 0
+    dilation: int = 1
+    ceil_mode: bool = False
+
+    @property
+    def span(self) -> int:
+        """From the first entry to the last, both included."""
+        return self.dilation * (self.size - 1) + 1
+
+    def count(self, n: int) -> int:
+        """How many there are along so many entries; in `ceil_mode` one that ends beyond them all may be the last."""
+        rest = n + 2 * self.padding - self.span + self.ceil_mode * (self.stride - 1)
+        return min(rest // self.stride, (n + self.padding - 1) // self.stride) + 1
+
+
+def space(x: Array) -> range:
+    """The axes behind those of batch and channels."""
+    return range(2, x.ndim)
+
+
+def padded(x: Array, axis: int, before: int, after: int, value: float = 0) -> Array:
+    """With so many more entries along an axis, or so many fewer where they are negative."""
+    along = [(before, after, 0) if i == axis else (0, 0, 0) for i in range(x.ndim)]
+    return jax.lax.pad(x, jnp.asarray(value, x.dtype), along)
+
+
+def taps(x: Array, axis: int, windows: Windows, padding: float = 0) -> list[Array]:
+    """What stands at each place of a window, for all windows along an axis."""
+    n, between = x.shape[axis], windows.stride * (windows.count(x.shape[axis]) - 1)
+    x = padded(x, axis, windows.padding, between + windows.span - n - windows.padding, padding)
+    starts = range(0, windows.span, windows.dilation)
+    return [jax.lax.slice_in_dim(x, start, start + between + 1, windows.stride, axis) for start in starts]
+
+
+def spread(parts: Sequence[Array], axis: int, windows: Windows, n: int) -> Array:
+    """The transpose of `taps`: each part is added to the entries, n along the axis, that its place is cut out of.
+
+    Entries that are a stride apart are of one phase, and no interior padding is needed within it.
+    """
+    count = parts[0].shape[axis]
+    rows = count + (windows.span - 1) // windows.stride
+    phases = [jnp.zeros((), parts[0].dtype)] * windows.stride
+    for place, part in enumerate(parts):
+        row, phase = divmod(place * windows.dilation, windows.stride)
+        phases[phase] += padded(part, axis, row, rows - count - row)
+    grid = jnp.stack(jnp.broadcast_arrays(*phases), axis + 1)
+    x = grid.reshape(*grid.shape[:axis], rows * windows.stride, *grid.shape[axis + 2 :])
+    return padded(x, axis, -windows.padding, n + windows.padding - x.shape[axis])
+
+
+_COUNT = "max(0,({n}+2*padding-dilation*(kernel_size-1)-1)//stride+1)"  # two negative ones make no image
+_IMAGE = _COUNT.format(n="t") + "*" + _COUNT.format(n="h")
+_FOLDED = _COUNT.format(n="output_size") + "*" + _COUNT.format(n="output_size")
+
+
+def _unfolded(x: Array, windows: Windows) -> Array:
+    """Each window's entries, channel by channel, as a column."""
+    b, c = x.shape[:2]
+    rows = jnp.stack(taps(x, 2, windows), 2)
+    return jnp.stack(taps(rows, 4, windows), 3).reshape(b, c * windows.size**2, -1)
+
+
+def _folded(x: Array, windows: Windows, shape: tuple[int, ...]) -> Array:
+    """The columns put back and added up, as images of a shape."""
+    b, c, *sizes = shape
+    x = x.reshape(b, c, windows.size, windows.size, *map(windows.count, sizes))
+    rows = spread([*jnp.moveaxis(x, 3, 0)], 4, windows, sizes[1])
+    return spread([*jnp.moveaxis(rows, 2, 0)], 2, windows, sizes[0])
+
+
+@checked
+def unfold(
+    x: Annotated[Float[Array, "b c t h"], few],
+    kernel_size: KernelSize,
+    dilation: Dilation = 1,
+    padding: Padding = 0,
+    stride: Stride = 1,
+) -> Float[Array, f"b c*kernel_size*kernel_size {_IMAGE}"]:
+    """The windows of an image, one a column."""
+    return _unfolded(x, Windows(kernel_size, stride, padding, dilation))
+
+
+@vjp(unfold, states=r"\operatorname{fold}(\delta)", source=torch("unfold"), exact=True)
+def unfold_vjp(delta, x, kernel_size, dilation=1, padding=0, stride=1):
+    """Every entry collects what the windows that it is in say of it."""
+    return _folded(delta, Windows(kernel_size, stride, padding, dilation), x.shape)
+
+
+@checked
+def fold(
+    x: Annotated[Float[Array, f"b c*kernel_size*kernel_size {_FOLDED}"], few],
+    output_size: Annotated[int, Static(1, 5, first=4)],
+    kernel_size: KernelSize,
+    dilation: Dilation = 1,
+    padding: Padding = 0,
+    stride: Stride = 1,
+) -> Float[Array, "b c output_size output_size"]:
+    """The sum of all windows, where they are in an image; the inverse of `unfold` where they do not overlap."""
+    shape = (x.shape[0], x.shape[1] // kernel_size**2, output_size, output_size)
+    return _folded(x, Windows(kernel_size, stride, padding, dilation), shape)
+
+
+@vjp(fold, states=r"\operatorname{unfold}(\delta)", source=torch("fold"), exact=True)
+def fold_vjp(delta, x, output_size, kernel_size, dilation=1, padding=0, stride=1):
+    """A copy of every entry for each window that it is in."""
+    return _unfolded(delta, Windows(kernel_size, stride, padding, dilation))
