@@ -4,5 +4,11 @@ Each is a function with its options, and one identity that returns the gradient 
 """
 
 # Importing one puts its identities into the catalog.
+from identities.layers import channel_normalisation as channel_normalisation
+from identities.layers import distances as distances
+from identities.layers import embedding as embedding
+from identities.layers import lengths as lengths
 from identities.layers import losses as losses
 from identities.layers import normalisation as normalisation
+from identities.layers import projection as projection
+from identities.layers import reparametrised as reparametrised
