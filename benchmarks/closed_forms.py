@@ -45,8 +45,10 @@ def shape_of_benchmark(identity: Identity, entries: int) -> Shape:
         shape = of_sizes(identity, dict.fromkeys(identity.dimensions, 2 * size))
         arrays = (*identity.arguments, *identity.results, *identity.leaves)
         largest = max(math.prod(shape.of(a)) for a in arrays)
-        if largest > entries or not identity.dimensions or not admitted(identity, shape):
-            return of_sizes(identity, dict.fromkeys(identity.dimensions, size))
+        here = of_sizes(identity, dict.fromkeys(identity.dimensions, size))
+        ends = largest > entries or not identity.dimensions or not admitted(identity, shape)
+        if ends and admitted(identity, here):  # which windows are not that are larger than what they are in
+            return here
         size *= 2
 
 

@@ -12,5 +12,8 @@ POWER = 3
 def of_sizes(claim: Claim, sizes: Mapping[str, int]) -> Shape:
     """The shape with those sizes; options that no power is have the first of their values."""
     chosen = {o.name: o.values.index(POWER) if POWER in o.values else 0 for o in claim.options}
-    powers = {o.name: POWER for o in claim.options if POWER in o.values}  # which count among the sizes, as integers do
-    return Shape(tuple((dict(sizes) | powers).items()), 0, tuple(chosen.items()))
+    values = {o.name: o.values[chosen[o.name]] for o in claim.options}
+    whole = {
+        name: int(value) for name, value in values.items() if isinstance(value, int)
+    }  # which count among the sizes
+    return Shape(tuple((dict(sizes) | whole).items()), 0, tuple(chosen.items()))

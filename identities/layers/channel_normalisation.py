@@ -21,11 +21,12 @@ from identities.sources import paper, torch
 
 Channels: TypeAlias = Float[Array, " c"]
 Variances: TypeAlias = Annotated[Channels, not_negative, Drawn(np.exp2)]
-_Images: TypeAlias = Float[Array, "b c t"] | Float[Array, "b c t h"] | Float[Array, "b c t h u"]
-_Batch: TypeAlias = Float[Array, "b c"] | _Images
 # A single value, which PyTorch refuses to normalise, has no derivative but zero.
-Batch: TypeAlias = Annotated[_Batch, Drawn(admits=lambda shape: shape[0] * math.prod(shape[2:]) > 1)]
-Images: TypeAlias = Annotated[_Images, Drawn(admits=lambda shape: math.prod(shape[2:]) > 1)]
+_several = Drawn(admits=lambda shape: shape[0] * math.prod(shape[2:]) > 1)
+_several_in_space = Drawn(admits=lambda shape: math.prod(shape[2:]) > 1)
+
+Images: TypeAlias = Float[Array, "b c t"] | Float[Array, "b c t h"] | Float[Array, "b c t h u"]
+Batch: TypeAlias = Float[Array, "b c"] | Images
 Grouped: TypeAlias = (
     Float[Array, "b num_groups*c"]
     | Float[Array, "b num_groups*c t"]
@@ -64,14 +65,14 @@ def _gradients(delta: Array, w: Array, x: Normalised) -> tuple[Array, Array, Arr
 
 @checked
 def batch_norm(
-    x: Batch,
+    x: Annotated[Batch, _several],
     mean: Channels,
     var: Variances,
     w: Channels,
     b: Channels,
     training: Annotated[bool, OneOf(True, False)] = False,
     eps: Epsilon = 1e-5,
-) -> _Batch:
+) -> Batch:
     """Each channel to mean zero and variance one over the batch, times w, plus b.
 
     In training by the statistics of the batch, and otherwise by those that are given, which are arguments as others.
@@ -112,7 +113,7 @@ def batch_norm_vjp(delta, x, mean, var, w, b, training=False, eps=1e-5):
 
 
 @checked
-def instance_norm(x: Images, w: Channels, b: Channels, eps: Epsilon = 1e-5) -> _Images:
+def instance_norm(x: Annotated[Images, _several_in_space], w: Channels, b: Channels, eps: Epsilon = 1e-5) -> Images:
     """Each channel of each example to mean zero and variance one over space, times w, plus b.
 
     By given statistics it is `batch_norm`.
@@ -138,7 +139,7 @@ def _by_groups(x: Array, num_groups: int, eps: float) -> Normalised:
 
 @checked
 def group_norm(
-    x: Grouped, w: GroupedChannels, b: GroupedChannels, num_groups: Groups, eps: Epsilon = 1e-5
+    x: Annotated[Grouped, _several], w: GroupedChannels, b: GroupedChannels, num_groups: Groups, eps: Epsilon = 1e-5
 ) -> Grouped:
     """Each group of channels of each example to mean zero and variance one, times w, plus b, channel by channel."""
     return _scaled(_by_groups(x, num_groups, eps).xhat.reshape(x.shape), w, b)
@@ -160,7 +161,7 @@ def _mean_of_neighbours(a: Array, below: int, above: int) -> Array:
     """Over so many channels before and after each one and itself, where what is missing counts as zero."""
     size, space = below + 1 + above, [1] * (a.ndim - 2)
     padding = [(0, 0), (below, above), *[(0, 0)] * len(space)]
-    total = jax.lax.reduce_window(a, jnp.zeros((), a.dtype), jax.lax.add, (1, size, *space), (1,) * a.ndim, padding)
+    total = jax.lax.reduce_window(a, np.zeros((), a.dtype), jax.lax.add, (1, size, *space), (1,) * a.ndim, padding)
     return total / size
 
 
@@ -170,12 +171,12 @@ def _response(x: Array, size: int, alpha: float, k: float) -> Array:
 
 @checked
 def local_response_norm(
-    x: _Images,
+    x: Images,
     size: Annotated[int, Static(1, 3)],
     alpha: Annotated[float, Tried(1e-4, 0.5)] = 1e-4,
     beta: Annotated[float, Tried(0.75, 0.5)] = 0.75,
     k: Annotated[float, Tried(1.0, 2.0)] = 1.0,
-) -> _Images:
+) -> Images:
     """x / (k + alpha m)^beta, m the mean of the squares of `size` neighbouring channels."""
     return x * _response(x, size, alpha, k) ** -beta
 

@@ -18,9 +18,7 @@ from identities.sources import torch
 
 Rows: TypeAlias = Float[Array, "... d"]
 P: TypeAlias = Annotated[float, Tried(2.0, 1.0, 3.0, math.inf)]
-Distances: TypeAlias = Annotated[
-    Float[Array, "..."] | Float[Array, "... 1"], FormOf("keepdim", {False: 0, True: 1})
-]
+Distances: TypeAlias = Annotated[Float[Array, "..."] | Float[Array, "... 1"], FormOf("keepdim", {False: 0, True: 1})]
 
 
 @checked

@@ -45,12 +45,7 @@ def embedding(ids: Ids, w: Table, padding_idx: Padding = None) -> Float[Array, "
     return _unless_padding(w[ids], ids, padding_idx)
 
 
-@vjp(
-    embedding,
-    wrt="w",
-    states=r"\frac{\partial J}{\partial w_v} = \sum_{i_t = v} \delta_t",
-    source=torch("embedding"),
-)
+@vjp(embedding, wrt="w", states=r"\frac{\partial J}{\partial w_v} = \sum_{i_t = v} \delta_t", source=torch("embedding"))
 def embedding_vjp(delta, ids, w, padding_idx=None):
     """The sum of the cotangents of all places at which a row was looked up; nothing for that of padding."""
     return _summed_at(ids, _unless_padding(delta, ids, padding_idx), w)

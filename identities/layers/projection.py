@@ -57,7 +57,6 @@ def bilinear(
         r"\sum \delta",
     ),
     source=torch("bilinear"),
-    exact=True,
 )
 def bilinear_vjp(delta, x1, x2, A, b):
     """Each factor of the product is missing in turn; only over A is there a sum over all rows."""
@@ -72,7 +71,7 @@ def lora(
     W: Weights,
     A: Float[Array, "r m"],
     B: Float[Array, "n r"],
-    scale: Annotated[float, Tried(1.0, 2.0)] = 1.0,
+    scale: Annotated[float, Tried(1.0, 0.5)] = 1.0,
 ) -> Outputs:
     """z = x (W + scale B A)^T, for every row x, where B A is never formed."""
     return x @ W.T + scale * (x @ A.T) @ B.T
@@ -88,7 +87,6 @@ def lora(
         r"s \sum \delta^\top h, \quad h = x A^\top",
     ),
     source=paper("LoRA", "3"),
-    exact=True,
     saves=r"h",
 )
 def lora_vjp(delta, x, W, A, B, scale=1.0):

@@ -47,7 +47,9 @@ def weight_norm_vjp(delta, v, g):
 
 @checked
 def spectral_normalisation(
-    W: Annotated[Matrix, Positive], u: Annotated[Float[Array, " n"], Positive], v: Annotated[Float[Array, " m"], Positive]
+    W: Annotated[Matrix, Positive],
+    u: Annotated[Float[Array, " n"], Positive],
+    v: Annotated[Float[Array, " m"], Positive],
 ) -> Matrix:
     """W / sigma, sigma = u^T W v, which must not be zero; u and v are near the first singular vectors, and given."""
     return W / (u @ W @ v)

@@ -12,8 +12,8 @@ def over_rows(a: Array) -> Array:
 
 
 def outer_over_rows(a: Array, b: Array) -> Array:
-    """The sum of the outer products of corresponding rows."""
-    leading = tuple(range(a.ndim - 1))
+    """The sum of the outer products of corresponding rows; of those of a, there may be matrices."""
+    leading = tuple(range(b.ndim - 1))
     return jnp.tensordot(a, b, (leading, leading))
 
 
@@ -24,7 +24,7 @@ def wide(a: Array) -> Array:
 
 def p_norm(d: Array, p: float, axis: int = -1) -> Array:
     """The root of the sum of |d|^p, for p from one to infinity, with the axis kept; differentiable at zero, too."""
-    size = jnp.abs(d)
+    size = d * jnp.sign(d)  # |d|, with the derivative zero at zero, as PyTorch has it
     if math.isinf(p):
         return size.max(axis, keepdims=True)
     total = power(size, p).sum(axis, keepdims=True)
