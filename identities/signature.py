@@ -11,7 +11,7 @@ import itertools
 import typing
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import UnionType
+from types import MappingProxyType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from identities.dimensions import Dims, describe, expanded, names_in
@@ -119,15 +119,16 @@ class OneOf(Tried):
 class FormOf:
     """Metadata of a result of several shapes, that says which of them each value of an option gives, counted from 0.
 
-    `Annotated[Float[Array, ""] | Float[Array, "n"], FormOf("reduction", mean=0, sum=0, none=1)]`
+    `Annotated[Float[Array, ""] | Float[Array, "n"], FormOf("reduction", mean=0, sum=0, none=1)]`; values that are no
+    words are given as a mapping, `FormOf("keepdim", {False: 0, True: 1})`.
     """
 
     option: str
-    alternatives: Mapping[str, int]
+    alternatives: Mapping[Any, int]
 
-    def __init__(self, option: str, **alternatives: int):
+    def __init__(self, option: str, values: Mapping[Any, int] = MappingProxyType({}), /, **named: int):
         object.__setattr__(self, "option", option)
-        object.__setattr__(self, "alternatives", alternatives)
+        object.__setattr__(self, "alternatives", {**values, **named})
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,24 @@ DOCUMENTS = {
     "Gated recurrent unit": 'K. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder for Statistical '
     'Machine Translation", 2014, arXiv:1406.1078',
     "torch.nn": "the modules of PyTorch's package of this name, as its documentation of version 2.13 lists them",
+    # Normalisation, linear maps and what reparametrises them.
+    "Batch Normalization": 'S. Ioffe and C. Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing '
+    'Internal Covariate Shift", 2015, arXiv:1502.03167',
+    "Group Normalization": 'Y. Wu and K. He, "Group Normalization", 2018, arXiv:1803.08494',
+    "ImageNet Classification": 'A. Krizhevsky, I. Sutskever and G. E. Hinton, "ImageNet Classification with Deep '
+    'Convolutional Neural Networks", NIPS 2012',
+    "Instance Normalization": 'D. Ulyanov, A. Vedaldi and V. Lempitsky, "Instance Normalization: The Missing Ingredient '
+    'for Fast Stylization", 2016, arXiv:1607.08022',
+    "LoRA": 'E. J. Hu, Y. Shen, P. Wallis and others, "LoRA: Low-Rank Adaptation of Large Language Models", 2021, '
+    "arXiv:2106.09685",
+    "Query-Key Normalization": 'A. Henry, P. R. Dachapally, S. Pawar and Y. Chen, "Query-Key Normalization for '
+    'Transformers", 2020, arXiv:2010.04245',
+    "Root Mean Square Layer Normalization": 'B. Zhang and R. Sennrich, "Root Mean Square Layer Normalization", 2019, '
+    "arXiv:1910.07467",
+    "Spectral Normalization": 'T. Miyato, T. Kataoka, M. Koyama and Y. Yoshida, "Spectral Normalization for Generative '
+    'Adversarial Networks", 2018, arXiv:1802.05957',
+    "Weight Normalization": 'T. Salimans and D. P. Kingma, "Weight Normalization: A Simple Reparameterization to '
+    'Accelerate Training of Deep Neural Networks", 2016, arXiv:1602.07868',
     "torch.nn.functional": "the functions of PyTorch's module of this name, as its documentation of version 2.13 lists "
     "them",
 }

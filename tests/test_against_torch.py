@@ -1,6 +1,7 @@
 """The layers of the catalog beside PyTorch's: the same values, and the same gradients, whatever the options."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import jax
@@ -11,7 +12,8 @@ from identities import Identity, catalog
 from identities.oracle.draw.shapes import draw_shapes
 from identities.oracle.draw.values import draw_values
 from identities.oracle.run.programs import full_precision
-from tests.against_torch import IN_TORCH
+from tests.against_torch import CONSTANT_IN_TORCH, IN_TORCH
+from tests.clients import functional as F
 from tests.clients import torch, with_torch
 
 _CLOSE = 1e-10
@@ -30,7 +32,8 @@ def test_value_and_gradients_are_those_of_torch(name: str) -> None:
 
 def _compare(identity: Identity, given: Mapping[str, np.ndarray], static: Mapping[str, Any]) -> None:
     primals = {a.name: torch.tensor(given[a.name]) for a in identity.primals}
-    moving = [primals[name].requires_grad_() for name in identity.moving]
+    constant = CONSTANT_IN_TORCH.get(identity.function.__name__, ())
+    moving = [primals[name].requires_grad_() for name in identity.moving if name not in constant]
     with full_precision():  # float64 too
         arrays = {name: jax.numpy.asarray(values) for name, values in given.items()}
         value = jax.tree.leaves(identity.function(*[arrays[name] for name in primals], **static))
@@ -38,8 +41,18 @@ def _compare(identity: Identity, given: Mapping[str, np.ndarray], static: Mappin
     results = jax.tree.leaves(IN_TORCH[identity.function.__name__](*primals.values(), **static))
     pulled = torch.autograd.grad(results, moving, [torch.tensor(given[a.name]) for a in identity.vectors])
     gradients = gradients if isinstance(gradients, tuple) else (gradients,)
+    gradients = [g for name, g in zip(identity.moving, gradients, strict=True) if name not in constant]
     for ours, torchs in zip([*value, *gradients], [*results, *pulled], strict=True):
         torchs = torchs.detach().numpy()
         np.testing.assert_allclose(
             ours, torchs, rtol=0, atol=_CLOSE * max(1, np.abs(torchs).max()), err_msg=str(static)
         )
+
+
+@with_torch
+def test_torch_takes_rows_shorter_than_epsilon_for_divided_by_their_length() -> None:
+    short, long = torch.tensor([[[0.1, 0.2]], [[1.0, -2.0]]], dtype=torch.float64, requires_grad=True)
+    theirs, ours = partial(F.cosine_similarity, dim=-1, eps=0.5), partial(IN_TORCH["cosine_similarity"], eps=0.5)
+    assert torch.equal(theirs(short, long), ours(short, long))
+    assert torch.autograd.gradcheck(ours, (short, long))
+    assert not torch.autograd.gradcheck(theirs, (short, long), raise_exception=False)

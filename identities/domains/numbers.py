@@ -34,6 +34,8 @@ real: Domain = Domain("", lambda z: z, _any, interior=True)
 
 positive: Domain = Domain("every entry positive", np.exp2, lambda x: jnp.all(x > 0), interior=True)
 
+not_negative: Domain = Domain("no entry negative", np.abs, lambda x: jnp.all(x >= 0), interior=True)
+
 nonzero: Domain = Domain(
     "no entry zero", lambda z: z + np.where(z < 0, -0.25, 0.25), lambda x: jnp.all(x != 0), interior=True
 )
@@ -59,6 +61,8 @@ def _beyond_one(z: np.ndarray) -> np.ndarray:
 
 
 other_than_zero: Domain = Domain("an array other than zero", _beyond_one, lambda x: jnp.any(x != 0), interior=True)
+
+no_zero_row: Domain = Domain("no row of zeros", _beyond_one, lambda x: jnp.all(jnp.any(x != 0, -1)), interior=True)
 
 
 # Any values; which of them are drawn.
@@ -114,6 +118,26 @@ def index(dimension: int | str) -> Domain:
         return replace(integers(0, _size(dimension, sizes) - 1), requires=words)
 
     return below({}) if isinstance(dimension, int) else _of_sizes(words, below)
+
+
+def offsets(dimension: str) -> Domain:
+    """Where consecutive parts of a dimension begin, in order, the first at zero; parts may be empty."""
+    words = f"integers from 0 to {dimension} that begin with 0 and do not decrease"
+
+    def within(sizes: Mapping[str, int]) -> Domain:
+        anywhere = integers(0, _size(dimension, sizes))
+
+        def project(z: np.ndarray) -> np.ndarray:
+            starts = np.sort(anywhere.project(z), axis=-1)
+            starts[..., 0] = 0
+            return starts
+
+        def contains(x: Array) -> Bool[Array, ""]:
+            return anywhere.contains(x) & (x[0] == 0) & jnp.all(x[1:] >= x[:-1])
+
+        return replace(anywhere, requires=words, project=project, contains=contains)
+
+    return _of_sizes(words, within)
 
 
 def _of_sizes(words: str, sized: Callable[[Mapping[str, int]], Domain]) -> Domain:

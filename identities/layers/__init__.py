@@ -5,8 +5,14 @@ Each is a function with its options, and one identity that returns the gradient 
 
 # Importing one puts its identities into the catalog.
 from identities.layers import attention as attention
+from identities.layers import channel_normalisation as channel_normalisation
+from identities.layers import distances as distances
+from identities.layers import embedding as embedding
 from identities.layers import flash as flash
+from identities.layers import lengths as lengths
 from identities.layers import losses as losses
 from identities.layers import normalisation as normalisation
 from identities.layers import positions as positions
+from identities.layers import projection as projection
+from identities.layers import reparametrised as reparametrised
 from identities.layers import windows as windows

@@ -13,7 +13,20 @@ from identities.catalog import jvp, vjp
 from identities.checking import checked
 from identities.domains import Drawn
 from identities.layers import flash
-from identities.layers.heads import Attended, Biases, Causal, Keys, Kept, Queries, Scale, Values, few, grouped, like, wide
+from identities.layers.heads import (
+    Attended,
+    Biases,
+    Causal,
+    Keys,
+    Kept,
+    Queries,
+    Scale,
+    Values,
+    few,
+    grouped,
+    like,
+    wide,
+)
 from identities.layers.scores import Scores, exponentials, gathered, largest, or_one, products, row_sums, weighted
 from identities.signature import Static, Tried
 from identities.sources import paper, torch

@@ -98,13 +98,15 @@ def _degree(inquiry: Inquiry, shape: Shape) -> int:
     in_range = (
         float(jnp.finfo(widest).max) > 2.0**100
     )  # float16 has no room for growth: there, the witnesses tell it alone
+    moving = [a.name for a in claim.arguments if a.moves]
     batch = draw_values(claim, shape, widest, plan.each(True), plan.seed, EXACT)
     batch = batch if in_range else wide(batch)
 
     def magnitudes(t: float) -> np.ndarray:
-        scaled = {name: (values * t).astype(values.dtype) for name, values in batch.items()}
+        grown = {name: (batch[name] * t).astype(batch[name].dtype) for name in moving}
+        scaled = {name: grown.get(name, values) for name, values in batch.items()}
         # In all dtypes, since that is the program that has been compiled.
-        given = {dtype: {n: v.astype(jnp.dtype(dtype)) for n, v in scaled.items()} for dtype in plan.dtypes}
+        given = {dtype: scaled | {n: v.astype(jnp.dtype(dtype)) for n, v in grown.items()} for dtype in plan.dtypes}
         got = inquiry.candidate(claim, shape, given)[widest].leaves if in_range else []
         said = reference(claim, shape, scaled, 0.0, plan.seed).words.values()
         results = [*got, *(word.values for words in said for word in words)]

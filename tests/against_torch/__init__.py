@@ -6,6 +6,11 @@ Each entry takes the function's arguments as tensors, and its options by name.
 from collections.abc import Callable
 from typing import Any
 
-from tests.against_torch import attention, losses, normalisation
+from tests.against_torch import attention, distances, linear, losses, normalisation, reparametrised
 
-IN_TORCH: dict[str, Callable[..., Any]] = {**attention.IN_TORCH, **losses.IN_TORCH, **normalisation.IN_TORCH}
+_TOPICS = (attention, distances, linear, losses, normalisation, reparametrised)
+
+IN_TORCH: dict[str, Callable[..., Any]] = {name: f for topic in _TOPICS for name, f in topic.IN_TORCH.items()}
+
+CONSTANT_IN_TORCH: dict[str, tuple[str, ...]] = normalisation.CONSTANT_IN_TORCH
+"""Arguments that a function of PyTorch has no gradient by, and this catalog has."""

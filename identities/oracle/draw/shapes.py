@@ -103,7 +103,13 @@ def _small_enough(claim: Claim, shape: Shape) -> bool:
 @functools.cache
 def _most(claim: Claim) -> Mapping[str, int]:
     """The largest size of each dimension that any of its arrays is drawn with."""
-    limits = [(name, a.domain.drawn.largest) for a in claim.arguments for form in a.forms for dim in form for name in names_in(dim)]
+    limits = [
+        (name, a.domain.drawn.largest)
+        for a in claim.arguments
+        for form in a.forms
+        for dim in form
+        for name in names_in(dim)
+    ]
     return {name: min(limit for n, limit in limits if n == name) for name, _ in limits}
 
 

@@ -1,0 +1,48 @@
+"""What is brought to mean zero and variance one over some axes, or to mean square one, and its derivatives.
+
+In statements, a hat is what has been normalised, sigma the root of the variance plus epsilon, a bar the mean over what
+is normalised together, and P the projection off the constants, where a mean is subtracted, and off what has been
+normalised. It is symmetric, and so serves backward and forward.
+"""
+
+from typing import Annotated, NamedTuple, TypeAlias
+
+import jax
+from jaxtyping import Array
+
+from identities.signature import Tried
+
+Epsilon: TypeAlias = Annotated[float, Tried(1e-5, 0.1)]
+
+SAVES = r"\hat{x}, \frac{1}{\sigma}"
+"""What a kernel may keep from any forward pass."""
+
+
+class Normalised(NamedTuple):
+    """The normalised values, the reciprocal root that made them so, over which axes, and whether less their mean."""
+
+    xhat: Array
+    rsigma: Array
+    axes: int | tuple[int, ...]
+    centred: bool
+
+    def mean(self, a: Array) -> Array:
+        return a.mean(self.axes, keepdims=True)
+
+    def moved(self, a: Array) -> Array:
+        """P a / sigma: a cotangent of the normalised values pulled back, or a tangent of the others pushed forward."""
+        a = a - self.mean(a) if self.centred else a
+        return self.rsigma * (a - self.xhat * self.mean(a * self.xhat))
+
+    def bent(self, g: Array, dx: Array) -> Array:
+        """How a cotangent g that is pulled back changes along a tangent dx: symmetric in the two."""
+        pulled, pushed = self.moved(g), self.moved(dx)
+        along = self.mean(self.xhat * dx) * pulled + self.mean(self.xhat * g) * pushed
+        return -self.rsigma * (along + self.xhat * self.mean(pulled * dx))
+
+
+def normalised(x: Array, eps: float, axes: int | tuple[int, ...], centred: bool = True) -> Normalised:
+    """By the mean square of x, after its mean is subtracted if it is `centred`."""
+    x = x - x.mean(axes, keepdims=True) if centred else x
+    rsigma = jax.lax.rsqrt((x * x).mean(axes, keepdims=True) + eps)
+    return Normalised(x * rsigma, rsigma, axes, centred)
