@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from identities.dimensions import describe, names_in, shape_of
+from identities.dimensions import describe, names_in, shape_of, solved
 from identities.signature import Argument, Parameter, defaults, signature_of, statics
 from identities.trees import MisfitError
 
@@ -173,6 +173,14 @@ def _shape_complaint(
                 sizes[dim], fixed_by[dim] = size, a.name
     for a in specification:  # expressions, such as those of a cotangent, may speak of what a later argument has fixed
         dims, shape = a.dims(form), shapes[a.name]
+        for dim, size in zip(dims, shape, strict=True):
+            sizes |= solved(dim, size, sizes)
+            if unknown := [name for name in names_in(dim) if name not in sizes]:
+                fixed = ", ".join(f"{name} = {sizes[name]}" for name in names_in(dim) if name in sizes)
+                return (
+                    f"argument {a.name} has shape {shape}, expected {describe(dims)}, "
+                    f"where {' and '.join(unknown)} cannot be told" + f" from {fixed}" * bool(fixed)
+                )
         expected = shape_of(dims, sizes)
         if expected != shape:
             because = "; ".join(

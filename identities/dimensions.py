@@ -58,6 +58,17 @@ def size_of(dim: str, sizes: Mapping[str, int]) -> int:
         raise ValueError(f"dimension {dim} divides by zero") from None
 
 
+def solved(dim: str, size: int, sizes: Mapping[str, int]) -> dict[str, int]:
+    """What the one name in a dimension that has no size must be for the dimension to have this one; nothing, if nobody
+    can tell: if there is none such name, or more, or no such number.
+    """
+    unknown = [name for name in names_in(dim) if name not in sizes]
+    if len(unknown) != 1:
+        return {}
+    (name,) = unknown
+    return next(({name: n} for n in range(1, size + 1) if size_of(dim, {**sizes, name: n}) == size), {})
+
+
 def shape_of(dims: Iterable[str], sizes: Mapping[str, int]) -> tuple[int, ...]:
     """The shape that dimensions have once their names have sizes."""
     return tuple(size_of(dim, sizes) for dim in dims)

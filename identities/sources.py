@@ -11,6 +11,17 @@ DOCUMENTS = {
     "Walter and Lehmann": 'S. F. Walter and L. Lehmann, "Algorithmic differentiation of linear algebra functions with '
     'application in optimum experimental design", 2010, arXiv:1001.1654',
     "Layer Normalization": 'J. L. Ba, J. R. Kiros and G. E. Hinton, "Layer Normalization", 2016, arXiv:1607.06450',
+    "GLU Variants": 'N. Shazeer, "GLU Variants Improve Transformer", 2020, arXiv:2002.05202',
+    "Sparsemax": 'A. F. T. Martins and R. F. Astudillo, "From Softmax to Sparsemax: A Sparse Model of Attention and '
+    'Multi-Label Classification", 2016, arXiv:1602.02068',
+    "Primer": 'D. R. So and others, "Primer: Searching for Efficient Transformers for Language Modeling", 2021, '
+    "arXiv:2109.08668",
+    "Dynamic Tanh": 'J. Zhu, X. Chen, K. He, Y. LeCun and Z. Liu, "Transformers without Normalization", 2025, '
+    "arXiv:2503.10622",
+    "Sparsely-Gated Mixture-of-Experts": 'N. Shazeer and others, "Outrageously Large Neural Networks: The '
+    'Sparsely-Gated Mixture-of-Experts Layer", 2017, arXiv:1701.06538',
+    "Switch Transformers": 'W. Fedus, B. Zoph and N. Shazeer, "Switch Transformers: Scaling to Trillion Parameter '
+    'Models with Simple and Efficient Sparsity", 2021, arXiv:2101.03961',
     "torch.nn.functional": "the functions of PyTorch's module of this name, as its documentation of version 2.13 lists "
     "them",
 }

@@ -4,5 +4,11 @@ Each is a function with its options, and one identity that returns the gradient 
 """
 
 # Importing one puts its identities into the catalog.
+from identities.layers import activations as activations
+from identities.layers import dropout as dropout
+from identities.layers import dynamic_tanh as dynamic_tanh
+from identities.layers import experts as experts
+from identities.layers import gates as gates
 from identities.layers import losses as losses
 from identities.layers import normalisation as normalisation
+from identities.layers import softmaxes as softmaxes
