@@ -11,11 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from identities.claim import Claim
-from identities.dimensions import describe, names_in, shape_of, size_of
+from identities.dimensions import BATCH_AXES, describe, names_in, shape_of, size_of
 from identities.signature import Argument
 
 LARGEST = 6
 """The largest size that a dimension takes by default: enough to tell every index from every other."""
+
+_LARGEST_LEADING = dict(zip(BATCH_AXES, (2, 3), strict=True))
+"""The largest sizes that leading axes take: enough to tell them from one another, at a fraction of the work."""
 
 _BEYOND_TILES = (133, 139, 143, 146, 149, 137, 141, 145)
 """Sizes beyond a tile of 32, 64 or 128, multiples of none of them, and all different."""
@@ -116,6 +119,7 @@ def draw_shapes(claim: Claim, count: int, seed: int, sizes: Sizes | None = None)
         number = len(found)
         if found and max(drawn.values(), default=1) > 2 * LARGEST:
             break  # such sizes are for what has no smaller ones
+        drawn = {name: min(size, _LARGEST_LEADING.get(name, size)) for name, size in drawn.items()}
         drawn |= {name: values[(number + i // 64) % len(values)] for name, values in listed.items()}
         chosen = _chosen(claim, number, seed)
         static = chosen.static(claim)
