@@ -22,7 +22,7 @@ Derivative: TypeAlias = Callable[..., Array]
 
 
 def closed_forms_of(module: str) -> Callable[[str], Callable[..., Array]]:
-    """The `__getattr__` of a module: `elementwise` makes several closed forms at a time, kept by name in the catalog."""
+    """The `__getattr__` of a module whose closed forms `elementwise` makes: they are kept by name in the catalog."""
 
     def find(name: str) -> Callable[..., Array]:
         identity = catalog.get(name)
@@ -96,7 +96,9 @@ def elementwise(
             closed_form.__name__ = closed_form.__qualname__ = f"{name}_{kind.__name__}"
             closed_form.__doc__ = f"{doc}\n\n{derivative.__doc__}"
             closed_form.__module__ = function.__module__
-            arrays = [p for p in inspect.signature(closed_form).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+            arrays = [
+                p for p in inspect.signature(closed_form).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD
+            ]
             if kind is jacobian:
                 arrays = [x.replace(annotation=vector) for x in arrays]
             vars(closed_form).update(

@@ -1,6 +1,6 @@
-"""Activations, applied entry by entry, each with its derivative; those of the catalog's beginnings are in `elementwise`.
+"""Activations, applied entry by entry, each with its derivative; `identities.elementwise` has the older ones.
 
-At a kink the derivative is that of one side, PyTorch's too unless it is said otherwise.
+At a kink the derivative is that of one side, as in PyTorch.
 """
 
 from typing import Annotated, TypeAlias
@@ -96,10 +96,7 @@ def hardswish(x: Real) -> Real:
 
 @activation(hardswish, r"\left(\frac{x}{3} + \frac{1}{2}\right) [-3 < x < 3] + [x \ge 3]")
 def hardswish_derivative(x):
-    """The product rule between minus three and three; zero below, and one above.
-
-    At minus three and three, PyTorch takes the slopes of the parabola.
-    """
+    """The product rule strictly between minus three and three; zero below, and one above."""
     return jnp.where(jnp.abs(x) < 3, x / 3 + 0.5, jnp.where(x > 0, 1, 0))
 
 
@@ -187,7 +184,7 @@ def mish_derivative(x):
     w = jnp.exp(-jnp.abs(x))
     p = jnp.where(right, 1 + 2 * w, w * (2 + w))
     q = p + jnp.where(right, 2 * w * w, 2)
-    return (p + 4 * x * jnp.where(right, w * w, w) * (1 + w) / q) / q
+    return (p + x * (4 * jnp.where(right, w * w, w) * (1 + w) / q)) / q
 
 
 @checked

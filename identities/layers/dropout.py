@@ -35,7 +35,9 @@ def dropout(x: Entries, mask: Kept, p: Probability = 0.5) -> Entries:
     return jnp.where(mask, x / (1 - p), 0)
 
 
-@vjp(dropout, states=r"\frac{\partial J}{\partial x} = \frac{1}{1 - p} \delta \circ m", wrt="x", source=torch("dropout"))
+@vjp(
+    dropout, states=r"\frac{\partial J}{\partial x} = \frac{1}{1 - p} \delta \circ m", wrt="x", source=torch("dropout")
+)
 def dropout_vjp(delta, x, mask, p=0.5):
     """The same entries of the cotangent are kept."""
     return dropout(delta, mask, p)

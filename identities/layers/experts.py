@@ -1,4 +1,4 @@
-"""Mixtures of experts: which experts a token goes to, with what weights, and the loss that keeps their load balanced."""
+"""Mixtures of experts: which of them a token goes to, with what weights, and a loss that keeps their load balanced."""
 
 from typing import Annotated, TypeAlias
 

@@ -53,10 +53,7 @@ def swiglu(a: Rows, b: Rows) -> Rows:
 @vjp(
     swiglu,
     wrt=("a", "b"),
-    states=(
-        r"\delta \circ b \circ \sigma(a) (1 + a (1 - \sigma(a)))",
-        r"\delta \circ a \circ \sigma(a)",
-    ),
+    states=(r"\delta \circ b \circ \sigma(a) (1 + a (1 - \sigma(a)))", r"\delta \circ a \circ \sigma(a)"),
     source=paper("GLU Variants", "5"),
 )
 def swiglu_vjp(delta, a, b):

@@ -55,7 +55,7 @@ def gumbel_softmax_vjp_x(delta, x, g, tau=1.0):
 
 
 def _support(x):
-    """Which entries the projection on the simplex leaves above zero: those above the threshold that makes their sum one.
+    """Which entries the projection on the simplex leaves above zero: those above the threshold, whose sum becomes one.
 
     Of all k, the k largest entries less one, over k, is the greatest for the right one. With narrow floating-point
     numbers, the sums are in float32.

@@ -6,6 +6,11 @@ Each entry takes the function's arguments as tensors, and its options by name.
 from collections.abc import Callable
 from typing import Any
 
-from tests.against_torch import losses, normalisation
+from tests.against_torch import activations, dropout, losses, normalisation
 
-IN_TORCH: dict[str, Callable[..., Any]] = {**losses.IN_TORCH, **normalisation.IN_TORCH}
+IN_TORCH: dict[str, Callable[..., Any]] = {
+    **activations.IN_TORCH,
+    **dropout.IN_TORCH,
+    **losses.IN_TORCH,
+    **normalisation.IN_TORCH,
+}

@@ -17,7 +17,7 @@ from identities.signature import Argument
 LARGEST = 6
 """The largest size that a dimension takes by default: enough to tell every index from every other."""
 
-_LARGEST_LEADING = dict(zip(BATCH_AXES, (2, 3), strict=True))
+_LARGEST_LEADING: Mapping[str, int] = dict(zip(BATCH_AXES, (2, 3), strict=True))
 """The largest sizes that leading axes take: enough to tell them from one another, at a fraction of the work."""
 
 _BEYOND_TILES = (133, 139, 143, 146, 149, 137, 141, 145)
