@@ -21,7 +21,7 @@ from jaxtyping import Array
 from identities.checking import checked
 from identities.claim import Claim, make
 from identities.kinds import KINDS
-from identities.signature import Parameter, defaults, read_annotation, signature_of, statics
+from identities.signature import Parameter, Signature, defaults, read_annotation, signature_of, statics
 
 ClosedForm: TypeAlias = Callable[..., Array]
 ClosedForms: TypeAlias = Callable[..., tuple[Array, ...]]
@@ -232,8 +232,8 @@ def _declare(
         public = checked(closed_form, parameters, of=function)
         sources = (source,) if isinstance(source, Source) else source
         own = tuple(p for p in parameters if p.name in {q.name for q in signature.parameters})
-        # A closed form may have fewer dimensions than its function, as one for square matrices has.
-        narrowed = make(name, claimed.kind, function, replace(signature, parameters=own), wrt)
+        # A closed form may have fewer dimensions than its function, as one for square matrices has, or fewer forms.
+        narrowed = make(name, claimed.kind, function, _narrowed(signature, own), wrt)
         of_claim = {f.name: getattr(narrowed, f.name) for f in fields(Claim)}
         of_claim |= {"parameters": parameters, "gives": _without_ones(narrowed.gives)}
         formula = {"statements": statements, "sources": sources, "exact": exact, "saves": saves}
@@ -241,6 +241,21 @@ def _declare(
         return public
 
     return declare
+
+
+def _narrowed(signature: Signature, own: tuple[Parameter, ...]) -> Signature:
+    """The signature with a closed form's own parameters, and of the results the one form that belongs to these."""
+    pairs = [
+        (leaf, mine)
+        for parameter, closed in zip(signature.parameters, own, strict=True)
+        for leaf, mine in zip(parameter.leaves, closed.leaves, strict=True)
+        if len(leaf.forms) > 1
+    ]
+    returns = signature.returns
+    if pairs and all(len(mine.forms) == 1 for _, mine in pairs):
+        form = next(i for i in range(len(pairs[0][0].forms)) if all(leaf.dims(i) == m.dims(0) for leaf, m in pairs))
+        returns = replace(returns, leaves=tuple(replace(leaf, forms=(leaf.dims(form),)) for leaf in returns.leaves))
+    return replace(signature, parameters=own, returns=returns)
 
 
 def _in_full(statement: str) -> str:

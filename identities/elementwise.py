@@ -1,101 +1,24 @@
-"""Functions applied entry by entry: the Jacobian is diagonal, so one formula f' serves three kinds.
+"""Functions applied entry by entry, each with its derivative, a plain function that works on arrays of any shape."""
 
-Each function below comes with its derivative, `<function>_derivative`, a plain function that works on
-arrays of any shape. Declaring it puts three identities into the catalog: `<function>_jacobian`, and
-the cheaper `<function>_vjp` and `<function>_jvp`, which never form the diagonal matrix.
-"""
-
-import re
-from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
 
-from identities.catalog import catalog, jacobian, jvp, vjp
 from identities.checking import checked
+from identities.diagonal import Real, closed_forms_of, elementwise
 from identities.domains import above_minus_one, nonzero, positive
-from identities.sources import notes
+from identities.signature import OneOf, Tried
+from identities.sources import notes, torch
 
-Real = Float[Array, " n"]
-Positive = Annotated[Float[Array, " n"], positive]
-Nonzero = Annotated[Float[Array, " n"], nonzero]
-AboveMinusOne = Annotated[Float[Array, " n"], above_minus_one]
+Positive: TypeAlias = Annotated[Real, positive]
+Nonzero: TypeAlias = Annotated[Real, nonzero]
+AboveMinusOne: TypeAlias = Annotated[Real, above_minus_one]
+Beta: TypeAlias = Annotated[float, Tried(1.0, 2.0)]
+Threshold: TypeAlias = Annotated[float, Tried(20.0, 3.25)]
+Approximate: TypeAlias = Annotated[str, OneOf("none", "tanh")]
 
-Derivative = Callable[[Array], Array]
-
-
-def __getattr__(name: str) -> Callable[..., Array]:
-    # `elementwise` makes three closed forms at a time, which are found by name where they are kept.
-    identity = catalog.get(name)
-    if identity is None or identity.closed_form.__module__ != __name__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return identity.closed_form
-
-
-def elementwise_jacobian(derivative: Derivative, x: Float[Array, " n"]) -> Float[Array, "n n"]:
-    """diag(f'(x)), the Jacobian of f applied to each entry of x, where `derivative` is f'."""
-    return jnp.diag(derivative(x))
-
-
-def elementwise_vjp(
-    derivative: Derivative, delta: Float[Array, "*shape"], x: Float[Array, "*shape"]
-) -> Float[Array, "*shape"]:
-    """The cotangent times f'(x), entry by entry: what delta diag(f'(x)) is, without the matrix."""
-    return delta * derivative(x)
-
-
-def elementwise_jvp(
-    derivative: Derivative, x: Float[Array, "*shape"], v: Float[Array, "*shape"]
-) -> Float[Array, "*shape"]:
-    """f'(x) times the tangent, entry by entry: what diag(f'(x)) v is, without the matrix."""
-    return derivative(x) * v
-
-
-def elementwise(
-    function: Callable[[Array], Array], states: str, exact: bool = False
-) -> Callable[[Derivative], Derivative]:
-    """Declare that the decorated function is the derivative of `function`, in three identities.
-
-    **Arguments:**
-
-    - `states`: the formula for f'(x), in LaTeX.
-    """
-    name = function.__name__
-    factor = rf"\left({states}\right)" if re.search("[+-]", states) else states
-
-    def declare(derivative: Derivative) -> Derivative:
-        def diagonal(x):
-            return elementwise_jacobian(derivative, x)
-
-        def pull_back(delta, x):
-            return elementwise_vjp(derivative, delta, x)
-
-        def push_forward(x, v):
-            return elementwise_jvp(derivative, x, v)
-
-        for kind, closed_form, statement, doc in (
-            (
-                jacobian,
-                diagonal,
-                rf"\frac{{\partial z}}{{\partial x}} = \operatorname{{diag}}({states})",
-                f"diag(f'(x)) of f = {name}, shape (n, n).",
-            ),
-            (
-                vjp,
-                pull_back,
-                rf"\frac{{\partial J}}{{\partial x}} = \delta \circ {factor}",
-                f"delta * f'(x) of f = {name}, shape (n,).",
-            ),
-            (jvp, push_forward, rf"dz = {factor} \circ dx", f"f'(x) * v of f = {name}, shape (n,)."),
-        ):
-            closed_form.__name__ = closed_form.__qualname__ = f"{name}_{kind.__name__}"
-            closed_form.__doc__ = f"{doc}\n\n{derivative.__doc__}"
-            kind(function, states=statement, source=notes(4), exact=exact)(closed_form)
-        return derivative
-
-    return declare
+__getattr__ = closed_forms_of(__name__)
 
 
 @checked
@@ -104,7 +27,7 @@ def exp(x: Real) -> Real:
     return jnp.exp(x)
 
 
-@elementwise(exp, r"e^x")
+@elementwise(exp, r"e^x", notes(4))
 def exp_derivative(x):
     """The function itself."""
     return jnp.exp(x)
@@ -116,7 +39,7 @@ def expm1(x: Real) -> Real:
     return jnp.expm1(x)
 
 
-@elementwise(expm1, r"e^x")
+@elementwise(expm1, r"e^x", notes(4))
 def expm1_derivative(x):
     """That of the exponential function."""
     return jnp.exp(x)
@@ -128,7 +51,7 @@ def log(x: Positive) -> Real:
     return jnp.log(x)
 
 
-@elementwise(log, r"\frac{1}{x}")
+@elementwise(log, r"\frac{1}{x}", notes(4))
 def log_derivative(x):
     """The reciprocal."""
     return 1 / x
@@ -140,7 +63,7 @@ def log1p(x: AboveMinusOne) -> Real:
     return jnp.log1p(x)
 
 
-@elementwise(log1p, r"\frac{1}{1 + x}")
+@elementwise(log1p, r"\frac{1}{1 + x}", notes(4))
 def log1p_derivative(x):
     """The reciprocal of 1 + x."""
     return 1 / (1 + x)
@@ -152,7 +75,7 @@ def sqrt(x: Positive) -> Real:
     return jnp.sqrt(x)
 
 
-@elementwise(sqrt, r"\frac{1}{2 \sqrt{x}}")
+@elementwise(sqrt, r"\frac{1}{2 \sqrt{x}}", notes(4))
 def sqrt_derivative(x):
     """Half the reciprocal of the square root."""
     return 0.5 / jnp.sqrt(x)
@@ -164,7 +87,7 @@ def rsqrt(x: Positive) -> Real:
     return jax.lax.rsqrt(x)
 
 
-@elementwise(rsqrt, r"-\frac{1}{2 x \sqrt{x}}")
+@elementwise(rsqrt, r"-\frac{1}{2 x \sqrt{x}}", notes(4))
 def rsqrt_derivative(x):
     """x^(-3/2), times minus one half."""
     return -0.5 * jax.lax.rsqrt(x) / x
@@ -176,7 +99,7 @@ def reciprocal(x: Nonzero) -> Real:
     return 1 / x
 
 
-@elementwise(reciprocal, r"-\frac{1}{x^2}")
+@elementwise(reciprocal, r"-\frac{1}{x^2}", notes(4))
 def reciprocal_derivative(x):
     """Minus the square of the reciprocal."""
     return -1 / (x * x)
@@ -188,7 +111,7 @@ def square(x: Real) -> Real:
     return x * x
 
 
-@elementwise(square, r"2x", exact=True)
+@elementwise(square, r"2x", notes(4), exact=True)
 def square_derivative(x):
     """Twice the argument."""
     return 2 * x
@@ -200,7 +123,7 @@ def sin(x: Real) -> Real:
     return jnp.sin(x)
 
 
-@elementwise(sin, r"\cos x")
+@elementwise(sin, r"\cos x", notes(4))
 def sin_derivative(x):
     """The cosine."""
     return jnp.cos(x)
@@ -212,7 +135,7 @@ def cos(x: Real) -> Real:
     return jnp.cos(x)
 
 
-@elementwise(cos, r"-\sin x")
+@elementwise(cos, r"-\sin x", notes(4))
 def cos_derivative(x):
     """Minus the sine."""
     return -jnp.sin(x)
@@ -224,7 +147,7 @@ def arctan(x: Real) -> Real:
     return jnp.arctan(x)
 
 
-@elementwise(arctan, r"\frac{1}{1 + x^2}")
+@elementwise(arctan, r"\frac{1}{1 + x^2}", notes(4))
 def arctan_derivative(x):
     """The reciprocal of 1 + x^2."""
     return 1 / (1 + x * x)
@@ -236,7 +159,7 @@ def sinh(x: Real) -> Real:
     return jnp.sinh(x)
 
 
-@elementwise(sinh, r"\cosh x")
+@elementwise(sinh, r"\cosh x", notes(4))
 def sinh_derivative(x):
     """The hyperbolic cosine."""
     return jnp.cosh(x)
@@ -248,7 +171,7 @@ def cosh(x: Real) -> Real:
     return jnp.cosh(x)
 
 
-@elementwise(cosh, r"\sinh x")
+@elementwise(cosh, r"\sinh x", notes(4))
 def cosh_derivative(x):
     """The hyperbolic sine."""
     return jnp.sinh(x)
@@ -260,7 +183,7 @@ def tanh(x: Real) -> Real:
     return jnp.tanh(x)
 
 
-@elementwise(tanh, r"1 - \tanh^2 x")
+@elementwise(tanh, r"1 - \tanh^2 x", (notes(4), torch("tanh")))
 def tanh_derivative(x):
     """One minus the square of the function, by the half angle.
 
@@ -277,7 +200,7 @@ def sigmoid(x: Real) -> Real:
     return jax.nn.sigmoid(x)
 
 
-@elementwise(sigmoid, r"\sigma(x) (1 - \sigma(x))")
+@elementwise(sigmoid, r"\sigma(x) (1 - \sigma(x))", (notes(4), torch("sigmoid")))
 def sigmoid_derivative(x):
     """The function times one minus the function."""
     z = jax.nn.sigmoid(x)
@@ -285,15 +208,15 @@ def sigmoid_derivative(x):
 
 
 @checked
-def softplus(x: Real) -> Real:
-    """z = ln(1 + e^x)."""
-    return jnp.logaddexp(x, 0)
+def softplus(x: Real, beta: Beta = 1.0, threshold: Threshold = 20.0) -> Real:
+    """z = ln(1 + e^(beta x)) / beta; where beta x is above the threshold, x itself."""
+    return jnp.where(beta * x > threshold, x, jnp.logaddexp(beta * x, 0) / beta)
 
 
-@elementwise(softplus, r"\sigma(x)")
-def softplus_derivative(x):
-    """The logistic sigmoid."""
-    return jax.nn.sigmoid(x)
+@elementwise(softplus, r"\sigma(\beta x)", (notes(4), torch("softplus")))
+def softplus_derivative(x, beta=1.0, threshold=20.0):
+    """The logistic sigmoid of beta x; above the threshold, one."""
+    return jnp.where(beta * x > threshold, 1, jax.nn.sigmoid(beta * x))
 
 
 @checked
@@ -302,7 +225,7 @@ def silu(x: Real) -> Real:
     return jax.nn.silu(x)
 
 
-@elementwise(silu, r"\sigma(x) (1 + x (1 - \sigma(x)))")
+@elementwise(silu, r"\sigma(x) (1 + x (1 - \sigma(x)))", (notes(4), torch("silu")))
 def silu_derivative(x):
     """The product rule on x times the logistic sigmoid.
 
@@ -321,21 +244,38 @@ def erf(x: Real) -> Real:
     return jax.lax.erf(x)
 
 
-@elementwise(erf, r"\frac{2}{\sqrt{\pi}} e^{-x^2}")
+@elementwise(erf, r"\frac{2}{\sqrt{\pi}} e^{-x^2}", notes(4))
 def erf_derivative(x):
     """The Gaussian under the error function's integral."""
     return 2 / jnp.sqrt(jnp.pi).astype(x.dtype) * jnp.exp(-x * x)
 
 
+def _logit(x):
+    """Of the approximation of Phi: 2 sqrt(2 / pi) (x + 0.044715 x^3), and its derivative.
+
+    Beyond 32 Phi is one or zero in every dtype, and x stays there, so that nothing overflows.
+    """
+    x = jnp.clip(x, -32, 32)
+    return x * (1.5957691216057308 + 0.07135481627260025 * x * x), 1.5957691216057308 + 0.21406444881780076 * x * x
+
+
 @checked
-def gelu(x: Real) -> Real:
-    """z = x Phi(x), Phi the standard normal distribution function: the exact form, by erf."""
+def gelu(x: Real, approximate: Approximate = "none") -> Real:
+    """z = x Phi(x), Phi the standard normal distribution function; approximately, by tanh, if asked for."""
+    if approximate == "tanh":  # by way of a logarithm, so that nothing cancels in either tail, when differentiated too
+        return x * jnp.exp(jax.nn.log_sigmoid(_logit(x)[0]))
     return jax.nn.gelu(x, approximate=False)
 
 
-@elementwise(gelu, r"\Phi(x) + x \varphi(x)")
-def gelu_derivative(x):
-    """The product rule on x Phi(x), where phi = Phi' is the standard normal density."""
+@elementwise(gelu, r"\Phi(x) + x \varphi(x)", (notes(4), torch("gelu")))
+def gelu_derivative(x, approximate="none"):
+    """The product rule on x Phi(x), where phi = Phi' is the standard normal density, or that of the approximation.
+
+    That is Phi(x) = (1 + tanh u) / 2 = sigma(2u), u = sqrt(2 / pi) (x + 0.044715 x^3).
+    """
+    if approximate == "tanh":
+        logit, slope = _logit(x)
+        return jax.nn.sigmoid(logit) * (1 + x * (jax.nn.sigmoid(-logit) * slope))
     s = -0.7071067811865476 * x  # 1 / sqrt(2)
     density = 0.3989422804014327 * jnp.exp(-(s * s))  # 1 / sqrt(2 pi)
     distribution = 0.5 * jax.lax.erfc(s)
@@ -343,12 +283,12 @@ def gelu_derivative(x):
 
 
 @checked
-def relu(x: Nonzero) -> Real:
+def relu(x: Real) -> Real:
     """z = max(x, 0)."""
-    return jnp.maximum(x, 0)
+    return jax.nn.relu(x)
 
 
-@elementwise(relu, r"[x > 0]")
+@elementwise(relu, r"[x > 0]", (notes(4), torch("relu")))
 def relu_derivative(x):
     """One where x is positive, zero where it is negative; at zero, where there is none, zero."""
     return (x > 0).astype(x.dtype)
@@ -360,7 +300,7 @@ def absolute(x: Nonzero) -> Real:
     return jnp.abs(x)
 
 
-@elementwise(absolute, r"\operatorname{sign} x")
+@elementwise(absolute, r"\operatorname{sign} x", notes(4))
 def absolute_derivative(x):
     """The sign; at zero, where there is no derivative, zero."""
     return jnp.sign(x)

@@ -4,7 +4,7 @@ All of it stays right for logits of any size: exponentials are only taken of dif
 largest logit, and logarithms never of a softmax.
 """
 
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -13,37 +13,72 @@ from jaxtyping import Array, Float
 from identities.catalog import hessian, jacobian, jvp, vjp
 from identities.checking import checked
 from identities.domains import distribution
-from identities.sources import notes
+from identities.sources import notes, torch
 
-Vector = Float[Array, " n"]
-Distribution = Annotated[Float[Array, " n"], distribution]
+Vector: TypeAlias = Float[Array, " n"]
+Rows: TypeAlias = Float[Array, "... n"]
+Distribution: TypeAlias = Annotated[Vector, distribution]
 
 
 @checked
-def softmax(x: Vector) -> Vector:
-    """z = e^x / sum(e^x)."""
+def softmax(x: Rows) -> Rows:
+    """z = e^x / sum(e^x), along the last axis."""
     return jax.nn.softmax(x)
 
 
 @jacobian(softmax, states=r"\frac{\partial z}{\partial x} = \operatorname{diag}(z) - z z^\top", source=notes(7))
-def softmax_jacobian(x):
+def softmax_jacobian(x: Vector):
     """With z the softmax of x, shape (n, n): symmetric, each row sums to zero."""
     z = jax.nn.softmax(x)
     return jnp.diag(z) - jnp.outer(z, z)
 
 
-@vjp(softmax, states=r"\frac{\partial J}{\partial x} = z \circ (\delta - \langle \delta, z \rangle)", source=notes(7))
+def pulled_back(delta, x):
+    """z * (delta - <delta, z>), along the last axis; the cotangent may be the same for all rows."""
+    e = jnp.exp(x - x.max(-1, keepdims=True))  # z = e / sum(e); left undivided, one pass gives both sums
+    total = e.sum(-1, keepdims=True)
+    return e * (delta - (delta * e).sum(-1, keepdims=True) / total) / total
+
+
+@vjp(
+    softmax,
+    states=r"\frac{\partial J}{\partial x} = z \circ (\delta - \langle \delta, z \rangle)",
+    source=(notes(7), torch("softmax")),
+    saves="z",
+)
 def softmax_vjp(delta, x):
-    """The Jacobian applied to a cotangent in O(n), shape (n,)."""
-    e = jnp.exp(x - x.max())  # z = e / sum(e); left undivided, one pass gives both sums
-    total = e.sum()
-    return e * (delta - (delta * e).sum() / total) / total
+    """The Jacobian applied to a cotangent in O(n), row by row."""
+    return pulled_back(delta, x)
 
 
-@jvp(softmax, states=r"dz = z \circ (dx - \langle z, dx \rangle)", source=notes(7))
+@jvp(softmax, states=r"dz = z \circ (dx - \langle z, dx \rangle)", source=(notes(7), torch("softmax")))
 def softmax_jvp(x, v):
-    """The Jacobian applied to a tangent in O(n), shape (n,)."""
-    return softmax_vjp(v, x)
+    """The Jacobian applied to a tangent in O(n), row by row."""
+    return pulled_back(v, x)
+
+
+@checked
+def log_softmax(x: Rows) -> Rows:
+    """z = ln softmax(x), along the last axis."""
+    return jax.nn.log_softmax(x)
+
+
+@vjp(
+    log_softmax,
+    states=r"\frac{\partial J}{\partial x} = \delta - e^z \textstyle\sum_i \delta_i",
+    source=torch("log_softmax"),
+    saves="z",
+)
+def log_softmax_vjp(delta, x):
+    """The cotangent less its sum times the softmax, row by row."""
+    return delta - delta.sum(-1, keepdims=True) * jax.nn.softmax(x)
+
+
+@jvp(log_softmax, states=r"dz = dx - \langle e^z, dx \rangle", source=torch("log_softmax"))
+def log_softmax_jvp(x, v):
+    """The tangent less its mean, weighted with the softmax, row by row."""
+    e = jnp.exp(x - x.max(-1, keepdims=True))
+    return v - (e * v).sum(-1, keepdims=True) / e.sum(-1, keepdims=True)
 
 
 @checked

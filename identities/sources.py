@@ -38,13 +38,13 @@ DOCUMENTS = {
     'Machine Translation", 2014, arXiv:1406.1078',
     "torch.nn": "the modules of PyTorch's package of this name, as its documentation of version 2.13 lists them",
     # Normalisation, linear maps and what reparametrises them.
-    "Batch Normalization": 'S. Ioffe and C. Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing '
-    'Internal Covariate Shift", 2015, arXiv:1502.03167',
+    "Batch Normalization": 'S. Ioffe and C. Szegedy, "Batch Normalization: Accelerating Deep Network Training by '
+    'Reducing Internal Covariate Shift", 2015, arXiv:1502.03167',
     "Group Normalization": 'Y. Wu and K. He, "Group Normalization", 2018, arXiv:1803.08494',
     "ImageNet Classification": 'A. Krizhevsky, I. Sutskever and G. E. Hinton, "ImageNet Classification with Deep '
     'Convolutional Neural Networks", NIPS 2012',
-    "Instance Normalization": 'D. Ulyanov, A. Vedaldi and V. Lempitsky, "Instance Normalization: The Missing Ingredient '
-    'for Fast Stylization", 2016, arXiv:1607.08022',
+    "Instance Normalization": 'D. Ulyanov, A. Vedaldi and V. Lempitsky, "Instance Normalization: The Missing '
+    'Ingredient for Fast Stylization", 2016, arXiv:1607.08022',
     "LoRA": 'E. J. Hu, Y. Shen, P. Wallis and others, "LoRA: Low-Rank Adaptation of Large Language Models", 2021, '
     "arXiv:2106.09685",
     "Query-Key Normalization": 'A. Henry, P. R. Dachapally, S. Pawar and Y. Chen, "Query-Key Normalization for '
@@ -55,6 +55,17 @@ DOCUMENTS = {
     'Adversarial Networks", 2018, arXiv:1802.05957',
     "Weight Normalization": 'T. Salimans and D. P. Kingma, "Weight Normalization: A Simple Reparameterization to '
     'Accelerate Training of Deep Neural Networks", 2016, arXiv:1602.07868',
+    "GLU Variants": 'N. Shazeer, "GLU Variants Improve Transformer", 2020, arXiv:2002.05202',
+    "Sparsemax": 'A. F. T. Martins and R. F. Astudillo, "From Softmax to Sparsemax: A Sparse Model of Attention and '
+    'Multi-Label Classification", 2016, arXiv:1602.02068',
+    "Primer": 'D. R. So and others, "Primer: Searching for Efficient Transformers for Language Modeling", 2021, '
+    "arXiv:2109.08668",
+    "Dynamic Tanh": 'J. Zhu, X. Chen, K. He, Y. LeCun and Z. Liu, "Transformers without Normalization", 2025, '
+    "arXiv:2503.10622",
+    "Sparsely-Gated Mixture-of-Experts": 'N. Shazeer and others, "Outrageously Large Neural Networks: The '
+    'Sparsely-Gated Mixture-of-Experts Layer", 2017, arXiv:1701.06538',
+    "Switch Transformers": 'W. Fedus, B. Zoph and N. Shazeer, "Switch Transformers: Scaling to Trillion Parameter '
+    'Models with Simple and Efficient Sparsity", 2021, arXiv:2101.03961',
     "torch.nn.functional": "the functions of PyTorch's module of this name, as its documentation of version 2.13 lists "
     "them",
 }

@@ -6,9 +6,18 @@ Each entry takes the function's arguments as tensors, and its options by name.
 from collections.abc import Callable
 from typing import Any
 
-from tests.against_torch import attention, distances, linear, losses, normalisation, reparametrised
+from tests.against_torch import (
+    activations,
+    attention,
+    distances,
+    dropout,
+    linear,
+    losses,
+    normalisation,
+    reparametrised,
+)
 
-_TOPICS = (attention, distances, linear, losses, normalisation, reparametrised)
+_TOPICS = (activations, attention, distances, dropout, linear, losses, normalisation, reparametrised)
 
 IN_TORCH: dict[str, Callable[..., Any]] = {name: f for topic in _TOPICS for name, f in topic.IN_TORCH.items()}
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from identities.claim import Claim
-from identities.dimensions import describe, names_in, shape_of, size_of
+from identities.dimensions import BATCH_AXES, describe, names_in, shape_of, size_of
 from identities.signature import Argument
 
 LARGEST = 6
@@ -19,6 +19,8 @@ LARGEST = 6
 
 _CORNERS = 4
 """Of the shapes that are drawn, the first: tall, wide, square, and of one entry."""
+_LARGEST_LEADING: Mapping[str, int] = dict(zip(BATCH_AXES, (2, 3), strict=True))
+"""The largest sizes that leading axes take: enough to tell them from one another, at a fraction of the work."""
 
 _BEYOND_TILES = (133, 139, 143, 146, 149, 137, 141, 145)
 """Sizes beyond a tile of 32, 64 or 128, multiples of none of them, and all different."""
@@ -135,6 +137,7 @@ def draw_shapes(claim: Claim, count: int, seed: int, sizes: Sizes | None = None)
             break  # such sizes are for what has no smaller ones
         if i >= _CORNERS and not listed:
             drawn = {name: 1 + (size - 1) % most.get(name, size) for name, size in drawn.items()}
+        drawn = {name: min(size, _LARGEST_LEADING.get(name, size)) for name, size in drawn.items()}
         drawn |= {name: values[(number + i // 64) % len(values)] for name, values in listed.items()}
         chosen = _chosen(claim, number, seed)
         static = chosen.static(claim)
