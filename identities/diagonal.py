@@ -14,9 +14,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from identities.catalog import Source, catalog, jacobian, jvp, vjp
+from identities.domains import row_by_row
 from identities.signature import signature_of
 
-Real: TypeAlias = Float[Array, "... n"]
+Real: TypeAlias = Annotated[Float[Array, "... n"], row_by_row]
 Vector: TypeAlias = Float[Array, " n"]
 Derivative: TypeAlias = Callable[..., Array]
 

@@ -12,11 +12,11 @@ from jaxtyping import Array, Float
 
 from identities.catalog import hessian, jacobian, jvp, vjp
 from identities.checking import checked
-from identities.domains import distribution
+from identities.domains import distribution, row_by_row
 from identities.sources import notes, torch
 
 Vector: TypeAlias = Float[Array, " n"]
-Rows: TypeAlias = Float[Array, "... n"]
+Rows: TypeAlias = Annotated[Float[Array, "... n"], row_by_row]
 Distribution: TypeAlias = Annotated[Vector, distribution]
 
 

@@ -2,13 +2,17 @@
 
 import importlib
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from identities import catalog
 from identities.catalog import find, jacobian, jvp
 from identities.latex import plain
 from identities.linear import matvec
+from identities.oracle.draw.shapes import draw_shapes
+from identities.oracle.draw.values import draw_values
 from identities.sources import notes
 
 
@@ -94,3 +98,16 @@ def test_every_closed_form_can_be_imported_from_where_the_catalog_says():
         assert getattr(module, identity.name) is identity.closed_form
     with pytest.raises(AttributeError, match="has no attribute 'exp_jacobean'"):
         importlib.import_module("identities.elementwise").__getattr__("exp_jacobean")
+
+
+def test_what_is_drawn_row_by_row_is_mapped_over_leading_axes():
+    for identity in catalog.values():
+        if not any("batch1" in a.forms[-1] and not a.domain.drawn.admits((2, 3)) for a in identity.arguments):
+            continue
+        (shape, *_) = draw_shapes(identity, 1, seed=0)
+        batch = draw_values(identity, shape, "float32", 6, 0, ("ordinary",))
+        rows = [jnp.asarray(values).reshape(2, 3, *values.shape[1:]) for values in batch.values()]
+        at_once = identity.closed_form(*rows, **shape.static(identity))
+        by_row = jax.vmap(jax.vmap(lambda *row, i=identity, s=shape: i.closed_form(*row, **s.static(i))))(*rows)
+        for whole, mapped in zip(jax.tree.leaves(at_once), jax.tree.leaves(by_row), strict=True):
+            np.testing.assert_allclose(whole, mapped, rtol=1e-6, err_msg=identity.name)

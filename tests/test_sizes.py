@@ -259,6 +259,22 @@ def test_a_plain_loop_over_4096_terms_in_float32_is_right():
     assert wrong.diagnosis.kind in ("factor", "precision")
 
 
+def test_a_plain_loop_over_equal_terms_in_float32_is_right():
+    def sines(x, w):
+        return (jnp.sin(x) * w).sum(0)
+
+    def plain_loop(delta, x, w):
+        dw = np.zeros_like(w)
+        for row in np.sin(x):  # in whose sum every term is rounded in the same direction
+            dw = dw + delta * row
+        return delta * w * np.cos(x), dw
+
+    asked = {"signature": "(n,m),(m)->(m)", "sizes": {"n": [3000], "m": [1]}, "dtypes": ("float32",), "shapes": 1}
+    assert check_vjp(sines, plain_loop, **asked).passed
+    wrong = mismatch(sines, lambda *given: [g * np.float32(1.0005) for g in plain_loop(*given)], **asked)
+    assert wrong.diagnosis.kind in ("factor", "precision")
+
+
 def test_sums_over_512_rows_are_wrong_in_bfloat16_and_right_in_float32():
     assert check_vjp(matvec, added_up_in_float32, "x", **terms(512, "bfloat16")).passed
     wrong = mismatch(matvec, added_up, "x", **terms(512, "bfloat16"))

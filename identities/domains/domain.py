@@ -29,6 +29,10 @@ class Drawn:
     largest: int = 1 << 30
 
 
+row_by_row = Drawn(admits=lambda shape: len(shape) == 1)
+"""Of what is mapped over leading axes: one row is drawn, so that who is right about that is right."""
+
+
 @dataclass(frozen=True)
 class Domain:
     """A set of admissible argument values.

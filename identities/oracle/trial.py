@@ -156,7 +156,7 @@ class Leaf:
         if all(error[self.judged & ~self.points.free].max(initial=0) <= TOLERANCE for error in errors.values()):
             return errors
         # Only what looks wrong is worth a look at the program.
-        if self.growth > 1:
+        if np.any(self.growth > 1):
             errors = rounding_errors(got, self.words, self.dtype, self.groups, self.growth, self.floor)
         return errors
 
@@ -184,9 +184,12 @@ class Leaf:
         return np.where(self.regime == HUGE, allowed, self.rounding)
 
     @functools.cached_property
-    def growth(self) -> float:
-        """What long sums make of the unit of rounding."""
-        return growth(self.whole or self.claim, self.shape, self.dtype) if self.traced else 1.0
+    def growth(self) -> np.ndarray:
+        """What long sums make of the unit of rounding, for each instance."""
+        if not self.traced:
+            return np.ones(len(self.judged))
+        of = self.whole or self.claim, self.shape, self.dtype
+        return np.where(_of_equal_entries(self.batch), growth(*of, equal=True), growth(*of))
 
     @property
     def _is_rounded(self) -> bool:
@@ -212,6 +215,12 @@ class Leaf:
     def right(self) -> np.ndarray:
         """Which instances are right: in value, and to as many digits as the arguments have."""
         return self.within & (self.narrower is None) | ~self.judged
+
+
+def _of_equal_entries(batch: Batch) -> np.ndarray:
+    """Which instances consist of arrays whose entries are all equal."""
+    flat = [values.reshape(len(values), -1) for values in batch.values() if values.dtype.kind not in "iub"]
+    return np.all([(values == values[:, :1]).all(axis=1) for values in flat], axis=0)
 
 
 def _as_numbers(values: np.ndarray, kind: str) -> np.ndarray:

@@ -76,7 +76,7 @@ class Sample:
     truth: Truth
     kept: np.ndarray  # which instances count
     groups: int  # regimes, one after the other
-    growth: float = 1.0
+    growth: np.ndarray | float = 1.0
     rounding: np.ndarray | float = 0.0  # of each instance, where it has been measured
 
     @functools.cached_property

@@ -59,6 +59,8 @@ def find_region(case: Case, wrong: Sequence[np.ndarray], telling: Sequence[np.nd
     by_instance = [_any_entry(w) for w in wrong]
     # Where a shape has nothing wrong, as n = 1 often has, only the shape is to thank.
     failing = [i for i, w in enumerate(by_instance) if w.any()]
+    if not failing:  # those that are wrong are not among the samples
+        return None
     part = Case(case.claim, case.dtype, tuple(case.samples[i] for i in failing))
     entries, instances = [wrong[i] for i in failing], [by_instance[i] for i in failing]
     of_entries, of_instances = [counted[i] for i in failing], [whole[i] for i in failing]
@@ -160,9 +162,11 @@ def _size_conditions(case: Case, multiples: int) -> Iterator[Condition]:
         yield everywhere(f"{n} > {m}", lambda s, n=n, m=m: s.sizes[n] > s.sizes[m])
         if n < m and any(s.sizes[n] == s.sizes[m] > 1 for s in case.samples):
             yield everywhere(f"{n} differs from {m}", lambda s, n=n, m=m: s.sizes[n] != s.sizes[m])
-    if len({s.shape.form for s in case.samples}) > 1:
-        yield everywhere("vectors are 1-D", lambda s: s.shape.form == 0)
-        yield everywhere("vectors are rows, of shape (1, n)", lambda s: s.shape.form == 1)
+    for a in case.claim.arguments:
+        axes = [len(s.shape.of(a)) for s in case.samples]
+        for count in sorted(set(axes)) if len(set(axes)) > 1 else ():
+            words = f"{a.name} has {count} {'axis' if count == 1 else 'axes'}"
+            yield everywhere(words, lambda s, a=a, count=count: len(s.shape.of(a)) == count)
 
 
 def _entry_conditions(case: Case, wrong: Sequence[np.ndarray]) -> Iterator[Condition]:

@@ -13,14 +13,15 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
 from identities.claim import Claim
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import complex_of
+from identities.oracle.reference.unit import TOLERANCE
 from identities.oracle.run.programs import full_precision
 
 _SHORT = 64
 """A plain loop over that many terms of one sign is off by 4.5 units: no more is allowed for it."""
 
 
-def growth(claim: Claim, shape: Shape, dtype: str) -> float:
-    """By how much long sums raise the unit of rounding, in a dtype.
+def growth(claim: Claim, shape: Shape, dtype: str, equal: bool = False) -> float:
+    """By how much long sums raise the unit of rounding, in a dtype; where all terms are equal, if they are.
 
     The rounding of a plain loop over n terms grows with the square root of n. The unit follows that from 64 terms on,
     as sqrt(n)/4, and nothing else. Half types are summed in float32, so that theirs hardly grows: sums that are kept
@@ -28,12 +29,18 @@ def growth(claim: Claim, shape: Shape, dtype: str) -> float:
     """
     own = float(jnp.finfo(dtype).eps)
     summed_in = min(own, float(jnp.finfo("float32").eps))
-    return 1.0 + (loop_growth(claim, shape) - 1.0) * summed_in / own
+    return 1.0 + (loop_growth(claim, shape, equal) - 1.0) * summed_in / own
 
 
-def loop_growth(claim: Claim, shape: Shape) -> float:
-    """By how much a plain loop over the longest sum exceeds the unit of rounding of the dtype that it is kept in."""
+def loop_growth(claim: Claim, shape: Shape, equal: bool = False) -> float:
+    """By how much a plain loop over the longest sum exceeds the unit of rounding of the dtype that it is kept in.
+
+    Where terms differ, so does the direction in which each is rounded. Equal ones are all rounded in the same, so that
+    n of them are off by n/2 units at most, and often by a good part of it: sixteen come within the tolerance.
+    """
     terms = longest_sum(claim, shape)
+    if equal:
+        return max(1.0, terms / (2 * TOLERANCE))
     return math.sqrt(terms) / 4 if terms > _SHORT else 1.0
 
 

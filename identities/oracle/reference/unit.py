@@ -34,7 +34,7 @@ def rounding_errors(
     words: dict[str, Word],
     dtype: str,
     groups: int,
-    growth: float = 1.0,
+    growth: np.ndarray | float = 1.0,
     rounding: np.ndarray | float = 0.0,
 ) -> dict[str, np.ndarray]:
     """How far each entry of a result is from each witness, in units of rounding.
@@ -44,7 +44,7 @@ def rounding_errors(
     - `got`: the results for a batch of instances.
     - `dtype`: the dtype of the computation, which sets the unit.
     - `groups`: how many groups of equal size the batch consists of, in the order of their arguments' size.
-    - `growth`: what long sums make of the unit.
+    - `growth`: what long sums make of the unit, of all instances or each.
     - `rounding`: of each instance, what the rounding on its way makes of an entry, where that has been measured.
 
     **Returns:**
@@ -98,7 +98,7 @@ def errors_beside(
     movement: np.ndarray,
     dtype: str,
     groups: int,
-    growth: float = 1.0,
+    growth: np.ndarray | float = 1.0,
     rounding: np.ndarray | float = 0.0,
 ) -> np.ndarray:
     """The same, beside any one array of expected results that moves as told."""
