@@ -21,9 +21,11 @@ from identities import (
     check_vjp,
     domains,
 )
+from identities.oracle.check import claim
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import draw_values
 from identities.oracle.reference import extrapolation
+from identities.oracle.reference.rounding import rounding
 from identities.oracle.reference.witnesses import reference
 from identities.oracle.verdict import bias
 from tests.autodiff import judged_by_itself
@@ -82,6 +84,14 @@ def test_a_kink_has_two_derivatives():
     assert left == pytest.approx(-1)
     assert right == pytest.approx(1)
     assert max(off_left, off_right) < 1e-9
+
+
+def test_a_value_all_by_itself_is_no_limit():
+    x = extrapolation.POINTS
+    assert extrapolation.leaps(np.where(x == 0, 0.5, 1.0))
+    assert extrapolation.leaps(np.sign(x + 1e-300) + x)
+    for values in (np.abs(x), np.sin(1 + x), np.sqrt(np.abs(x)), (1e3 + np.sin(x)) - 1e3, 0 * x):
+        assert not extrapolation.leaps(values, terms=values + 1e3)
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1e-6, 1e-7, 1e-8, 1e-12, 0])
@@ -356,6 +366,29 @@ def test_automatic_differentiation_in_the_dtype_under_test_is_right(name, dtype)
 def test_automatic_differentiation_is_right_where_it_is_hard(name, dtype, seed):
     written = next(w for w in WRITTEN if w.name == name)
     assert judged_by_itself(written, dtype, seed).passed
+
+
+def test_rounding_leaves_no_digit_of_a_matrix_that_is_all_but_singular():
+    def log_determinant(x):
+        return jnp.linalg.slogdet(x)[1]
+
+    asked = claim("vjp", log_determinant, None, "(5,5)->()")
+    almost = np.vander(np.arange(5.0)) @ np.diag([1, 1, 1, 1, 1e-14]) @ np.vander(np.arange(1.0, 6.0))
+    batch = {"delta": np.ones(2), "x": np.stack([almost, almost + 1e4 * np.eye(5)])}
+    (moved,) = rounding(asked, Shape(()), batch, "float32", seed=0)
+    size = np.abs(np.linalg.inv(batch["x"])).max(axis=(1, 2))
+    assert moved[0] > 0.1 * size[0]
+    assert moved[1] < 1e-4 * size[1]
+
+
+def test_where_a_function_leaps_no_cotangent_makes_it_smooth():
+    def projection(A):
+        """Onto the last eigenvector, of which a matrix of zeros has any."""
+        v = jnp.linalg.eigh(A + A.T)[1][:, -1]
+        return v[:, None] * v
+
+    asked: Any = {"signature": "(n,n)->(n,n)", "sizes": {"n": (2,)}, "dtypes": ("float32",), **few}
+    assert check_vjp(projection, jax.jit(lambda g, A: jax.vjp(projection, A)[1](g)[0]), arrays="jax", **asked).passed
 
 
 def test_there_are_functions_of_all_kinds():

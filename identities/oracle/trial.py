@@ -21,7 +21,7 @@ from identities.oracle.reference.words import Reference, Word
 _WORSE = 32
 """Times the rounding of the function's own derivative, what a formula may leave at huge arguments."""
 
-_DIGIT = 10
+DIGIT = 10
 """Times the rounding of a number, below which it has no digit left."""
 
 _ANYTHING = 1e30
@@ -179,7 +179,7 @@ class Leaf:
         """
         size = largest_of(np.abs(np.where(np.isfinite(self.expected), self.expected, 0)))
         half = float(jnp.finfo(self.dtype).eps) ** 0.5 / TOLERANCE
-        lost = (size > 0) & (_DIGIT * self.rounding >= size)
+        lost = (size > 0) & (DIGIT * self.rounding >= size)
         allowed = np.maximum(np.where(lost, _ANYTHING, half) * size, _WORSE * self.rounding)
         return np.where(self.regime == HUGE, allowed, self.rounding)
 

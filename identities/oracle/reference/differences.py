@@ -137,7 +137,8 @@ def _first(values: np.ndarray, probe: np.ndarray | None, axis: int, terms: np.nd
     jump, off = np.abs(right - left), off_left + off_right
     kink = np.isfinite(off) & (jump > _CERTAIN * off) & (jump > _CERTAIN * error)
     middle = np.where(kink, (left + right) / 2, found)
-    error = np.where(np.isfinite(values[0]), np.where(kink, off, error), np.inf)
+    known = np.isfinite(values[0]) & ~extrapolation.leaps(values, terms)
+    error = np.where(known, np.where(kink, off, error), np.inf)
     return Word(middle, np.zeros_like(middle), probe, axis, error, np.where(kink, jump / 2, 0.0))
 
 
@@ -152,17 +153,20 @@ def _pulled(lines: _Lines, name: str, asked: bool) -> Word:
     count = len(step)
     if not asked:
         return _nothing((count,), _conjugate(step), 1)
-    paired, terms, bent = np.zeros((len(POINTS), count)), np.zeros((len(POINTS), count)), np.zeros(count, bool)
+    paired, terms = np.zeros((len(POINTS), count)), np.zeros((len(POINTS), count))
+    bent, leapt = np.zeros(count, bool), np.zeros(count, bool)
     for result, values in enumerate(lines.along({name: step})):
         weights = _conjugate(lines.batch[lines.claim.vectors[result].name])
         paired = paired + (weights * values).reshape(len(POINTS), count, -1).sum(axis=-1)
         terms = terms + (np.abs(weights) * lines.terms(result, values)).reshape(len(POINTS), count, -1).sum(axis=-1)
         kinks = np.asarray(_first(values, None, 1).within) > 0
         bent |= kinks.reshape(count, -1).any(axis=1)
+        leapt |= extrapolation.leaps(values, lines.terms(result, values)).reshape(count, -1).any(axis=1)
     found = _first(paired, _conjugate(step), 1, terms)
-    # A kink that the cotangent does not see is one all the same.
+    # A kink or a leap that the cotangent does not see is one all the same.
     return replace(
         found,
+        error=np.where(leapt, np.inf, np.asarray(found.error)),
         within=np.where(bent, np.maximum(np.asarray(found.within), np.finfo(float).tiny), np.asarray(found.within)),
     )
 

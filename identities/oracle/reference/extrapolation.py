@@ -26,6 +26,9 @@ _COLUMNS = 5
 """How often differences are extrapolated, at most; each time takes one more term off the error."""
 
 
+_LEAP = 64
+"""Times the rounding of the values: what is beyond that is no rounding."""
+
 _LEAST = 1e-30
 
 
@@ -70,6 +73,18 @@ def one_sided(values: np.ndarray, terms: np.ndarray | None = None) -> tuple[Esti
     noise, at_nearest = (2 * part for part in _noise(values, 1, terms))
     left, right = (_extrapolated(side / h, noise, at_nearest, powers) for side in (here - before, after - here))
     return left, right
+
+
+def leaps(values: np.ndarray, terms: np.ndarray | None = None) -> np.ndarray:
+    """Where the value at which the line starts is not the limit of those beside it, so that there is no derivative.
+
+    To both sides it may be the same one, as of a factor whose sign is chosen.
+    """
+    here, after, before = _parts(values)
+    even = np.abs((after - here) + (before - here))
+    rounding = np.finfo(float).eps * np.abs(values if terms is None else terms).max(axis=0)
+    # At a kink, this falls as the steps do.
+    return (even[-1] > _LEAP * rounding) & (even[-_STRAIGHT] < _FACTOR * even[-1])
 
 
 def _parts(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

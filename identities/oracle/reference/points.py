@@ -21,6 +21,8 @@ _LOOKED_AT, _DOUBTFUL = 16, 128
 
 _NO_DERIVATIVE = "no derivative, or none that can be told"
 
+BEYOND_RANGE = "beyond the range of {} on the way"
+
 _WEAK = 1e-4
 """A derivative by differences that may be off by that much decides nothing by itself."""
 
@@ -41,13 +43,12 @@ class Points:
     free: np.ndarray
     reasons: Mapping[str, int] = field(default_factory=dict)
 
-    def without(self, beyond: np.ndarray, dtype: str) -> "Points":
-        """Without the instances at which the derivative itself leaves the range of a dtype on its way."""
-        left_out = int((beyond & self.judged).sum())
+    def without(self, which: np.ndarray, why: str) -> "Points":
+        """Without some of the instances."""
+        left_out = int((which & self.judged).sum())
         if not left_out:
             return self
-        why = f"beyond the range of {dtype} on the way"
-        return replace(self, judged=self.judged & ~beyond, reasons={**self.reasons, why: left_out})
+        return replace(self, judged=self.judged & ~which, reasons={**self.reasons, why: left_out})
 
 
 def everywhere(count: int) -> Points:
@@ -80,7 +81,7 @@ def examined(
     beyond[doubtful[beyond_range(claim, shape, batch, doubtful, seed)]] = True
     points = Points(judged, ~agreed, _reasons(claim, shape, batch, ~judged))
     _still(right, ~agreed)
-    return Reference({**right.words, DIFFERENCES: words}), points.without(beyond, "float64")
+    return Reference({**right.words, DIFFERENCES: words}), points.without(beyond, BEYOND_RANGE.format("float64"))
 
 
 def _defined(right: Reference) -> np.ndarray:

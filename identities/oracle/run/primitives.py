@@ -341,6 +341,9 @@ SUMS = frozenset(("reduce_sum", "cumsum", "dot_general", "scatter-add", "conv_ge
 CLOSE = SUMS | {"add", "add_any", "sub", "mul", "div", "sqrt", "square", "integer_pow", "rem", "convert_element_type"}
 """Operations that every machine rounds to the nearest number, or nearly so."""
 
+NORMWISE = frozenset(("eigh", "svd", "lu", "qr"))
+"""Factorisations of a matrix that is off by rounding, as to its size: what is small of it may be lost."""
+
 GROWING = frozenset(("exp", "exp2", "expm1", "sinh", "cosh", "mul", "div", "square", "integer_pow", "pow"))
 """Operations that may lead beyond the range of numbers."""
 

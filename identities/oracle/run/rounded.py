@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from identities.oracle.run.primitives import CLOSE, EXACT, GROWING, SUMS
+from identities.oracle.run.primitives import CLOSE, EXACT, GROWING, NORMWISE, SUMS
 from identities.oracle.run.programs import cpu, full_precision
 from identities.oracle.run.tape import Step, Tape, run_step, tape_of
 
@@ -126,13 +126,15 @@ class _Rounding:
         self._unit, self._largest = float(info.eps) / 2, float(info.max)
         # Numbers below the normal ones are flushed to zero or kept, as the machine pleases; float16 cannot do without.
         self._smallest = float(info.smallest_subnormal if dtype == "float16" else info.tiny)
-        # Sums of half types are kept in float32. Everything else may be stored, and parts of it that are no step of the
-        # program too: the 1 + exp(-x) of a sigmoid.
+        # Sums of half types are kept in float32, and matrices are factorised in it. Everything else may be stored, and
+        # parts of it that are no step of the program too: the 1 + exp(-x) of a sigmoid.
         self._in_sums = min(self._unit, _SINGLE)
 
     def execute(self, step: Step, operands: Sequence[Any]) -> Sequence[Any]:
         if step.name in SUMS:
             operands = [self._off(o, self._in_sums) for o in operands]
+        if step.name in NORMWISE:
+            operands = [self._off_by_size(o, _ROUGH * self._in_sums) for o in operands]
         if step.parameters.get("y", 0) < 0:  # by way of the power, which may be out of range
             power = replace(step, parameters={"y": -step.parameters["y"]})
             return [self._rounded(1 / values, self._unit) for values in self.execute(power, operands)]
@@ -189,6 +191,10 @@ class _Rounding:
         if not _is_inexact(values):
             return values
         return values * (1 + unit * self._rng.uniform(-1, 1, np.shape(values)))
+
+    def _off_by_size(self, matrices: Any, unit: float) -> Any:
+        size = np.abs(matrices).max(axis=(-2, -1), keepdims=True)
+        return matrices + unit * size * self._rng.uniform(-1, 1, np.shape(matrices))
 
     def _rounded(self, values: Any, unit: float) -> Any:
         if not _is_inexact(values):

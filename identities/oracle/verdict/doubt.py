@@ -12,13 +12,13 @@ from identities.oracle.draw.values import Batch, of_simple_values, real_parts, w
 from identities.oracle.reference.differences import DIFFERENCES, differences
 from identities.oracle.reference.function import function_values
 from identities.oracle.reference.instances import largest_of
-from identities.oracle.reference.points import everywhere
+from identities.oracle.reference.points import BEYOND_RANGE, everywhere
 from identities.oracle.reference.programs import holds_constants
 from identities.oracle.reference.rounding import rounding, rounding_of_values
 from identities.oracle.reference.unit import TOLERANCE
 from identities.oracle.reference.witnesses import reference
 from identities.oracle.reference.words import Reference
-from identities.oracle.trial import Leaf, Trial
+from identities.oracle.trial import DIGIT, Leaf, Trial
 from identities.oracle.verdict.disagreement import WitnessMismatch
 
 _FIRST = 24
@@ -176,7 +176,21 @@ def _measured(trial: Trial, which: np.ndarray, seed: int) -> Trial:
     beyond = np.any([np.isinf(unit) for unit in units], axis=0)
     beyond[which] |= _has_no_value(trial, batch)
     units = [np.where(beyond, 0.0, unit) for unit in units]
-    return replace(trial, rounding=tuple(units), points=trial.points.without(beyond, trial.dtype))
+    pole = np.any([_is_near_pole(leaf, unit) for leaf, unit in zip(trial.leaves, units, strict=True)], axis=0)
+    points = trial.points.without(beyond, BEYOND_RANGE.format(trial.dtype))
+    points = points.without(pole, f"too near a pole for the digits of {trial.dtype}")
+    return replace(trial, rounding=tuple(units), points=points)
+
+
+def _is_near_pole(leaf: Leaf, rounding: np.ndarray) -> np.ndarray:
+    """Where a result is not finite, and rounding leaves no digit of the right one, yet makes it no larger.
+
+    So it is with the inverse of a matrix that is all but singular: with fewer digits, it is singular. Where the right
+    result is what is left of terms that cancel, rounding makes it larger, and infinity is a mistake.
+    """
+    size = largest_of(np.abs(np.where(np.isfinite(leaf.expected), leaf.expected, 0)))
+    lost = (size > 0) & (DIGIT * rounding >= size) & (rounding <= DIGIT * size)
+    return lost & ~_is_finite(leaf.got)
 
 
 def _has_no_value(trial: Trial, batch: Batch) -> np.ndarray:
