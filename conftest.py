@@ -42,8 +42,6 @@ def pytest_configure(config: pytest.Config) -> None:
     cache = getattr(config, "cache", None)
     if cache is None:
         jax.config.update("jax_enable_compilation_cache", False)
-    # What tests compile runs once or twice, so that the optimisations of XLA cost more than they save.
-    jax.config.update("jax_disable_most_optimizations", True)
     prepare(cache.mkdir("programs") if cache else None)
 
 
