@@ -12,9 +12,11 @@ from identities import Identity, catalog
 from identities.oracle.draw.shapes import draw_shapes
 from identities.oracle.draw.values import draw_values
 from identities.oracle.run.programs import full_precision
+from identities.sources import WITHOUT_DERIVATIVE
 from tests.against_torch import CONSTANT_IN_TORCH, IN_TORCH
+from tests.against_torch.listed import LISTED
+from tests.clients import functional, torch, with_torch
 from tests.clients import functional as F
-from tests.clients import torch, with_torch
 
 _CLOSE = 1e-10
 """How near float64 results are, of the largest entry: far beyond what rounding does, and far below any mistake."""
@@ -56,3 +58,15 @@ def test_torch_takes_rows_shorter_than_epsilon_for_divided_by_their_length() -> 
     assert torch.equal(theirs(short, long), ours(short, long))
     assert torch.autograd.gradcheck(ours, (short, long))
     assert not torch.autograd.gradcheck(theirs, (short, long), raise_exception=False)
+
+
+def test_every_function_of_torch_nn_functional_is_accounted_for() -> None:
+    cited = {s.equation for i in catalog.values() for s in i.sources if s.document == "torch.nn.functional"}
+    without = {source.equation for source in WITHOUT_DERIVATIVE if source.document == "torch.nn.functional"}
+    assert cited | without == set(LISTED)
+    assert not cited & without
+
+
+@with_torch
+def test_what_is_listed_is_there() -> None:
+    assert not [name for name in LISTED if not callable(getattr(functional, name, None))]
