@@ -189,7 +189,7 @@ def _is_near_pole(leaf: Leaf, rounding: np.ndarray) -> np.ndarray:
     result is what is left of terms that cancel, rounding makes it larger, and infinity is a mistake.
     """
     size = largest_of(np.abs(np.where(np.isfinite(leaf.expected), leaf.expected, 0)))
-    lost = (size > 0) & (DIGIT * rounding >= size) & (rounding <= DIGIT * size)
+    lost = (size > 0) & (rounding >= size / DIGIT) & (rounding / DIGIT <= size)
     return lost & ~_is_finite(leaf.got)
 
 
