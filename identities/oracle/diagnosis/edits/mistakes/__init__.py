@@ -34,6 +34,7 @@ GENERATORS: tuple[Generator, ...] = (
     given.arguments,
     sums.accumulations,
     given.on_the_way,
+    given.parts_on_the_way,
     derivatives.derivatives,
     derivatives.by_result,
     constants.in_values,

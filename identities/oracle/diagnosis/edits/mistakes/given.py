@@ -85,6 +85,28 @@ _STACKED = 4
 """The most parts of a result that are told apart."""
 
 
+def parts_on_the_way(program: Program) -> Iterator[Proposal]:
+    """The same between what a value is split into, and between what is put together on the way."""
+    for address, operation in firsts(program):
+        count, parameters = len(operation.takes), operation.kernel.parameters
+        if not any(program.active(operation)):
+            continue
+        if operation.name == "split" and len(operation.makes) <= _STACKED:
+            for says, change in _between(operation.kernel.gives, "part"):
+                at = pulling(address, functools.partial(_of_changed, change))
+                yield Proposal("cotangent", f"{says}, in {spelled(operation)}", 1.8, at, operation.place)
+        if operation.name in ("concatenate", "stack") and 1 < count <= _STACKED:
+            axis = 1 + parameters.get("dimension", parameters.get("axis", 0))
+            for says, change in _between(operation.kernel.avals, "part"):
+                in_parts = functools.partial(_in_parts, 0, count, axis, change)
+                at = pulling(address, functools.partial(_of_changed, in_parts))
+                yield Proposal("cotangent", f"{says}, in {spelled(operation)}", 1.8, at, operation.place)
+
+
+def _of_changed(change: Change, here: Here) -> Mapping[int, np.ndarray]:
+    return here.pull(cotangents=change(here.cotangents))
+
+
 def _in_parts(result: int, count: int, axis: int, change: Change, given: Arrays) -> Arrays:
     parts = change(np.split(given[result], count, axis))
     return [np.concatenate(parts, axis) if k == result else g for k, g in enumerate(given)]
