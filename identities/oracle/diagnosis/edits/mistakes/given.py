@@ -153,8 +153,9 @@ def arguments(program: Program) -> Iterator[Proposal]:
     for i, aval in enumerate(avals):
         for kind, words, change in _changes(aval):
             yield _of_arguments(f"takes {names[i]} {words}", functools.partial(_changed, (i,), change), kind)
-    for aval in dict.fromkeys(avals):
-        same = tuple(i for i, other in enumerate(avals) if other == aval)
+    described = [(aval, n in program.moving) for aval, n in zip(avals, program.arguments, strict=True)]
+    for aval, moves in dict.fromkeys(described):
+        same = tuple(i for i, other in enumerate(described) if other == (aval, moves))
         for kind, words, change in _changes(aval) if len(same) > 1 else ():
             says = f"takes {' and '.join(names[i] for i in same)} {words}"
             yield _of_arguments(says, functools.partial(_changed, same, change), kind)
