@@ -47,6 +47,7 @@ GENERATORS: tuple[Generator, ...] = (
     operations.in_values,
     operations.in_pulls,
     constants.sizes,
+    constants.padded,
     steps.repeated,
     steps.operands,
     loops.loops,
