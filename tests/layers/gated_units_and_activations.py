@@ -99,7 +99,7 @@ geglu.wrong("constant", r"0\.797|0\.8", ("0.797884560802865", "0.8"))
 geglu.wrong("constant|missing-factor", "", ("1 + 3 * c", "1 + c"))
 geglu.wrong("missing-term|detached", "", ("half + dinner * k * (1 + 3 * c * gate**2)", "half"))
 geglu.wrong("missing-factor", "", ("dgate = dboth * value *", "dgate = dboth *"))
-geglu.wrong("layout|swapped|other-argument", "", ("[dboth * activated, dgate]", "[dgate, dboth * activated]"))
+geglu.wrong("layout|swapped|cotangent|other-argument", "", ("[dboth * activated, dgate]", "[dgate, dboth * activated]"))
 geglu.wrong("missing-factor|constant", "", ("dinner * k * (1", "dinner * (1"))
 geglu.wrong("missing-factor|constant", "", ("gate * 2 * half * expit", "gate * half * expit"))
 

@@ -112,7 +112,7 @@ lstm_cell.wrong("missing-factor", "", ("dh_new * o * (1 - tc) * (1 + tc)", "dh_n
 lstm_cell.wrong("missing-factor|operation", "", ("dai = di * i * expit(-ai)", "dai = di * i"))
 lstm_cell.wrong("other-argument|operation", "", ("do = dh_new * tc", "do = dh_new * c_new"))
 lstm_cell.wrong("missing-factor", "", ("dag = dg * (1 - g) * (1 + g)", "dag = dg"))
-lstm_cell.wrong("layout|swapped|other-argument", "", ("[dai, daf, dao, dag]", "[dai, daf, dag, dao]"))
+lstm_cell.wrong("layout|swapped|cotangent|other-argument", "", ("[dai, daf, dao, dag]", "[dai, daf, dag, dao]"))
 lstm_cell.wrong("missing-factor", "", ("dc * f, x.T", "dc, x.T"))
 lstm_cell.wrong("missing-factor|other-argument", "", ("* (1 - tc) * (1 + tc)", "* (1 - c_new) * (1 + c_new)"))
 

@@ -28,13 +28,15 @@ class Reported:
     options: Mapping[str, Any]
 
     def judge(self, candidate: Callable[..., Any], **options: Any) -> Verification:
-        return check(candidate, self.against, **{"dtypes": ("float64",), **options, **self.options})
+        return check(candidate, self.against, **self._asked(options))
 
     def passes(self, candidate: Callable[..., Any], **options: Any) -> bool:
         """Whether it is accepted; of one that is not, nothing is explained."""
         claimed = self.against if isinstance(self.against, Claim) else find(self.against)
-        asked: Any = {"dtypes": ("float64",), **options, **self.options}
-        return inquire(inquiry(claimed, candidate, "check", asked)).verdict.passed
+        return inquire(inquiry(claimed, candidate, "check", self._asked(options))).verdict.passed
+
+    def _asked(self, options: dict[str, Any]) -> dict[str, Any]:
+        return {"dtypes": ("float64",), **options, **self.options}
 
     def wrong(self, kinds: str, candidate: Callable[..., Any]) -> None:
         """Declare a derivative that is wrong as the report says.

@@ -1,6 +1,7 @@
 """Layers and losses."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -80,7 +81,7 @@ def rms_norm(x, scale):
     return scale * x / jnp.sqrt((x**2).mean(-1, keepdims=True) + 1e-5)
 
 
-def scale_backward(g, x, scale, terms=np.float32):
+def scale_backward(g, x, scale, terms: Any = np.float32):
     wide = x.astype(np.float32)
     h = wide / np.sqrt((wide**2).mean(-1, keepdims=True) + np.float32(1e-5))
     return (g.astype(np.float32) * h).astype(terms).astype(np.float32).sum(0).astype(x.dtype)

@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 import numpy as np
-from scipy.linalg import lapack, solve_triangular
+from scipy.linalg import get_lapack_funcs, solve_triangular
 
 from identities.domains import positive_definite
 from tests.reports.corpus import gradient, of_claim
@@ -32,7 +32,8 @@ covariance.wrong("region|symmetrised|factor", folded_below)
 
 def _triangular_factor_moved(A, dA, left_below):
     """How R moves; what LAPACK leaves below its diagonal is cleared, or not."""
-    packed, *_ = lapack.dgeqrf(A)
+    (geqrf,) = get_lapack_funcs(("geqrf",), (A,))
+    packed, *_ = geqrf(A)
     R = np.triu(packed[: A.shape[1]])
     signs = np.where(np.diag(R) < 0, -1.0, 1.0)[:, None]
     Q = np.linalg.solve((signs * R).T, A.T).T

@@ -11,7 +11,7 @@ import numpy as np
 
 from identities.claim import Claim
 from identities.oracle.diagnosis.case import Sample, Truth
-from identities.oracle.diagnosis.edits.evaluate import NOTHING, Arrays, Edit, pulled_back, values_of
+from identities.oracle.diagnosis.edits.evaluate import NOTHING, Arrays, Edit, Known, pulled_back, values_of
 from identities.oracle.diagnosis.edits.kernels import Aval
 from identities.oracle.diagnosis.edits.program import Program, program_of
 from identities.oracle.draw.shapes import Shape
@@ -77,7 +77,8 @@ class Bench:
         vectors = [batch[a.name] for a in claim.vectors]
         place = claim.place or 0
         with full_precision(), np.errstate(all="ignore"):
-            values = self.values if edit.is_of_pull and batch is self.batch else values_of(self.program, given, edit)
+            known = self.values if batch is self.batch else None
+            values = self.values if known and edit.is_of_pull else values_of(self.program, given, edit, known)
             given = _GIVES[claim.kind.name](self, values, vectors, place, edit)
         return real_parts(given).reshape(self.sample.got.shape)
 
@@ -86,6 +87,12 @@ class Bench:
         """Every value of the function on its way, by its number."""
         with full_precision(), np.errstate(all="ignore"):
             return values_of(self.program, [self.batch[a.name] for a in self.sample.claim.primals])
+
+    @functools.cached_property
+    def known(self) -> Known:
+        """What comes of the program as it is, for the cotangents of the batch."""
+        vectors = [self.batch[a.name] for a in self.sample.claim.vectors]
+        return Known(self.values, pulled_back(self.program, self.values, vectors).steps)
 
     def truth(self, edit: Edit, jumps: bool = True) -> Truth:
         """The same, and how far it moves when the arguments move by their rounding.
@@ -142,7 +149,12 @@ def _value(bench: Bench, values: dict[int, np.ndarray], vectors: Arrays, place: 
 
 
 def _vjp(bench: Bench, values: dict[int, np.ndarray], vectors: Arrays, place: int, edit: Edit) -> np.ndarray:
-    return pulled_back(bench.program, values, vectors, edit)[bench.moving()[place]]
+    target = bench.moving()[place]
+    # Another operand may lead to the argument on another way.
+    way = None if edit.standing else bench.program.way_from(bench.program.arguments[target])
+    same = all(vector is bench.batch[a.name] for vector, a in zip(vectors, bench.sample.claim.vectors, strict=True))
+    known = bench.known if same else None
+    return pulled_back(bench.program, values, vectors, edit, known, way).arguments[target]
 
 
 def _jacobian(bench: Bench, values: dict[int, np.ndarray], vectors: Arrays, place: int, edit: Edit) -> np.ndarray:
@@ -194,5 +206,5 @@ def _rows(
     flat = given[result].reshape(count, many, -1)
     for i, entry in enumerate(entries):
         flat[:, i, entry] = 1
-    pulled = pulled_back(program, repeated, given, edit)
+    pulled = pulled_back(program, repeated, given, edit).arguments
     return [v.reshape(count, many, *v.shape[1:]) for v in pulled]

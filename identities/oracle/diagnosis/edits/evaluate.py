@@ -1,6 +1,6 @@
 """The derivative of a program that has been changed, evaluated operation by operation."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -75,19 +75,47 @@ class Edit:
 NOTHING = Edit()
 
 
-def values_of(program: Program, arguments: Sequence[np.ndarray], edit: Edit = NOTHING) -> dict[int, np.ndarray]:
-    """Every value on the way, by its number."""
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What comes of a program that has not been changed, of which an edit leaves most as it is.
+
+    **Fields:**
+
+    - `values`: every value on the way, by its number.
+    - `pulled`: by operation, what its operands get.
+    """
+
+    values: Mapping[int, np.ndarray]
+    pulled: Mapping[int, Mapping[int, np.ndarray]]
+
+
+def values_of(
+    program: Program,
+    arguments: Sequence[np.ndarray],
+    edit: Edit = NOTHING,
+    known: Mapping[int, np.ndarray] | None = None,
+) -> dict[int, np.ndarray]:
+    """Every value on the way, by its number; those that are `known`, of the same arguments, if nothing changes them."""
     given = edit.arguments(list(arguments)) if edit.arguments else arguments
     count = len(given[0])
     values: dict[int, np.ndarray] = dict(zip(program.arguments, given, strict=True))
     changed = edit if edit.only != "pulls" else NOTHING
     for number, constant in {**program.constants, **changed.constants}.items():
-        values[number] = np.broadcast_to(constant, (count, *constant.shape))
+        same = known is not None and number not in changed.constants
+        values[number] = known[number] if same else np.broadcast_to(constant, (count, *constant.shape))
+    touched = {*changed.kernels, *(i for i, _ in changed.standing)}
     for i, operation in enumerate(program.operations):
+        if known is not None and i not in touched and _are_same(operation.takes, values, known):
+            values.update((n, known[n]) for n in operation.makes)
+            continue
         kernel = changed.kernels.get(i, operation.kernel)
         made = kernel.forward([values[n] for n in _taken(program, i, changed)])
         values.update(zip(operation.makes, made, strict=True))
     return values
+
+
+def _are_same(numbers: Sequence[int], values: Mapping[int, np.ndarray], known: Mapping[int, np.ndarray]) -> bool:
+    return all(values[n] is known[n] for n in numbers)
 
 
 def _taken(program: Program, i: int, edit: Edit) -> list[int]:
@@ -95,11 +123,33 @@ def _taken(program: Program, i: int, edit: Edit) -> list[int]:
     return [edit.standing.get((i, k), n) for k, n in enumerate(program.operations[i].takes)]
 
 
+@dataclass(frozen=True, eq=False)
+class Pulled:
+    """The cotangents of the arguments, and by operation what its operands have got."""
+
+    arguments: Arrays
+    steps: dict[int, dict[int, np.ndarray]]
+
+
 def pulled_back(
-    program: Program, values: Mapping[int, np.ndarray], cotangents: Arrays, edit: Edit = NOTHING
-) -> list[np.ndarray]:
-    """The cotangent of every argument."""
+    program: Program,
+    values: Mapping[int, np.ndarray],
+    cotangents: Arrays,
+    edit: Edit = NOTHING,
+    known: Known | None = None,
+    way: Container[int] | None = None,
+) -> Pulled:
+    """The cotangent of every argument.
+
+    **Arguments:**
+
+    - `known`: of the program as it is, for the same arguments and cotangents.
+    - `way`: the values on the way from the only argument that matters, by default all.
+    """
     arriving: dict[int, np.ndarray] = {}
+    steps: dict[int, dict[int, np.ndarray]] = {}
+    touched = _touched(program, edit)
+    changed = {*edit.arriving, *(program.results if edit.cotangents else ())}  # values whose cotangents are others
 
     def arrive(number: int, cotangent: np.ndarray) -> None:
         arriving[number] = arriving[number] + cotangent if number in arriving else cotangent
@@ -116,12 +166,25 @@ def pulled_back(
         arrive(number, cotangent)
     for i in program.backwards:
         operation = program.operations[i]
-        if any(n in arriving for n in operation.makes):
-            takes = operation.takes if edit.only else _taken(program, i, edit)
-            cotangents_here = [arrived(n) for n in operation.makes]
-            for operand, cotangent in _pulled(program, i, takes, values, cotangents_here, edit).items():
-                arrive(takes[operand], cotangent)
-    return [arrived(n) for n in program.arguments]
+        takes = operation.takes if edit.only else _taken(program, i, edit)
+        if not any(n in arriving for n in operation.makes) or (way is not None and not any(n in way for n in takes)):
+            continue
+        before = known if i not in touched and changed.isdisjoint(operation.makes) else None
+        if before and i in before.pulled and _are_same((*operation.takes, *operation.makes), values, before.values):
+            steps[i] = dict(before.pulled[i])
+        else:
+            steps[i] = _pulled(program, i, takes, values, [arrived(n) for n in operation.makes], edit)
+            changed.update(takes)
+        for operand, cotangent in steps[i].items():
+            arrive(takes[operand], cotangent)
+    return Pulled([arrived(n) for n in program.arguments], steps)
+
+
+def _touched(program: Program, edit: Edit) -> set[int]:
+    """The operations that are pulled back otherwise."""
+    of_constants = (i for number in edit.constants for i, _ in program.uses.get(number, ()))
+    of_operands = (i for i, _ in (*edit.standing, *edit.leaving))
+    return {*edit.pulls, *edit.kernels, *of_constants, *of_operands}
 
 
 def _pulled(

@@ -105,6 +105,20 @@ class Program:
         moving = [i for i, operation in enumerate(self.operations) if any(self.active(operation))]
         return tuple(reversed(moving))
 
+    def way_from(self, number: int) -> frozenset[int]:
+        """A value, and all that are made of it."""
+        if number not in self._ways:
+            made = {number}
+            for operation in self.operations:
+                if not made.isdisjoint(operation.takes):
+                    made.update(operation.makes)
+            self._ways[number] = frozenset(made)
+        return self._ways[number]
+
+    @functools.cached_property
+    def _ways(self) -> dict[int, frozenset[int]]:
+        return {}
+
     def active(self, operation: Operation) -> tuple[bool, ...]:
         """Which operands of an operation have cotangents."""
         return tuple(number in self.moving for number in operation.takes)

@@ -3,6 +3,7 @@
 A proposal is made on one program and found again, by address, in the programs of other shapes.
 """
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -56,6 +57,12 @@ class Hints:
         """The same for one more array, which gets a little time although others have used up what there was."""
         self.seconds = max(self.seconds, 0.5)
         return self
+
+
+def kept(generator: Callable[[Program], Iterator[Proposal]]) -> Callable[[Program], Iterator[Proposal]]:
+    """A generator whose proposals are made once for a program: what they have traced serves all arrays and variants."""
+    made = functools.lru_cache(maxsize=16)(lambda program: tuple(generator(program)))
+    return functools.wraps(generator)(lambda program: iter(made(program)))
 
 
 def located(address: Address, edit: Callable[[Program, int], Edit], turns: slice = slice(None)) -> At:

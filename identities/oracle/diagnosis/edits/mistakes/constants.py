@@ -86,6 +86,35 @@ _OF_SIZES: tuple[tuple[str, Callable[[float, int], float]], ...] = (
 """What may be made of a constant and the size of a dimension, or of two together."""
 
 
+def padded(program: Program) -> Iterator[Proposal]:
+    """Every size of a dimension, or what is made of it, as of that rounded up to a block."""
+    many = {name: size for name, size in program.sizes.items() if size > 1}
+    for address, operation in firsts(program):
+        for k, number in enumerate(operation.takes):
+            if (old := number_of(program, number)) is None or number in program.arguments:
+                continue
+            for (name, size), (words, made) in itertools.product(many.items(), _OF_SIZES[:4]):
+                for block in _BLOCKS if math.isclose(old, made(old, size)) else ():
+                    what = words.format(n=f"{name} rounded up to a multiple of {block}")
+                    says = f"uses {what} in place of {words.format(n=name)} in {spelled(operation)}"
+                    at = located(address, _rounded_up(k, name, made, block))
+                    yield Proposal("constant", says, 1.2, at, operation.place)
+
+
+_BLOCKS = (2, 4, 8, 16, 32, 64, 128)
+
+
+def _rounded_up(operand: int, name: str, made: Callable[[float, int], float], block: int):
+    def edit(program: Program, i: int) -> Edit:
+        number, size = program.operations[i].takes[operand], program.sizes[name]
+        old = number_of(program, number)
+        if old is None or not math.isclose(old, made(old, size)):
+            raise LookupError(number)
+        return Edit(constants={number: np.full_like(program.constants[number], made(old, -(-size // block) * block))})
+
+    return edit
+
+
 def _size(operand: int, names: tuple[str, ...], made: Callable[[float, int], float]):
     def edit(program: Program, i: int) -> Edit:
         number = program.operations[i].takes[operand]

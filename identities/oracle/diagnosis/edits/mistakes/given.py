@@ -85,6 +85,28 @@ _STACKED = 4
 """The most parts of a result that are told apart."""
 
 
+def parts_on_the_way(program: Program) -> Iterator[Proposal]:
+    """The same between what a value is split into, and between what is put together on the way."""
+    for address, operation in firsts(program):
+        count, parameters = len(operation.takes), operation.kernel.parameters
+        if not any(program.active(operation)):
+            continue
+        if operation.name == "split" and len(operation.makes) <= _STACKED:
+            for says, change in _between(operation.kernel.gives, "part"):
+                at = pulling(address, functools.partial(_of_changed, change))
+                yield Proposal("cotangent", f"{says}, in {spelled(operation)}", 1.8, at, operation.place)
+        if operation.name in ("concatenate", "stack") and 1 < count <= _STACKED:
+            axis = 1 + parameters.get("dimension", parameters.get("axis", 0))
+            for says, change in _between(operation.kernel.avals, "part"):
+                in_parts = functools.partial(_in_parts, 0, count, axis, change)
+                at = pulling(address, functools.partial(_of_changed, in_parts))
+                yield Proposal("cotangent", f"{says}, in {spelled(operation)}", 1.8, at, operation.place)
+
+
+def _of_changed(change: Change, here: Here) -> Mapping[int, np.ndarray]:
+    return here.pull(cotangents=change(here.cotangents))
+
+
 def _in_parts(result: int, count: int, axis: int, change: Change, given: Arrays) -> Arrays:
     parts = change(np.split(given[result], count, axis))
     return [np.concatenate(parts, axis) if k == result else g for k, g in enumerate(given)]
@@ -131,8 +153,9 @@ def arguments(program: Program) -> Iterator[Proposal]:
     for i, aval in enumerate(avals):
         for kind, words, change in _changes(aval):
             yield _of_arguments(f"takes {names[i]} {words}", functools.partial(_changed, (i,), change), kind)
-    for aval in dict.fromkeys(avals):
-        same = tuple(i for i, other in enumerate(avals) if other == aval)
+    described = [(aval, n in program.moving) for aval, n in zip(avals, program.arguments, strict=True)]
+    for aval, moves in dict.fromkeys(described):
+        same = tuple(i for i, other in enumerate(described) if other == (aval, moves))
         for kind, words, change in _changes(aval) if len(same) > 1 else ():
             says = f"takes {' and '.join(names[i] for i in same)} {words}"
             yield _of_arguments(says, functools.partial(_changed, same, change), kind)

@@ -50,13 +50,13 @@ def _of_another(operand: int, by: int, program: Program, i: int) -> Edit:
 def _without_first(key: _Key, program: Program) -> Edit:
     """What arrives at the result of the first pass goes to what it was given, and nothing else comes of it."""
     pulls: dict[int, Pull] = {}
-    here = [i for i in range(len(program.operations)) if _key(program, i) == key]
-    for i in here:
-        operation = program.operations[i]
+    for i, operation in enumerate(program.operations):
+        if _key(program, i) != key:
+            continue
         if operation.name == "stack":
             pulls[i] = functools.partial(_of_later, frozenset(_firsts(program, i)))
-        passes = program.by_address[operation.address] if operation.name == "carry" else []
-        if operation.turn == 1:
+        if operation.name == "carry" and operation.turn == 1:
+            passes = program.by_address[operation.address]
             came: list[np.ndarray] = []
             pulls[i] = functools.partial(_held_back, came)
             pulls[passes[passes.index(i) - 1]] = functools.partial(_handed_over, came)

@@ -10,12 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from identities.oracle.diagnosis.edits.evaluate import Edit
-from identities.oracle.diagnosis.edits.kernels import Kernel, is_inexact, kernel_of
+from identities.oracle.diagnosis.edits.kernels import Aval, Kernel, is_inexact, kernel_of
 from identities.oracle.diagnosis.edits.program import Address, Operation, Program
 from identities.oracle.diagnosis.edits.proposals import (
     Proposal,
     alike,
     firsts,
+    kept,
     located,
     only,
     spelled,
@@ -99,6 +100,7 @@ _SAID_OF = {"neg": ("sign", "the minus"), "rev": ("layout", "the reversal")}
 """What leaving one out is called, if there is a word for it."""
 
 
+@kept
 def operations(program: Program) -> Iterator[Proposal]:
     """Every operation, replaced by its neighbours."""
     for address, operation in firsts(program):
@@ -159,12 +161,15 @@ def _of_one_operand(program: Program, address: Address, operation: Operation) ->
 
 
 def _neighbour(address: Address, operation: Operation, what: str, function: Callable[..., Any], kind: str) -> Proposal:
+    @functools.cache
+    def other(avals: tuple[Aval, ...]) -> Kernel:
+        return kernel_of(what, lambda *operands: [function(*operands)], avals)
+
     def edit(program: Program, i: int) -> Edit:
         there = program.operations[i].kernel
-        other = kernel_of(what, lambda *operands: [function(*operands)], there.avals)
-        if other.gives != there.gives:
+        if other(there.avals).gives != there.gives:
             raise LookupError(address)
-        return Edit(kernels={i: other})
+        return Edit(kernels={i: other(there.avals)})
 
     says = f"has {what} for `{operation.name}` in {spelled(operation)}"
     return Proposal(kind, says, 1.6, located(address, edit), operation.place)
@@ -193,6 +198,7 @@ def in_pulls(program: Program) -> Iterator[Proposal]:
         yield only(proposal, "pulls", "in the derivative of that step alone")
 
 
+@kept
 def indices(program: Program) -> Iterator[Proposal]:
     """Every whole number that an operation takes, off by one; and every slice."""
     for address, operation in firsts(program):
@@ -211,14 +217,17 @@ def _counts_from_the_end(program: Program, operation: Operation) -> bool:
 
 
 def _off_by(address: Address, operation: Operation, operand: int, by: int) -> Proposal:
-    def edit(program: Program, i: int) -> Edit:
-        there = program.operations[i].kernel
-
+    @functools.cache
+    def shifted(kernel: Kernel) -> Kernel:
         def function(*operands):
-            shifted = [o + jnp.asarray(by, o.dtype) if k == operand else o for k, o in enumerate(operands)]
-            return there.function(*shifted)
+            return kernel.function(
+                *(o + jnp.asarray(by, o.dtype) if k == operand else o for k, o in enumerate(operands))
+            )
 
-        return Edit(kernels={i: kernel_of(there.name, function, there.avals, there.parameters)})
+        return kernel_of(kernel.name, function, kernel.avals, kernel.parameters)
+
+    def edit(program: Program, i: int) -> Edit:
+        return Edit(kernels={i: shifted(program.operations[i].kernel)})
 
     where = spelled(operation)
     what = "comparison" if operation.name in _COMPARISONS else "index"

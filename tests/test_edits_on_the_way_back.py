@@ -1,0 +1,155 @@
+"""Mistakes that are made on the way back only: in loops, in what adds up, in what is taken for something like it."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from identities import CandidateMismatch, check_vjp
+from identities.domains import index
+
+quick: Any = {"dtypes": ("float64",), "shapes": 4, "instances": 32}
+
+
+def decayed(x, a, h0):
+    def step(h, given):
+        h = jnp.tanh(given[1] * h + given[0])
+        return h, h
+
+    return jax.lax.scan(step, h0, (x, a))[1]
+
+
+def decayed_vjp(g, x, a, h0, first=0, by=0):
+    states = [h0]
+    for t in range(len(x)):
+        states.append(np.tanh(a[t] * states[-1] + x[t]))
+    dh = np.zeros_like(h0)
+    for t in reversed(range(first, len(x))):
+        dh = (dh + g[t]) * (1 - states[t + 1] ** 2) * a[t - by]
+    return dh
+
+
+def squashed(x, h0):
+    def step(h, u):
+        h = jnp.tanh(u + h)
+        return h, h
+
+    return jax.lax.scan(step, h0, x)[1]
+
+
+def at_the_state_before(g, x, h0):
+    before = [h0]
+    for u in x[:-1]:
+        before.append(np.tanh(u + before[-1]))
+    dh = np.zeros_like(h0)
+    for t in reversed(range(len(x))):
+        dh = (dh + g[t]) * (1 - before[t] ** 2)
+    return dh
+
+
+def penalised(x):
+    return (x**3).sum() + (x[1:] ** 2).sum()
+
+
+def assigned_penalty(g, x):
+    dx = 3 * g * x**2
+    dx[1:] = 2 * g * x[1:]
+    return dx
+
+
+def similarity(a, b):
+    na, nb = jnp.sqrt(a @ a + 1), jnp.sqrt(b @ b + 1)
+    return a @ b / (na * nb)
+
+
+def by_the_other_norm(g, a, b):
+    na, nb = np.sqrt(a @ a + 1), np.sqrt(b @ b + 1)
+    return g / (na * nb) * (a - (a @ b) / na**2 * b)
+
+
+def two_taps(x, w):
+    return jnp.tanh(w[0] * x + w[1] * jnp.roll(x, 1))
+
+
+def with_the_kernel_as_it_is(g, x, w):
+    d = g / np.cosh(w[0] * x + w[1] * np.roll(x, 1)) ** 2
+    return w[1] * d + w[0] * np.roll(d, -1)
+
+
+def turned(x, c, s):
+    return x * c + x[::-1] * s
+
+
+def turned_by_the_next(g, x, c, s):
+    c, s = np.roll(c, 1), np.roll(s, 1)
+    return g * c + (g * s)[::-1]
+
+
+def averaged(x, i, b):
+    counts = jnp.zeros(b.shape).at[i].add(1)
+    return jnp.zeros(b.shape).at[i].add(x) / jnp.maximum(counts, 1) + b
+
+
+def in_halves(x):
+    a, b = jnp.split(x, 2)
+    return jnp.tanh(a) * jnp.sin(b)
+
+
+def halves_exchanged(g, x):
+    a, b = np.split(x, 2)
+    return np.concatenate([g * np.tanh(a) * np.cos(b), g * np.sin(b) / np.cosh(a) ** 2])
+
+
+@pytest.mark.parametrize(
+    ("function", "signature", "wrong", "wrt", "kind", "says"),
+    [
+        (
+            *(decayed, "(t),(t),()->(t)", lambda *given: decayed_vjp(*given, first=1), "h0"),
+            *("index", "leaves out the first pass of the loop"),
+        ),
+        (
+            *(decayed, "(t),(t),()->(t)", lambda *given: decayed_vjp(*given, by=1), "h0"),
+            *("index", "of the pass before in the derivative of `given[1] * h`"),
+        ),
+        (
+            *(squashed, "(t),()->(t)", at_the_state_before, "h0"),
+            *("other-argument", "for the result of `h = jnp.tanh(u + h)`"),
+        ),
+        (
+            *(penalised, "(n)->()", assigned_penalty, "x"),
+            *("reduction", "overwrites what x gets elsewhere with what it gets from `x[1:]`"),
+        ),
+        (
+            *(similarity, "(n),(n)->()", by_the_other_norm, "b"),
+            *("other-argument", "takes `jnp.sqrt(a @ a + 1)` for `jnp.sqrt(b @ b + 1)`, squared"),
+        ),
+        (
+            *(two_taps, "(n),(2)->(n)", with_the_kernel_as_it_is, "x"),
+            *("layout", "takes w backwards along axis 0, in what it multiplies cotangents with"),
+        ),
+        (
+            *(turned, "(n),(n),(n)->(n)", turned_by_the_next, "x"),
+            *("index", "takes c and s shifted by one along axis 0"),
+        ),
+        (
+            *(lambda x, w: x * w, "(n,m),(n,m)->(n,m)", lambda g, x, w: g * w.T.reshape(w.shape), "x"),
+            *("layout", "takes w by columns where it is to be read by rows"),
+        ),
+        (
+            *(averaged, "(n),(n),(k)->(k)", lambda g, x, i, b: g * (np.bincount(i, minlength=len(b)) > 0), "b"),
+            *("region", "is zero where"),
+        ),
+        (
+            *(in_halves, "(2*n)->(n)", halves_exchanged, "x"),
+            *("cotangent", "takes the cotangents of part 0 and part 1 for each other"),
+        ),
+    ],
+)
+def test_the_way_back_has_mistakes_of_its_own(function, signature, wrong, wrt, kind, says):
+    domains = {"i": index("k")} if "k" in signature else None
+    with pytest.raises(CandidateMismatch) as caught:
+        check_vjp(function, wrong, wrt, signature=signature, domains=domains, **quick)
+    assert caught.value.diagnosis.kind == kind, str(caught.value)
+    assert says in caught.value.diagnosis.sentence
