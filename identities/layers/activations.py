@@ -181,7 +181,7 @@ def mish_derivative(x):
     With w = e^-|x|, tau = p / q where p = 1 + 2w, or w (2 + w) left of zero, and q = p + 2w^2, or p + 2.
     """
     right = x > 0
-    w = jnp.exp(-jnp.abs(x))
+    w = jnp.exp(jnp.where(right, -x, x))
     p = jnp.where(right, 1 + 2 * w, w * (2 + w))
     q = p + jnp.where(right, 2 * w * w, 2)
     return (p + x * (4 * jnp.where(right, w * w, w) * (1 + w) / q)) / q
