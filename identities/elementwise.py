@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from identities.checking import checked
-from identities.diagonal import Real, closed_forms_of, elementwise
+from identities.diagonal import Kinked, Real, closed_forms_of, elementwise
 from identities.domains import above_minus_one, nonzero, positive
 from identities.signature import OneOf, Tried
 from identities.sources import notes, torch
@@ -285,7 +285,7 @@ def gelu_derivative(x, approximate="none"):
 
 
 @checked
-def relu(x: Real) -> Real:
+def relu(x: Kinked) -> Real:
     """z = max(x, 0)."""
     return jax.nn.relu(x)
 
