@@ -3,6 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from identities.dimensions import describe, names_in, shape_of, solved
+from identities.dimensions import BATCH_AXES, Dims, describe, names_in, shape_of, solved
 from identities.signature import Argument, Parameter, defaults, signature_of, statics
 from identities.trees import MisfitError
 
@@ -75,6 +76,7 @@ def check(
     for a in specification:
         _check_dtype(owner, a, given[a.name])
     shapes = {a.name: getattr(given[a.name], "shape", ()) for a in specification}
+    specification = _with_all_leading_axes(specification, shapes)
     forms = forms_of(options) if forms_of else range(max((len(a.forms) for a in specification), default=1))
     numbers = {name: int(value) for name, value in options.items() if isinstance(value, int)}
     if not _fits(specification, shapes, forms[0]):
@@ -84,6 +86,25 @@ def check(
         concrete = a.domain.requires and not isinstance(value, Tracer)
         if concrete and not a.domain.at(numbers | _sizes(specification, shapes)).contains(jnp.asarray(value)):
             raise ValueError(f"{owner}: argument {a.name} needs {a.domain.requires}; got {_short(value)}")
+
+
+def _with_all_leading_axes(
+    specification: Sequence[Argument], shapes: Mapping[str, tuple[int, ...]]
+) -> Sequence[Argument]:
+    """With more leading axes in place of two, if there are more where `...` stands for any number."""
+
+    def missing(a: Argument) -> int:
+        longest = max(a.forms, key=len)
+        return len(shapes[a.name]) - len(longest) if longest[: len(BATCH_AXES)] == BATCH_AXES else 0
+
+    more = tuple(f"batch{3 + i}" for i in range(max(map(missing, specification), default=0)))
+    if not more:
+        return specification
+
+    def lengthened(form: Dims) -> Dims:
+        return (*BATCH_AXES, *more, *form[2:]) if form[:2] == BATCH_AXES else form
+
+    return [replace(a, forms=tuple(map(lengthened, a.forms))) for a in specification]
 
 
 def _sizes(specification: Sequence[Argument], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:

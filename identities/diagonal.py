@@ -14,10 +14,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from identities.catalog import Source, catalog, jacobian, jvp, vjp
-from identities.domains import row_by_row
+from identities.domains import Drawn, nonzero, row_by_row
 from identities.signature import signature_of
 
 Real: TypeAlias = Annotated[Float[Array, "... n"], row_by_row]
+Kinked: TypeAlias = Annotated[Real, Drawn(nonzero.project)]
+"""Any values; drawn away from zero and whole numbers, where kinks are: at several of them at once, differences of a
+function say nothing of its derivative."""
+
 Vector: TypeAlias = Float[Array, " n"]
 Derivative: TypeAlias = Callable[..., Array]
 

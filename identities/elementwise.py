@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from identities.checking import checked
-from identities.diagonal import Real, closed_forms_of, elementwise
+from identities.diagonal import Kinked, Real, closed_forms_of, elementwise
 from identities.domains import above_minus_one, nonzero, positive
 from identities.signature import OneOf, Tried
 from identities.sources import notes, torch
@@ -251,19 +251,20 @@ def erf_derivative(x):
 
 
 def _logit(x):
-    """Of the approximation of Phi: 2 sqrt(2 / pi) (x + 0.044715 x^3), and its derivative.
+    """Of the approximation of Phi: 2 sqrt(2 / pi) (x + 0.044715 x^3)."""
+    return x * (1.5957691216057308 + 0.07135481627260025 * x * x)
 
-    Beyond 32 Phi is one or zero in every dtype, and x stays there, so that nothing overflows.
-    """
-    x = jnp.clip(x, -32, 32)
-    return x * (1.5957691216057308 + 0.07135481627260025 * x * x), 1.5957691216057308 + 0.21406444881780076 * x * x
+
+def _near(x):
+    """Beyond 32, where x^3 may overflow, Phi is zero or one in every dtype."""
+    return jnp.clip(x, -32, 32)
 
 
 @checked
 def gelu(x: Real, approximate: Approximate = "none") -> Real:
     """z = x Phi(x), Phi the standard normal distribution function; approximately, by tanh, if asked for."""
     if approximate == "tanh":  # by way of a logarithm, so that nothing cancels in either tail, when differentiated too
-        return x * jnp.exp(jax.nn.log_sigmoid(_logit(x)[0]))
+        return x * jnp.exp(jax.nn.log_sigmoid(_logit(_near(x))))
     return jax.nn.gelu(x, approximate=False)
 
 
@@ -274,8 +275,9 @@ def gelu_derivative(x, approximate="none"):
     That is Phi(x) = (1 + tanh u) / 2 = sigma(2u), u = sqrt(2 / pi) (x + 0.044715 x^3).
     """
     if approximate == "tanh":
-        logit, slope = _logit(x)
-        return jax.nn.sigmoid(logit) * (1 + x * (jax.nn.sigmoid(-logit) * slope))
+        x = _near(x)
+        slope = 1.5957691216057308 + 0.21406444881780076 * x * x
+        return jax.nn.sigmoid(_logit(x)) * (1 + x * jax.nn.sigmoid(-_logit(x)) * slope)
     s = -0.7071067811865476 * x  # 1 / sqrt(2)
     density = 0.3989422804014327 * jnp.exp(-(s * s))  # 1 / sqrt(2 pi)
     distribution = 0.5 * jax.lax.erfc(s)
@@ -283,7 +285,7 @@ def gelu_derivative(x, approximate="none"):
 
 
 @checked
-def relu(x: Real) -> Real:
+def relu(x: Kinked) -> Real:
     """z = max(x, 0)."""
     return jax.nn.relu(x)
 

@@ -51,10 +51,12 @@ def test_far_out_derivatives_are_their_limits(name: str, options: dict[str, str]
 
 def test_one_formula_serves_arrays_of_any_shape_and_the_jacobian_vectors():
     x = jnp.linspace(-2, 2, 24)
-    of_all = catalog["silu_vjp"].closed_form(jnp.ones((2, 3, 4)), x.reshape(2, 3, 4))
+    of_all = catalog["silu_vjp"].closed_form(jnp.ones((2, 1, 3, 1, 4)), x.reshape(2, 1, 3, 1, 4))
     np.testing.assert_array_equal(of_all.ravel(), jnp.diag(catalog["silu_jacobian"].closed_form(x)))
     with pytest.raises(ValueError, match=r"silu_jacobian: argument x has shape \(2, 12\), expected 1 axis, \(n,\)"):
         catalog["silu_jacobian"].closed_form(x.reshape(2, 12))
+    with pytest.raises(ValueError, match=r"argument x has shape \(2, 1, 3, 4\), expected .* = \(3, 1, 2, 4\)"):
+        catalog["silu_vjp"].closed_form(jnp.ones((3, 1, 2, 4)), x.reshape(2, 1, 3, 4))
 
 
 @with_torch

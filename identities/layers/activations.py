@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from identities.catalog import Source, jvp, vjp
 from identities.checking import checked
-from identities.diagonal import Real, closed_forms_of, elementwise
+from identities.diagonal import Kinked, Real, closed_forms_of, elementwise
 from identities.domains import Drawn, nonzero
 from identities.signature import Tried
 from identities.sources import paper, torch
@@ -38,7 +38,7 @@ def _between(x, least, most, inside):
 
 @checked
 def threshold(
-    x: Real, threshold: Annotated[float, Tried(0.3, -0.7)], value: Annotated[float, Tried(0.0, 20.0)]
+    x: Kinked, threshold: Annotated[float, Tried(0.3, -0.7)], value: Annotated[float, Tried(0.0, 20.0)]
 ) -> Real:
     """z = x where it is above the threshold, and the given value elsewhere."""
     return jnp.where(x > threshold, x, value)
@@ -52,7 +52,7 @@ def threshold_derivative(x, threshold, value):
 
 @checked
 def hardtanh(
-    x: Real, min_val: Annotated[float, Tried(-1.0, -0.3)] = -1.0, max_val: Annotated[float, Tried(1.0, 1.5)] = 1.0
+    x: Kinked, min_val: Annotated[float, Tried(-1.0, -0.3)] = -1.0, max_val: Annotated[float, Tried(1.0, 1.5)] = 1.0
 ) -> Real:
     """z = x, cut off at the least and the greatest value."""
     return _between(x, min_val, max_val, x)
@@ -65,7 +65,7 @@ def hardtanh_derivative(x, min_val=-1.0, max_val=1.0):
 
 
 @checked
-def relu6(x: Real) -> Real:
+def relu6(x: Kinked) -> Real:
     """z = min(max(x, 0), 6)."""
     return _between(x, 0, 6, x)
 
@@ -77,7 +77,7 @@ def relu6_derivative(x):
 
 
 @checked
-def hardsigmoid(x: Real) -> Real:
+def hardsigmoid(x: Kinked) -> Real:
     """z = (x + 3) / 6, cut off at zero and one."""
     return jnp.where(jnp.abs(x) < 3, x / 6 + 0.5, jnp.where(x > 0, 1, 0))
 
@@ -89,7 +89,7 @@ def hardsigmoid_derivative(x):
 
 
 @checked
-def hardswish(x: Real) -> Real:
+def hardswish(x: Kinked) -> Real:
     """z = x times the hard sigmoid of x."""
     return jnp.where(jnp.abs(x) < 3, x * (x / 6 + 0.5), jnp.where(x > 0, x, 0))
 
@@ -106,7 +106,7 @@ def _nonpositive(x):
 
 
 @checked
-def elu(x: Real, alpha: Scale = 1.0) -> Real:
+def elu(x: Kinked, alpha: Scale = 1.0) -> Real:
     """z = x where it is positive, and alpha (e^x - 1) elsewhere."""
     return jnp.where(x > 0, x, alpha * jnp.expm1(_nonpositive(x)))
 
@@ -121,7 +121,7 @@ _ALPHA, _LAMBDA = 1.6732632423543772, 1.0507009873554805
 
 
 @checked
-def selu(x: Real) -> Real:
+def selu(x: Kinked) -> Real:
     """z = lambda elu(x, alpha), with the two constants that keep mean zero and variance one."""
     return _LAMBDA * elu(x, _ALPHA)
 
@@ -145,7 +145,7 @@ def celu_derivative(x, alpha=1.0):
 
 
 @checked
-def leaky_relu(x: Real, negative_slope: Slope = 0.01) -> Real:
+def leaky_relu(x: Kinked, negative_slope: Slope = 0.01) -> Real:
     """z = x where it is positive, and the slope times x elsewhere."""
     return jnp.where(x > 0, x, negative_slope * x)
 
@@ -157,7 +157,7 @@ def leaky_relu_derivative(x, negative_slope=0.01):
 
 
 @checked
-def squared_relu(x: Real) -> Real:
+def squared_relu(x: Kinked) -> Real:
     """z = max(x, 0)^2."""
     return jnp.square(jax.nn.relu(x))
 
@@ -181,7 +181,7 @@ def mish_derivative(x):
     With w = e^-|x|, tau = p / q where p = 1 + 2w, or w (2 + w) left of zero, and q = p + 2w^2, or p + 2.
     """
     right = x > 0
-    w = jnp.exp(-jnp.abs(x))
+    w = jnp.exp(jnp.where(right, -x, x))
     p = jnp.where(right, 1 + 2 * w, w * (2 + w))
     q = p + jnp.where(right, 2 * w * w, 2)
     return (p + x * (4 * jnp.where(right, w * w, w) * (1 + w) / q)) / q
@@ -200,7 +200,7 @@ def logsigmoid_derivative(x):
 
 
 @checked
-def hardshrink(x: Real, lambd: Width = 0.5) -> Real:
+def hardshrink(x: Kinked, lambd: Width = 0.5) -> Real:
     """z = x where it is beyond lambda, on either side, and zero elsewhere."""
     return jnp.where(jnp.abs(x) > lambd, x, 0)
 
@@ -212,7 +212,7 @@ def hardshrink_derivative(x, lambd=0.5):
 
 
 @checked
-def softshrink(x: Real, lambd: Width = 0.5) -> Real:
+def softshrink(x: Kinked, lambd: Width = 0.5) -> Real:
     """z = x, nearer to zero by lambda; zero within lambda of it."""
     return jnp.where(jnp.abs(x) > lambd, x - lambd * jnp.sign(x), 0)
 
@@ -271,7 +271,7 @@ def prelu_vjp(delta, x, weight):
 
 
 @checked
-def rrelu(x: Real, a: Real) -> Real:
+def rrelu(x: Kinked, a: Real) -> Real:
     """z = x where it is positive, and a x elsewhere, a slope for each entry.
 
     In training it is drawn uniformly, between 1/8 and 1/3 as a rule; in evaluation it is the mean of the two.

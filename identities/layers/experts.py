@@ -8,12 +8,12 @@ from jaxtyping import Array, Float, Int
 
 from identities.catalog import vjp
 from identities.checking import checked
-from identities.domains import index
+from identities.domains import Drawn, index
 from identities.signature import Static
 from identities.softmax import pulled_back
 from identities.sources import paper
 
-Logits: TypeAlias = Float[Array, "t e"]
+Logits: TypeAlias = Annotated[Float[Array, "t e"], Drawn(largest=4)]
 Chosen: TypeAlias = Annotated[Int[Array, "t k"], index("e")]
 
 
@@ -27,7 +27,7 @@ def _placed(values, places, like):
 
 
 @checked
-def top_k_gating(x: Logits, k: Annotated[int, Static(1, 3)]) -> Logits:
+def top_k_gating(x: Logits, k: Annotated[int, Static(1, 2)]) -> Logits:
     """z = softmax of the k largest logits of each token, zero elsewhere; of equal ones, the first are kept."""
     kept, places = _largest(x, k)
     return _placed(jax.nn.softmax(kept), places, x)
