@@ -115,30 +115,27 @@ def _targets(x, y):
     return _added_up((jnp.cumprod(y >= 0, axis=-1) > 0).astype(x.dtype), y)
 
 
-def _short_of_each(x):
-    """The same of every class, in rows, beside each other, in columns, for a margin of one."""
-    return hinge(1 - x[..., :, None] + x[..., None, :])
+def _pairs(x, y):
+    """Of each label, in rows, and each other class, in columns: how often they count, and what they are short of."""
+    targets = _targets(x, y)
+    return targets[..., :, None] * (targets == 0)[..., None, :], hinge(1 - x[..., :, None] + x[..., None, :])
 
 
 @checked
 def multilabel_margin_loss(x: Scores, y: Labels, reduction: Reduction = "mean") -> ReducedRows:
     """The sum of max(0, 1 - x_i + x_j) over all labels i and other classes j, by the number of all classes."""
-    targets = _targets(x, y)
-    pairs = targets[..., :, None] * (targets == 0)[..., None, :] * _short_of_each(x)
-    return reduced(pairs.sum((-2, -1)) / x.shape[-1], reduction)
+    counts, short = _pairs(x, y)
+    return reduced((counts * short).sum((-2, -1)) / x.shape[-1], reduction)
 
 
 @vjp(
     multilabel_margin_loss,
     wrt="x",
-    states=r"\frac{\delta}{c} \left([t = 0] \circ P^\top t - t \circ P [t = 0]\right), \quad P_{ij} = [x_i - x_j < 1]",
+    states=r"\frac{\delta}{c} \left(\sum_i P_{ij} - \sum_j P_{ij}\right), \quad P_{ij} = t_i [t_j = 0] [x_i - x_j < 1]",
     source=torch("multilabel_margin_loss"),
 )
 def multilabel_margin_loss_vjp_x(delta, x, y, reduction="mean"):
     """Other classes are lowered and labels raised, by how many of the other kind come too near; t counts labels."""
-    targets = _targets(x, y)
-    others = (targets == 0).astype(x.dtype)
-    near = _short_of_each(x) > 0
-    lowered = jnp.where(near, targets[..., :, None], 0).sum(-2)
-    raised = jnp.where(near, others[..., None, :], 0).sum(-1)
-    return each_row(delta, x, reduction) / x.shape[-1] * (others * lowered - targets * raised)
+    counts, short = _pairs(x, y)
+    near = jnp.where(short > 0, counts, 0)
+    return each_row(delta, x, reduction) / x.shape[-1] * (near.sum(-2) - near.sum(-1))
