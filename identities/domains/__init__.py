@@ -26,6 +26,7 @@ from identities.domains.matrices import (
 )
 from identities.domains.numbers import (
     above_minus_one,
+    between_zero_and_one,
     beyond_one,
     boolean,
     complex_numbers,
@@ -33,6 +34,7 @@ from identities.domains.numbers import (
     index,
     inside_unit_interval,
     integers,
+    label,
     longer_than_one,
     no_zero_row,
     nonzero,
@@ -41,6 +43,7 @@ from identities.domains.numbers import (
     other_than_zero,
     positive,
     real,
+    sign,
     small,
     within_one,
 )
@@ -50,6 +53,7 @@ __all__ = [
     "Drawn",
     "Values",
     "above_minus_one",
+    "between_zero_and_one",
     "beyond_one",
     "boolean",
     "complex_numbers",
@@ -65,6 +69,7 @@ __all__ = [
     "inside_unit_interval",
     "integers",
     "invertible",
+    "label",
     "longer_than_one",
     "moderate",
     "no_zero_row",
@@ -78,6 +83,7 @@ __all__ = [
     "positive_definite_part",
     "real",
     "row_by_row",
+    "sign",
     "small",
     "symmetric",
     "within_one",

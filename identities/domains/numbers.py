@@ -51,6 +51,13 @@ inside_unit_interval: Domain = Domain(
     interior=True,
 )
 
+between_zero_and_one: Domain = Domain(
+    "every entry strictly between zero and one",
+    lambda z: 0.5 + 0.45 * z / (1 + np.abs(z)),
+    lambda x: jnp.all((x > 0) & (x < 1)),
+    interior=True,
+)
+
 distribution: Domain = Domain(
     "non-negative entries that sum to one (a probability distribution)", _distribution, _is_distribution, interior=True
 )
@@ -138,6 +145,37 @@ def offsets(dimension: str) -> Domain:
         return replace(anywhere, requires=words, project=project, contains=contains)
 
     return _of_sizes(words, within)
+
+
+def label(dimension: str) -> Domain:
+    """Integers below the size of a dimension, as classes are; negative ones say that there is none, as -100 does.
+
+    The first that is drawn is always a class.
+    """
+    words = f"integers below {dimension}, negative where there is no class"
+
+    def below(sizes: Mapping[str, int]) -> Domain:
+        size = _size(dimension, sizes)
+        classes = index(size).project
+
+        def project(z: np.ndarray) -> np.ndarray:
+            drawn = np.where(np.floor(z * 371).astype(np.int64) % 4 == 3, -100, classes(z)).reshape(len(z), -1)
+            drawn[:, 0] = 0
+            return drawn.reshape(z.shape)
+
+        return Domain(words, project, lambda x: jnp.all(x < size), values="integer", interior=True)
+
+    return _of_sizes(words, below)
+
+
+sign: Domain = Domain(
+    "every entry one or minus one",
+    lambda z: np.where(np.floor(z * 1371) % 2 == 0, 1, -1),
+    lambda x: jnp.all(jnp.abs(x) == 1),
+    values="integer",
+    interior=True,
+)
+"""Integers that say on which side of a margin something belongs."""
 
 
 def _of_sizes(words: str, sized: Callable[[Mapping[str, int]], Domain]) -> Domain:
