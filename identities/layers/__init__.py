@@ -6,6 +6,9 @@ Each is a function with its options, and one identity that returns the gradient 
 # Importing one puts its identities into the catalog.
 from identities.layers import attention as attention
 from identities.layers import flash as flash
+from identities.layers import linear_attention as linear_attention
 from identities.layers import losses as losses
 from identities.layers import normalisation as normalisation
 from identities.layers import positions as positions
+from identities.layers import recurrent as recurrent
+from identities.layers import selective_scan as selective_scan
