@@ -10,5 +10,7 @@ from identities.layers import linear_attention as linear_attention
 from identities.layers import losses as losses
 from identities.layers import normalisation as normalisation
 from identities.layers import positions as positions
+from identities.layers import rearranged as rearranged
 from identities.layers import recurrent as recurrent
+from identities.layers import resampled as resampled
 from identities.layers import selective_scan as selective_scan

@@ -20,12 +20,12 @@ Values: TypeAlias = Annotated[Float[Array, "... t e"], _few]
 
 
 def _features(x):
-    """Positive features: elu(x) + 1."""
-    return jax.nn.elu(x) + 1
+    """elu(x) + 1, which is positive, and to all its digits where it is small."""
+    return jnp.where(x > 0, x + 1, _features_derivative(x))
 
 
 def _features_derivative(x):
-    return jnp.exp(jnp.minimum(x, 0))
+    return jnp.exp(jnp.where(x > 0, 0, x))
 
 
 def _with_ones(v):
