@@ -13,4 +13,5 @@ from identities.layers import positions as positions
 from identities.layers import rearranged as rearranged
 from identities.layers import recurrent as recurrent
 from identities.layers import resampled as resampled
+from identities.layers import sampled as sampled
 from identities.layers import selective_scan as selective_scan

@@ -12,8 +12,8 @@ from identities.domains import Drawn, inside_unit_interval
 from identities.signature import Choice
 from identities.sources import paper
 
-_few = Drawn(largest=4)
-_inside = Drawn(inside_unit_interval.project, largest=4)  # where products over time neither vanish nor explode
+_few = Drawn(largest=3)
+_inside = Drawn(inside_unit_interval.project, largest=3)  # where products over time neither vanish nor explode
 
 Vectors: TypeAlias = Annotated[Float[Array, "... t d"], _few]
 Values: TypeAlias = Annotated[Float[Array, "... t e"], _few]
