@@ -15,10 +15,16 @@ from identities.layers import experts as experts
 from identities.layers import flash as flash
 from identities.layers import gates as gates
 from identities.layers import lengths as lengths
+from identities.layers import linear_attention as linear_attention
 from identities.layers import losses as losses
 from identities.layers import normalisation as normalisation
 from identities.layers import positions as positions
 from identities.layers import projection as projection
+from identities.layers import rearranged as rearranged
+from identities.layers import recurrent as recurrent
 from identities.layers import reparametrised as reparametrised
+from identities.layers import resampled as resampled
+from identities.layers import sampled as sampled
+from identities.layers import selective_scan as selective_scan
 from identities.layers import softmaxes as softmaxes
 from identities.layers import windows as windows

@@ -92,7 +92,7 @@ def scaled_dot_product_attention(
     source=(
         torch("scaled_dot_product_attention"),
         paper("Attention Is All You Need", "1"),
-        paper("GQA", "2"),
+        paper("GQA", "2.2"),
         paper("FlashAttention-2", "Algorithm 2"),
     ),
     saves=r"z, \quad L_i = \ln \textstyle\sum_j e^{c q_i^\top k_j}",
@@ -267,7 +267,7 @@ def _by_rows(sinks, k):
     attention_with_sinks,
     wrt=("q", "k", "v", "sinks"),
     states=(_BY_QKV[0] + _S, *_BY_QKV[1:], r"-\textstyle\sum_i P_{i\,\text{sink}} D_i"),
-    source=(paper("gpt-oss", "2.3"), paper("Attention sinks", "3")),
+    source=(paper("gpt-oss", "Attention"), paper("Attention sinks", "3.3")),
     saves="z, L",
 )
 def attention_with_sinks_vjp(delta, q, k, v, sinks, window=None, scale=None):

@@ -44,7 +44,7 @@ def rotary_embedding(
     wrt="x",
     states=r"R_t^\top \delta_t, \quad R_t = \bigoplus_j \begin{pmatrix} \cos t \theta_j & -\sin t \theta_j \\"
     r" \sin t \theta_j & \cos t \theta_j \end{pmatrix}, \quad \theta_j = \text{base}^{-2j/d}",
-    source=paper("RoFormer", "34"),
+    source=paper("RoFormer", "15"),
 )
 def rotary_embedding_vjp(delta, x, base=10_000.0, interleaved=True):
     """Turned back by the same angles."""

@@ -1,0 +1,152 @@
+"""Images read at places that a grid says, between their entries too; and grids that affine maps make.
+
+Places go from -1 to 1 along every axis of space, and name the last axis first. An entry's weight is a product over the
+axes of how near it is, and so is its derivative by the place along one of them.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator
+from typing import Annotated, NamedTuple, TypeAlias
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from identities.catalog import vjp
+from identities.checking import checked
+from identities.domains import Drawn
+from identities.signature import OneOf, Static, Tried
+from identities.sources import torch
+
+_few = Drawn(largest=3)
+
+Images: TypeAlias = Annotated[Float[Array, "b c h w"] | Float[Array, "b c d h w"], _few]
+Grids: TypeAlias = Annotated[Float[Array, "b i j 2"] | Float[Array, "b k i j 3"], _few]
+Sampled: TypeAlias = Float[Array, "b c i j"] | Float[Array, "b c k i j"]
+Mode: TypeAlias = Annotated[str, OneOf("bilinear", "nearest")]
+Padding: TypeAlias = Annotated[str, OneOf("zeros", "border", "reflection")]
+Corners: TypeAlias = Annotated[bool, Tried(False, True)]
+
+
+class _Taps(NamedTuple):
+    """Which of the entries along one axis are read at each place, how much they weigh, and how that changes."""
+
+    entry: Int[Array, "b p"]
+    weight: Float[Array, "b p"]
+    change: Float[Array, "b p"]
+
+
+def _among_entries(g, n, padding_mode, align_corners):
+    """Where between n entries, counted from 0, a place is; and the derivative of that by the place."""
+    first, span = (0, n - 1) if align_corners else (-0.5, n)  # where -1 is, and how far 1 is from there
+    x, slope = first + (g + 1) * (span / 2), jnp.full_like(g, span / 2)
+    if padding_mode == "reflection" and span:
+        turn = (x - first) % (2 * span)
+        x, slope = first + span - jnp.abs(turn - span), jnp.where(turn < span, slope, -slope)
+    if padding_mode != "zeros":
+        x, slope = jnp.clip(x, 0, n - 1), jnp.where((x > 0) & (x < n - 1), slope, 0)
+    return x, slope
+
+
+def _taps(g, n, mode, padding_mode, align_corners):
+    x, slope = _among_entries(g, n, padding_mode, align_corners)
+    if mode == "nearest":
+        taps = [(jnp.round(x), jnp.ones_like(x), jnp.zeros_like(x))]
+    else:
+        first = jnp.floor(x)
+        taps = [(first, 1 - (x - first), -slope), (first + 1, x - first, slope)]
+    inside = [(0 <= entry) & (entry < n) for entry, *_ in taps]
+    return [
+        _Taps(jnp.clip(entry, 0, n - 1).astype(int), jnp.where(there, weight, 0), jnp.where(there, change, 0))
+        for there, (entry, weight, change) in zip(inside, taps, strict=True)
+    ]
+
+
+def _corners(x, grid, mode, padding_mode, align_corners) -> Iterator[tuple[Array, tuple[_Taps, ...]]]:
+    """The entries around each place: their number in the flattened space, and what they are along each axis."""
+    space = x.shape[2:]
+    places = jnp.moveaxis(grid.reshape(len(grid), -1, len(space)), -1, 0)[::-1]
+    along = [_taps(g, n, mode, padding_mode, align_corners) for g, n in zip(places, space, strict=True)]
+    for taps in itertools.product(*along):
+        yield jnp.ravel_multi_index([tap.entry for tap in taps], space, mode="clip"), taps
+
+
+def _read(x, entries):
+    """The channels of entries, (b, c, p)."""
+    return jnp.take_along_axis(x.reshape(*x.shape[:2], -1), entries[:, None], axis=2)
+
+
+def _weight(taps):
+    return math.prod(tap.weight for tap in taps)
+
+
+@checked
+def grid_sample(
+    x: Images, grid: Grids, mode: Mode = "bilinear", padding_mode: Padding = "zeros", align_corners: Corners = False
+) -> Sampled:
+    """What images are at the places of a grid: between entries, or at the nearest of them.
+
+    Beyond the edges there are zeros, or the border, or reflections. The corners are at -1 and 1 if they are aligned;
+    else the edges of the entries at the corners are.
+    """
+    options = mode, padding_mode, align_corners
+    read = sum(_read(x, entries) * _weight(taps)[:, None] for entries, taps in _corners(x, grid, *options))
+    return jnp.reshape(read, (*x.shape[:2], *grid.shape[1:-1]))
+
+
+@vjp(
+    grid_sample,
+    wrt=("x", "grid"),
+    states=(
+        r"\bar{x}_e = \textstyle\sum_p w_{pe} \delta_p, \quad w_{pe} = \textstyle\prod_a \max(0, 1 - |e_a - g_{pa}|)",
+        r"\bar{g}_{pa} = \textstyle\sum_e \frac{\partial w_{pe}}{\partial g_{pa}} \langle \delta_p, x_e \rangle",
+    ),
+    source=torch("grid_sample"),
+)
+def grid_sample_vjp(delta, x, grid, mode="bilinear", padding_mode="zeros", align_corners=False):
+    """Every cotangent to the entries around its place, by their weights; and their products by how the weights change."""
+    dx = jnp.zeros((len(x), math.prod(x.shape[2:]), x.shape[1]), x.dtype)  # whose entries have their channels together
+    dgrid = jnp.zeros((x.ndim - 2, len(grid), math.prod(grid.shape[1:-1])), grid.dtype)
+    delta = delta.reshape(*x.shape[:2], -1)
+    image = jnp.arange(len(x))[:, None]
+    for entries, taps in _corners(x, grid, mode, padding_mode, align_corners):
+        dx = dx.at[image, entries].add((delta * _weight(taps)[:, None]).mT)
+        along = (delta * _read(x, entries)).sum(1)
+        changes = [_weight(taps[:a]) * tap.change * _weight(taps[a + 1 :]) for a, tap in enumerate(taps)]
+        dgrid = dgrid + along * jnp.stack(changes)
+    return dx.mT.reshape(x.shape), jnp.moveaxis(dgrid[::-1], 0, -1).reshape(grid.shape)
+
+
+Maps: TypeAlias = Float[Array, "b 2 3"] | Float[Array, "b 3 4"]
+Size: TypeAlias = Annotated[int, Static(1, 3)]
+
+
+def _regular(sizes, align_corners, dtype):
+    """The places (..., d + 1) of the entries of an image, the last axis first, and a one."""
+    along = [
+        jnp.linspace(-1, 1, n, dtype=dtype) * (n > 1) if align_corners else (2 * jnp.arange(n, dtype=dtype) + 1) / n - 1
+        for n in sizes
+    ]
+    places = jnp.meshgrid(*along, indexing="ij")
+    return jnp.stack([*places[::-1], jnp.ones_like(places[0])], axis=-1)
+
+
+@checked
+def affine_grid(
+    theta: Maps, height: Size, width: Size, depth: Size = 1, align_corners: Corners = False
+) -> Float[Array, "b height width 2"] | Float[Array, "b depth height width 3"]:
+    """Where affine maps send the places of an image's entries: a grid for `grid_sample`, of the given size."""
+    places = _regular((depth, height, width)[4 - theta.shape[2] :], align_corners, theta.dtype)
+    return jnp.einsum("...j,bij->b...i", places, theta)
+
+
+@vjp(
+    affine_grid,
+    wrt="theta",
+    states=r"\textstyle\sum_p \delta_p (p, 1)^\top",
+    source=torch("affine_grid"),
+)
+def affine_grid_vjp(delta, theta, height, width, depth=1, align_corners=False):
+    """Cotangents times the places that were mapped."""
+    places = _regular((depth, height, width)[4 - theta.shape[2] :], align_corners, theta.dtype)
+    return jnp.einsum("b...i,...j->bij", delta, places)
