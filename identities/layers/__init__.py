@@ -7,3 +7,4 @@ Each is a function with its options, and one identity that returns the gradient 
 from identities.layers import losses as losses
 from identities.layers import normalisation as normalisation
 from identities.layers import windows as windows
+from identities.layers import pooling as pooling

@@ -4,6 +4,7 @@ Axis by axis, since a box of entries is a window of windows: their entries are l
 strided slice, and `spread`, the transpose of that, adds them up where they are from.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple, TypeAlias
@@ -38,6 +39,15 @@ class Windows(NamedTuple):
     dilation: int = 1
     ceil_mode: bool = False
 
+    def checked(self) -> "Windows":
+        """Themselves.
+
+        **Raises:** `ValueError` for so much padding that a window may consist of nothing else.
+        """
+        if 2 * self.padding > self.span:
+            raise ValueError(f"padding must be at most half of the window, which spans {self.span}; got {self.padding}")
+        return self
+
     @property
     def span(self) -> int:
         """From the first entry to the last, both included."""
@@ -52,6 +62,11 @@ class Windows(NamedTuple):
 def space(x: Array) -> range:
     """The axes behind those of batch and channels."""
     return range(2, x.ndim)
+
+
+def outer(counts: Sequence[np.ndarray]) -> Array:
+    """The product of whole numbers along each axis of space."""
+    return jnp.asarray(functools.reduce(np.multiply.outer, counts))
 
 
 def padded(x: Array, axis: int, before: int, after: int, value: float = 0) -> Array:
