@@ -11,6 +11,9 @@ DOCUMENTS = {
     "Walter and Lehmann": 'S. F. Walter and L. Lehmann, "Algorithmic differentiation of linear algebra functions with '
     'application in optimum experimental design", 2010, arXiv:1001.1654',
     "Layer Normalization": 'J. L. Ba, J. R. Kiros and G. E. Hinton, "Layer Normalization", 2016, arXiv:1607.06450',
+    "Fractional Max-Pooling": 'B. Graham, "Fractional Max-Pooling", 2014, arXiv:1412.6071',
+    "Mamba": 'A. Gu and T. Dao, "Mamba: Linear-Time Sequence Modeling with Selective State Spaces", 2023, '
+    "arXiv:2312.00752",
     "torch.nn.functional": "the functions of PyTorch's module of this name, as its documentation of version 2.13 lists "
     "them",
 }

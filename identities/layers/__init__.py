@@ -8,3 +8,4 @@ from identities.layers import losses as losses
 from identities.layers import normalisation as normalisation
 from identities.layers import windows as windows
 from identities.layers import pooling as pooling
+from identities.layers import adaptive_pooling as adaptive_pooling

@@ -25,6 +25,7 @@ from identities.layers.windows import (
     Windows,
     few,
     outer,
+    padded,
     space,
     spread,
     taps,
@@ -63,9 +64,15 @@ def _summed(x: Array, windows: Windows) -> Array:
 
 
 def _spread_out(delta: Array, windows: Windows, shape: tuple[int, ...]) -> Array:
-    """The transpose: for each entry the sum of what the windows have that it is in."""
+    """The transpose: for each entry the sum of what the windows have that it is in.
+
+    Those are windows again, of stride one, over what has been set a stride apart.
+    """
     for axis in space(delta):
-        delta = spread([delta] * windows.size, axis, windows, shape[axis])
+        first, last = windows.size - 1 - windows.padding, windows.stride * (delta.shape[axis] - 1)
+        after = shape[axis] + windows.padding - 1 - last
+        apart = padded(delta, axis, first, after, between=windows.stride - 1)
+        delta = sum(taps(apart, axis, Windows(windows.size, 1)))
     return delta
 
 

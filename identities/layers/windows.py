@@ -69,9 +69,9 @@ def outer(counts: Sequence[np.ndarray]) -> Array:
     return jnp.asarray(functools.reduce(np.multiply.outer, counts))
 
 
-def padded(x: Array, axis: int, before: int, after: int, value: float = 0) -> Array:
+def padded(x: Array, axis: int, before: int, after: int, value: float = 0, between: int = 0) -> Array:
     """With so many more entries along an axis, or so many fewer where they are negative."""
-    along = [(before, after, 0) if i == axis else (0, 0, 0) for i in range(x.ndim)]
+    along = [(before, after, between) if i == axis else (0, 0, 0) for i in range(x.ndim)]
     return jax.lax.pad(x, jnp.asarray(value, x.dtype), along)
 
 
