@@ -86,6 +86,9 @@ DOCUMENTS = {
     "arXiv:2402.03300",
     "Cut Cross-Entropy": 'E. Wijmans et al., "Cut Your Losses in Large-Vocabulary Language Models", 2024, '
     "arXiv:2411.09009",
+    "Fractional Max-Pooling": 'B. Graham, "Fractional Max-Pooling", 2014, arXiv:1412.6071',
+    "Mamba": 'A. Gu and T. Dao, "Mamba: Linear-Time Sequence Modeling with Selective State Spaces", 2023, '
+    "arXiv:2312.00752",
     "torch.nn.functional": "the functions of PyTorch's module of this name, as its documentation of version 2.13 lists "
     "them",
 }

@@ -38,8 +38,8 @@ def _compare(identity: Identity, given: Mapping[str, np.ndarray], static: Mappin
     moving = [primals[name].requires_grad_() for name in identity.moving if name not in constant]
     with full_precision():  # float64 too
         arrays = {name: jax.numpy.asarray(values) for name, values in given.items()}
-        value = jax.tree.leaves(identity.function(*[arrays[name] for name in primals], **static))
-        gradients = identity.closed_form(*arrays.values(), **static)
+        value = jax.tree.leaves(jax.jit(partial(identity.function, **static))(*[arrays[name] for name in primals]))
+        gradients = jax.jit(partial(identity.closed_form, **static))(*arrays.values())
     results = jax.tree.leaves(IN_TORCH[identity.function.__name__](*primals.values(), **static))
     pulled = torch.autograd.grad(results, moving, [torch.tensor(given[a.name]) for a in identity.vectors])
     gradients = gradients if isinstance(gradients, tuple) else (gradients,)

@@ -28,3 +28,5 @@ from identities.layers import sampled as sampled
 from identities.layers import selective_scan as selective_scan
 from identities.layers import softmaxes as softmaxes
 from identities.layers import windows as windows
+from identities.layers import pooling as pooling
+from identities.layers import adaptive_pooling as adaptive_pooling

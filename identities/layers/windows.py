@@ -4,6 +4,7 @@ Axis by axis, since a box of entries is a window of windows: their entries are l
 strided slice, and `spread`, the transpose of that, adds them up where they are from.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple, TypeAlias
@@ -37,6 +38,15 @@ class Windows(NamedTuple):
     dilation: int = 1
     ceil_mode: bool = False
 
+    def checked(self) -> "Windows":
+        """Themselves.
+
+        **Raises:** `ValueError` for so much padding that a window may consist of nothing else.
+        """
+        if 2 * self.padding > self.span:
+            raise ValueError(f"padding must be at most half of the window, which spans {self.span}; got {self.padding}")
+        return self
+
     @property
     def span(self) -> int:
         """From the first entry to the last, both included."""
@@ -53,9 +63,14 @@ def space(x: Array) -> range:
     return range(2, x.ndim)
 
 
-def padded(x: Array, axis: int, before: int, after: int, value: float = 0) -> Array:
+def outer(counts: Sequence[np.ndarray]) -> Array:
+    """The product of whole numbers along each axis of space."""
+    return jnp.asarray(functools.reduce(np.multiply.outer, counts))
+
+
+def padded(x: Array, axis: int, before: int, after: int, value: float = 0, between: int = 0) -> Array:
     """With so many more entries along an axis, or so many fewer where they are negative."""
-    along = [(before, after, 0) if i == axis else (0, 0, 0) for i in range(x.ndim)]
+    along = [(before, after, between) if i == axis else (0, 0, 0) for i in range(x.ndim)]
     return jax.lax.pad(x, jnp.asarray(value, x.dtype), along)
 
 

@@ -1,0 +1,183 @@
+"""Pooling whose windows follow from the size of the result: adaptive, and fractional, whose windows are random.
+
+The adaptive windows of n entries, m of them, are where the i-th part of m would be, rounded outwards. The windows that an
+entry is in are the adaptive ones of m entries, n of them; so the way back gathers too, and nothing is scattered.
+"""
+
+from functools import partial
+from typing import Annotated, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from identities.catalog import vjp
+from identities.checking import checked
+from identities.domains import Domain, Drawn
+from identities.layers.pooling import Images, largest, to_the_largest
+from identities.layers.windows import KernelSize, few, outer, space
+from identities.signature import Static
+from identities.sources import paper, torch
+
+OutputSize: TypeAlias = Annotated[int, Static(1, 3)]
+_OUT = "output_size"
+Adapted: TypeAlias = (
+    Float[Array, f"b c {_OUT}"] | Float[Array, f"b c {_OUT} {_OUT}"] | Float[Array, f"b c {_OUT} {_OUT} {_OUT}"]
+)
+
+
+def _ends(n: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where the windows begin, and where they have ended."""
+    numbers = np.arange(count)
+    return numbers * n // count, -(-(numbers + 1) * n // count)
+
+
+def _windows(x: Array, axis: int, count: int, beyond: float = 0) -> Array:
+    """The adaptive windows along an axis, each as long as the longest, side by side on one more axis behind it."""
+    n = x.shape[axis]
+    starts, ends = _ends(n, count)
+    places = starts[:, None] + np.arange((ends - starts).max())
+    return jnp.take(x, np.where(places < ends[:, None], places, n), axis, mode="fill", fill_value=beyond)
+
+
+def _sizes(x: Array, count: int) -> Array:
+    """How many entries each window has."""
+    return outer([np.subtract(*_ends(x.shape[axis], count)[::-1]) for axis in space(x)])
+
+
+@checked
+def adaptive_avg_pool(x: Images, output_size: OutputSize) -> Adapted:
+    """The mean of each of so many windows."""
+    z = x
+    for axis in space(x):
+        z = _windows(z, axis, output_size).sum(axis + 1)
+    return z / _sizes(x, output_size)
+
+
+@vjp(
+    adaptive_avg_pool,
+    states=r"\sum_{i : j \in W_i} \frac{\delta_i}{|W_i|}",
+    source=tuple(torch(f"adaptive_avg_pool{d}d") for d in (1, 2, 3)),
+)
+def adaptive_avg_pool_vjp(delta, x, output_size):
+    """The share of each entry in the windows that it is in."""
+    dx = delta / _sizes(x, output_size)
+    for axis in space(x):
+        dx = _windows(dx, axis, x.shape[axis]).sum(axis + 1)
+    return dx
+
+
+def _largest_along(x: Array, axis: int, count: int) -> Array:
+    return _windows(x, axis, count, -jnp.inf).max(axis + 1)
+
+
+def _to_the_largest_along(delta: Array, x: Array, z: Array, axis: int) -> Array:
+    n, count = x.shape[axis], z.shape[axis]
+    ties = (_windows(x, axis, count, -jnp.inf) == jnp.expand_dims(z, axis + 1)).sum(axis + 1)
+    is_largest = _windows(z, axis, n) == jnp.expand_dims(x, axis + 1)
+    return jnp.where(is_largest, _windows(delta / ties, axis, n), 0).sum(axis + 1)
+
+
+@checked
+def adaptive_max_pool(x: Images, output_size: OutputSize) -> Adapted:
+    """The largest entry of each of so many windows."""
+    return largest(x, partial(_largest_along, count=output_size))
+
+
+@vjp(
+    adaptive_max_pool,
+    states=r"\sum_{i : j \in W_i} \delta_i \, [x_j = z_i]",
+    source=tuple(torch(f"adaptive_max_pool{d}d") for d in (1, 2, 3)),
+    saves=r"\operatorname{argmax} W_i",
+)
+def adaptive_max_pool_vjp(delta, x, output_size):
+    """The cotangents of the windows of which it is the largest entry z."""
+    return to_the_largest(delta, x, partial(_largest_along, count=output_size), _to_the_largest_along)
+
+
+# Windows of one size at random places, as far apart as their number asks for.
+
+_SPAN = "output_size+kernel_size-2"  # and at least one entry more
+Spacious: TypeAlias = Annotated[
+    Float[Array, f"b c {_SPAN}+t {_SPAN}+h"] | Float[Array, f"b c {_SPAN}+t {_SPAN}+h {_SPAN}+u"], few
+]
+below_one: Domain = Domain(
+    "entries from zero to below one",
+    lambda z: z - np.floor(z),
+    lambda u: jnp.all((u >= 0) & (u < 1)),
+    interior=True,
+    drawn=Drawn(lambda z: (np.floor(7 * z) + 0.5) / 8),  # from where rounding does not move a window
+)
+Samples: TypeAlias = Annotated[Float[Array, "b c 2"] | Float[Array, "b c 3"], below_one]
+Reduced: TypeAlias = Float[Array, f"b c {_OUT} {_OUT}"] | Float[Array, f"b c {_OUT} {_OUT} {_OUT}"]
+
+
+def _places(x: Array, axis: int, samples: Array, size: int, count: int) -> Array:
+    """Which entries are in each window of a channel, shape (b, c, count, size)."""
+    # Of an image, PyTorch has the columns first.
+    number = (x.ndim - 1 - axis) if x.ndim == 4 else axis - 2
+    u = samples[..., number, None].astype(jnp.promote_types(samples.dtype, jnp.float32))
+    far, steps = x.shape[axis] - size, jnp.arange(count - 1)
+    alpha = far / max(count - 1, 1)
+    starts = jnp.floor((steps + u) * alpha) - jnp.floor(u * alpha)
+    last = jnp.full((*u.shape[:2], 1), far)
+    return jnp.concatenate([starts.astype(last.dtype), last], -1)[..., None] + jnp.arange(size)
+
+
+def _at(x: Array, axis: int, places: Array) -> Array:
+    """The entries at places of an axis, on two axes in its stead."""
+    flat = places.reshape(*places.shape[:2], *[1] * (axis - 2), -1, *[1] * (x.ndim - 1 - axis))
+    found = jnp.take_along_axis(x, flat, axis)
+    return found.reshape(*x.shape[:axis], *places.shape[2:], *x.shape[axis + 1 :])
+
+
+def _added_at(parts: Array, axis: int, places: Array, n: int) -> Array:
+    """The transpose: an axis of n entries, to which the parts are added at their places."""
+    b, c, count, size = places.shape
+    rows = jnp.moveaxis(parts, (axis, axis + 1), (2, 3)).reshape(b, c, count * size, -1)
+
+    def added(where: Array, what: Array) -> Array:
+        return jnp.zeros((n, what.shape[1]), what.dtype).at[where].add(what)
+
+    image = jax.vmap(jax.vmap(added))(places.reshape(b, c, -1), rows)
+    others = (*parts.shape[2:axis], *parts.shape[axis + 2 :])
+    return jnp.moveaxis(image.reshape(b, c, n, *others), 2, axis)
+
+
+def _largest_of_random(x: Array, axis: int, samples: Array, size: int, count: int) -> Array:
+    return _at(x, axis, _places(x, axis, samples, size, count)).max(axis + 1)
+
+
+def _to_the_largest_of_random(
+    delta: Array, x: Array, z: Array, axis: int, samples: Array, size: int, count: int
+) -> Array:
+    places = _places(x, axis, samples, size, count)
+    is_largest = _at(x, axis, places) == jnp.expand_dims(z, axis + 1)
+    share = jnp.where(is_largest, jnp.expand_dims(delta / is_largest.sum(axis + 1), axis + 1), 0)
+    return _added_at(share, axis, places, x.shape[axis])
+
+
+@checked
+def fractional_max_pool(x: Spacious, kernel_size: KernelSize, output_size: OutputSize, samples: Samples) -> Reduced:
+    """The largest entry of each of so many windows, whose places follow from a random number for each axis."""
+    return largest(x, partial(_largest_of_random, samples=samples, size=kernel_size, count=output_size))
+
+
+@vjp(
+    fractional_max_pool,
+    wrt="x",
+    states=r"\sum_{i : j \in W_i} \delta_i \, [x_j = z_i]",
+    source=(
+        torch("fractional_max_pool2d"),
+        torch("fractional_max_pool3d"),
+        paper("Fractional Max-Pooling", "Generating pooling regions"),
+    ),
+    saves=r"\operatorname{argmax} W_i",
+)
+def fractional_max_pool_vjp_x(delta, x, kernel_size, output_size, samples):
+    """The cotangents of the windows of which it is the largest entry z."""
+    given = {"samples": samples, "size": kernel_size, "count": output_size}
+    return to_the_largest(
+        delta, x, partial(_largest_of_random, **given), partial(_to_the_largest_of_random, **given)
+    )
