@@ -37,7 +37,7 @@ GroupedChannels: TypeAlias = Float[Array, " num_groups*c"]
 Groups: TypeAlias = Annotated[int, Static(1, 2)]
 
 _STATES = (
-    r"\frac{1}{\sigma} \left(g - \bar{g} - \hat{x} \, \overline{g \hat{x}}\right), \quad g = \delta \circ w",
+    r"\frac{1}{\sigma} \left(g - \mu(g) - \hat{x} \, \mu(g \circ \hat{x})\right), \quad g = \delta \circ w",
     r"\sum \delta \circ \hat{x}",
     r"\sum \delta",
 )
@@ -88,7 +88,7 @@ def batch_norm(
     batch_norm,
     wrt=("x", "mean", "var", "w", "b"),
     states=(
-        r"\frac{1}{\sigma} \left(g - \bar{g} - \hat{x} \, \overline{g \hat{x}}\right)"
+        r"\frac{1}{\sigma} \left(g - \mu(g) - \hat{x} \, \mu(g \circ \hat{x})\right)"
         r" \text{ or, by given statistics, } \frac{g}{\sigma}, \quad g = \delta \circ w",
         r"0 \text{ or } -\frac{1}{\sigma} \sum g",
         r"0 \text{ or } -\frac{1}{2 \sigma^2} \sum g \circ \hat{x}",
@@ -183,8 +183,8 @@ def local_response_norm(
 
 @vjp(
     local_response_norm,
-    states=r"\delta s^{-\beta} - 2 \alpha \beta x \circ \mu^\top (\delta \circ x s^{-\beta - 1}),"
-    r" \quad s = k + \alpha \mu (x^2)",
+    states=r"\frac{\partial J}{\partial x} = \delta s^{-\beta}"
+    r" - 2 \alpha \beta x \circ \mu^\top (\delta \circ x s^{-\beta - 1}), \quad s = k + \alpha \mu (x^2)",
     source=(torch("local_response_norm"), paper("ImageNet Classification", "Local Response Normalization")),
     saves=r"s",
 )

@@ -66,7 +66,7 @@ def pdist(x: Float[Array, "n d"], p: P = 2.0) -> Float[Array, " n*(n-1)//2"]:
 
 @vjp(
     pdist,
-    states=r"\frac{\partial J}{\partial x_i} = \textstyle\sum_j \delta_{ij} u_{ij}, \quad u_{ij} ="
+    states=r"\frac{\partial J}{\partial x_i} = \sum_j \delta_{ij} u_{ij}, \quad u_{ij} ="
     r" \operatorname{sign}(d) \circ \left(\frac{|d|}{\lVert d \rVert_p}\right)^{p - 1}, \quad d = x_i - x_j",
     source=torch("pdist"),
     saves=r"\lVert d \rVert_p",

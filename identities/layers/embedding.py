@@ -45,7 +45,12 @@ def embedding(ids: Ids, w: Table, padding_idx: Padding = None) -> Float[Array, "
     return _unless_padding(w[ids], ids, padding_idx)
 
 
-@vjp(embedding, wrt="w", states=r"\frac{\partial J}{\partial w_v} = \sum_{i_t = v} \delta_t", source=torch("embedding"))
+@vjp(
+    embedding,
+    wrt="w",
+    states=r"\frac{\partial J}{\partial w_v} = \sum_t [i_t = v] \, \delta_t",
+    source=torch("embedding"),
+)
 def embedding_vjp(delta, ids, w, padding_idx=None):
     """The sum of the cotangents of all places at which a row was looked up; nothing for that of padding."""
     return _summed_at(ids, _unless_padding(delta, ids, padding_idx), w)
@@ -102,8 +107,8 @@ def embedding_bag(
 @vjp(
     embedding_bag,
     wrt="w",
-    states=r"\frac{\partial J}{\partial w_v} = \sum_{i_t = v} \delta_{b(t)}, \text{ of means divided by their number,"
-    r" of maxima where the row has them}",
+    states=r"\frac{\partial J}{\partial w_v} = \sum_t [i_t = v] \, \delta_{b_t},"
+    r" \text{ of means divided by their number, of maxima where the row has them}",
     source=torch("embedding_bag"),
 )
 def embedding_bag_vjp(delta, ids, w, offsets, mode="mean", padding_idx=None):
@@ -130,10 +135,7 @@ def weighted_embedding_bag(
 @vjp(
     weighted_embedding_bag,
     wrt=("w", "s"),
-    states=(
-        r"\frac{\partial J}{\partial w_v} = \sum_{i_t = v} s_t \delta_{b(t)}",
-        r"\langle \delta_{b(t)}, w_{i_t} \rangle",
-    ),
+    states=(r"\sum_t [i_t = v] \, s_t \delta_{b_t} \text{ in row } v", r"\langle \delta_{b_t}, w_{i_t} \rangle"),
     source=torch("embedding_bag"),
     exact=True,
 )

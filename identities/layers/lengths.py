@@ -55,7 +55,8 @@ def normalize(
 
 @vjp(
     normalize,
-    states=r"\frac{1}{\max(\lVert x \rVert_p, \epsilon)} \left(\delta - \langle \delta, \hat{x} \rangle u\right),"
+    states=r"\frac{\partial J}{\partial x} = \frac{1}{\max(\lVert x \rVert_p, \epsilon)}"
+    r" \left(\delta - \langle \delta, \hat{x} \rangle u\right),"
     r" \quad u_i = \operatorname{sign}(x_i) \left(\frac{|x_i|}{\lVert x \rVert_p}\right)^{p - 1}",
     source=torch("normalize"),
     saves=r"\lVert x \rVert_p",

@@ -32,9 +32,9 @@ def _hessian_times(dx: Array, dw: Array, delta: Array, w: Array, row: Normalised
 
 
 _HESSIAN_TIMES = (
-    r"\frac{1}{\sigma} P (\delta \circ dw) - \frac{1}{\sigma^2} \left(\overline{\hat{x} \circ dx} \, P g"
-    r" + \overline{\hat{x} \circ g} \, P dx + \overline{dx \circ P g} \, \hat{x}\right), \quad g = \delta \circ w;"
-    r" \quad \sum \delta \circ \frac{1}{\sigma} P dx"
+    r"d \frac{\partial J}{\partial x} = \frac{1}{\sigma} P (\delta \circ dw) - \frac{1}{\sigma^2}"
+    r" \left(\mu(\hat{x} \circ dx) P g + \mu(\hat{x} \circ g) P dx + \mu(dx \circ P g) \hat{x}\right),"
+    r" \quad g = \delta \circ w, \quad d \frac{\partial J}{\partial w} = \sum \delta \circ \frac{1}{\sigma} P dx"
 )
 
 
@@ -48,7 +48,7 @@ def layer_norm(x: Rows, w: Channels, b: Channels, eps: Epsilon = 1e-5) -> Rows:
     layer_norm,
     wrt=("x", "w", "b"),
     states=(
-        r"\frac{1}{\sigma} \left(g - \bar{g} - \hat{x} \, \overline{g \hat{x}}\right), \quad g = \delta \circ w",
+        r"\frac{1}{\sigma} \left(g - \mu(g) - \hat{x} \, \mu(g \circ \hat{x})\right), \quad g = \delta \circ w",
         r"\sum \delta \circ \hat{x}",
         r"\sum \delta",
     ),
@@ -63,7 +63,7 @@ def layer_norm_vjp(delta, x, w, b, eps=1e-5):
 @jvp(
     layer_norm,
     wrt=("x", "w", "b"),
-    states=r"dz = \frac{1}{\sigma} \left(dx - \overline{dx} - \hat{x} \, \overline{\hat{x} dx}\right) \circ w"
+    states=r"dz = \frac{1}{\sigma} \left(dx - \mu(dx) - \hat{x} \, \mu(\hat{x} \circ dx)\right) \circ w"
     r" + \hat{x} \circ dw + db",
     source=_LAYER_NORM,
 )
@@ -95,7 +95,7 @@ def rms_norm(x: Rows, w: Channels, eps: Epsilon = 1e-5) -> Rows:
     rms_norm,
     wrt=("x", "w"),
     states=(
-        r"\frac{1}{\sigma} \left(g - \hat{x} \, \overline{g \hat{x}}\right), \quad g = \delta \circ w",
+        r"\frac{1}{\sigma} \left(g - \hat{x} \, \mu(g \circ \hat{x})\right), \quad g = \delta \circ w",
         r"\sum \delta \circ \hat{x}",
     ),
     source=_RMS_NORM,
@@ -109,7 +109,7 @@ def rms_norm_vjp(delta, x, w, eps=1e-5):
 @jvp(
     rms_norm,
     wrt=("x", "w"),
-    states=r"dz = \frac{1}{\sigma} \left(dx - \hat{x} \, \overline{\hat{x} dx}\right) \circ w + \hat{x} \circ dw",
+    states=r"dz = \frac{1}{\sigma} \left(dx - \hat{x} \, \mu(\hat{x} \circ dx)\right) \circ w + \hat{x} \circ dw",
     source=_RMS_NORM,
 )
 def rms_norm_jvp(x, w, dx, dw, eps=1e-5):

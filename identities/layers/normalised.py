@@ -1,7 +1,7 @@
 """What is brought to mean zero and variance one over some axes, or to mean square one, and its derivatives.
 
-In statements, a hat is what has been normalised, sigma the root of the variance plus epsilon, a bar the mean over what
-is normalised together, and P the projection off the constants, where a mean is subtracted, and off what has been
+In statements, a hat is what has been normalised, sigma the root of the variance plus epsilon, mu the mean over what is
+normalised together, and P the projection off the constants, where a mean is subtracted, and off what has been
 normalised. It is symmetric, and so serves backward and forward.
 """
 

@@ -31,8 +31,9 @@ def weight_norm(v: Annotated[Matrix, no_zero_row], g: Float[Array, " n"]) -> Mat
     weight_norm,
     wrt=("v", "g"),
     states=(
-        r"\frac{g}{\lVert v \rVert} \left(\delta - \frac{\bar{g}}{\lVert v \rVert} v\right)",
-        r"\bar{g} = \frac{\langle \delta, v \rangle}{\lVert v \rVert}",
+        r"\frac{g}{\lVert v \rVert} \left(\delta - \langle \delta, u \rangle u\right),"
+        r" \quad u = \frac{v}{\lVert v \rVert}",
+        r"\langle \delta, u \rangle",
     ),
     source=paper("Weight Normalization", "3"),
     saves=r"\lVert v \rVert",
@@ -83,7 +84,8 @@ def spectral_normalisation_converged(W: Annotated[Matrix, distinct_singular_valu
 
 @vjp(
     spectral_normalisation_converged,
-    states=r"\frac{1}{\sigma} \left(\delta - \frac{\langle \delta, W \rangle}{\sigma} u v^\top\right)",
+    states=r"\frac{\partial J}{\partial W} = \frac{1}{\sigma}"
+    r" \left(\delta - \frac{\langle \delta, W \rangle}{\sigma} u v^\top\right)",
     source=paper("Spectral Normalization", "Gradient Analysis of the Spectrally Normalized Weights"),
     saves=r"\sigma, u, v",
 )

@@ -24,12 +24,12 @@ def wide(a: Array) -> Array:
 
 def p_norm(d: Array, p: float, axis: int = -1) -> Array:
     """The root of the sum of |d|^p, for p from one to infinity, with the axis kept; differentiable at zero, too."""
-    size = d * jnp.sign(d)  # |d|, with the derivative zero at zero, as PyTorch has it
     if math.isinf(p):
-        return size.max(axis, keepdims=True)
-    total = power(size, p).sum(axis, keepdims=True)
+        return jnp.abs(d).max(axis, keepdims=True)
+    # |d| is that times its sign, so that its derivative at zero is zero, as PyTorch has it.
+    total = (d * d if p == 2 else power(d * jnp.sign(d), p)).sum(axis, keepdims=True)
     positive = jnp.where(total > 0, total, 1)
-    return jnp.where(total > 0, jnp.sqrt(positive) if p == 2 else positive ** (1 / p), 0)
+    return jnp.where(total > 0, jnp.sqrt(positive) if p == 2 else power(positive, 1 / p), 0)
 
 
 def p_norm_gradient(d: Array, norm: Array, p: float, axis: int = -1) -> Array:

@@ -40,7 +40,7 @@ def differentiated(identity: Identity, shape: Shape, plan: Plan, by: str) -> Tri
     each = replace(plan, instances=_INSTANCES).each(identity.exact)
     regimes = plan.regimes(identity.exact)
     batch = draw_values(identity, shape, "float64", each, plan.seed, regimes)
-    while not is_dense(identity, shape, batch):
+    while not is_dense(identity, shape, batch, by):
         shape = _smaller(identity, shape)
         batch = draw_values(identity, shape, "float64", each, plan.seed, regimes)
     closed_form = closed_form_of(identity, shape)

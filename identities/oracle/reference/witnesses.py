@@ -144,8 +144,8 @@ def smooth(claim: Claim, shape: Shape, batch: Batch, seed: int) -> np.ndarray:
     return found
 
 
-def is_dense(claim: Claim, shape: Shape, batch: Batch) -> bool:
-    """Whether the whole derivative is computed, rather than products with it."""
+def is_dense(claim: Claim, shape: Shape, batch: Batch, then: str | None = None) -> bool:
+    """Whether the whole derivative is computed, rather than products with it; `then` one more of it by an argument."""
     if not claim.kind.order:
         return True
     arrays = [*claim.primals, *claim.results]
@@ -156,6 +156,7 @@ def is_dense(claim: Claim, shape: Shape, batch: Batch) -> bool:
     # On their way there, the modes carry a copy of everything for each entry of the arguments, or of the results.
     everything = outputs + sum(math.prod(shape.of(a)) for a in claim.primals)
     entries = max(inputs, outputs) * inputs ** (claim.kind.order - 1) * everything
+    entries *= math.prod(batch[then].shape[1:]) if then else 1
     count = len(next(iter(batch.values()), ()))
     return entries <= _DENSE and entries * count <= _DENSE_BATCH
 
