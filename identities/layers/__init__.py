@@ -5,6 +5,7 @@ Each is a function with its options, and one identity that returns the gradient 
 
 # Importing one puts its identities into the catalog.
 from identities.layers import activations as activations
+from identities.layers import adaptive_pooling as adaptive_pooling
 from identities.layers import attention as attention
 from identities.layers import channel_normalisation as channel_normalisation
 from identities.layers import distances as distances
@@ -18,6 +19,7 @@ from identities.layers import lengths as lengths
 from identities.layers import linear_attention as linear_attention
 from identities.layers import losses as losses
 from identities.layers import normalisation as normalisation
+from identities.layers import pooling as pooling
 from identities.layers import positions as positions
 from identities.layers import projection as projection
 from identities.layers import rearranged as rearranged
@@ -28,5 +30,3 @@ from identities.layers import sampled as sampled
 from identities.layers import selective_scan as selective_scan
 from identities.layers import softmaxes as softmaxes
 from identities.layers import windows as windows
-from identities.layers import pooling as pooling
-from identities.layers import adaptive_pooling as adaptive_pooling

@@ -67,13 +67,7 @@ def _area(n, size, align_corners):
     return ((start <= np.arange(n)) & (np.arange(n) < end)) / (end - start)
 
 
-_MATRICES = {
-    "nearest": _nearest,
-    "nearest-exact": _nearest_exact,
-    "linear": _linear,
-    "cubic": _cubic,
-    "area": _area,
-}
+_MATRICES = {"nearest": _nearest, "nearest-exact": _nearest_exact, "linear": _linear, "cubic": _cubic, "area": _area}
 Mode: TypeAlias = Annotated[str, OneOf(*_MATRICES)]
 
 

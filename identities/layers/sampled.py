@@ -140,12 +140,7 @@ def affine_grid(
     return jnp.einsum("...j,bij->b...i", places, theta)
 
 
-@vjp(
-    affine_grid,
-    wrt="theta",
-    states=r"\textstyle\sum_p \delta_p (p, 1)^\top",
-    source=torch("affine_grid"),
-)
+@vjp(affine_grid, wrt="theta", states=r"\textstyle\sum_p \delta_p (p, 1)^\top", source=torch("affine_grid"))
 def affine_grid_vjp(delta, theta, height, width, depth=1, align_corners=False):
     """Cotangents times the places that were mapped."""
     places = _regular((depth, height, width)[4 - theta.shape[2] :], align_corners, theta.dtype)

@@ -11,6 +11,7 @@ from typing import Annotated, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from identities.catalog import vjp

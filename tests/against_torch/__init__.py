@@ -19,7 +19,18 @@ from tests.against_torch import (
     reparametrised,
 )
 
-_TOPICS = (activations, attention, convolution, distances, dropout, linear, losses, normalisation, pooling, reparametrised)
+_TOPICS = (
+    activations,
+    attention,
+    convolution,
+    distances,
+    dropout,
+    linear,
+    losses,
+    normalisation,
+    pooling,
+    reparametrised,
+)
 
 IN_TORCH: dict[str, Callable[..., Any]] = {name: f for topic in _TOPICS for name, f in topic.IN_TORCH.items()}
 

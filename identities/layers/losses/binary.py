@@ -150,10 +150,7 @@ def focal_loss(
 
 
 @vjp(
-    focal_loss,
-    wrt="x",
-    states=r"-\delta a y (1 - p)^\gamma (1 - p - \gamma p \ln p)",
-    source=paper("Focal Loss", "5"),
+    focal_loss, wrt="x", states=r"-\delta a y (1 - p)^\gamma (1 - p - \gamma p \ln p)", source=paper("Focal Loss", "5")
 )
 def focal_loss_vjp_x(delta, x, y, alpha=0.25, gamma=2.0, reduction="mean"):
     """As that of the cross entropy, and what the factor adds, which counts most while the answer is in doubt."""

@@ -128,9 +128,7 @@ def ctc_loss(
     source=(torch("ctc_loss"), paper("CTC", "4.1")),
     saves=r"e^\alpha \text{ by the way to each place}",
 )
-def ctc_loss_vjp(
-    delta, x, y, input_lengths, target_lengths, blank=0, reduction="mean", zero_infinity=False
-):
+def ctc_loss_vjp(delta, x, y, input_lengths, target_lengths, blank=0, reduction="mean", zero_infinity=False):
     """Minus how probable it is to be at each class at each time, of all alignments; none, after the end."""
     places, skips, log_p = _interleaved(x, y, blank)
     alpha, ways = _forwards(log_p, skips, input_lengths, lambda ways: jax.nn.softmax(ways, axis=0))

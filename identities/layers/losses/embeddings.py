@@ -162,11 +162,7 @@ def contrastive_loss(x: Batch, y: Batch, t: Float[Array, ""]) -> Float[Array, ""
 @vjp(
     contrastive_loss,
     wrt=("x", "y", "t"),
-    states=(
-        r"e^t G y",
-        r"e^t G^\top x",
-        r"\langle G, e^t x y^\top \rangle, \quad G = \frac{\delta}{2n} (P + Q - 2I)",
-    ),
+    states=(r"e^t G y", r"e^t G^\top x", r"\langle G, e^t x y^\top \rangle, \quad G = \frac{\delta}{2n} (P + Q - 2I)"),
     source=paper("CLIP", "2.3"),
 )
 def contrastive_loss_vjp(delta, x, y, t):

@@ -35,12 +35,7 @@ def hinge_embedding_loss(x: Entries, y: Signs, margin: Margin = 1.0, reduction: 
     return reduced(jnp.where(y > 0, x, hinge(margin - x)), reduction)
 
 
-@vjp(
-    hinge_embedding_loss,
-    wrt="x",
-    states=r"\delta ([y = 1] - [y = -1][x < m])",
-    source=torch("hinge_embedding_loss"),
-)
+@vjp(hinge_embedding_loss, wrt="x", states=r"\delta ([y = 1] - [y = -1][x < m])", source=torch("hinge_embedding_loss"))
 def hinge_embedding_loss_vjp_x(delta, x, y, margin=1.0, reduction="mean"):
     """The target, as long as the distance is less than the margin m or ought to be small."""
     return each(delta, x, reduction) * jnp.where((y > 0) | (margin - x > 0), y, 0)
@@ -48,11 +43,7 @@ def hinge_embedding_loss_vjp_x(delta, x, y, margin=1.0, reduction="mean"):
 
 @checked
 def margin_ranking_loss(
-    x: Entries,
-    x2: Entries,
-    y: Signs,
-    margin: Annotated[float, Tried(0.0, 0.3)] = 0.0,
-    reduction: Reduction = "mean",
+    x: Entries, x2: Entries, y: Signs, margin: Annotated[float, Tried(0.0, 0.3)] = 0.0, reduction: Reduction = "mean"
 ) -> Reduced:
     """max(0, margin - y (x - x2)): x should be the larger one for a target of one."""
     return reduced(hinge(margin - y * (x - x2)), reduction)

@@ -90,12 +90,7 @@ def grpo_loss(
 @vjp(
     grpo_loss,
     wrt=("x", "x_old", "x_ref", "a"),
-    states=(
-        r"-w (f \rho a + \beta (e^d - 1))",
-        r"w f \rho a",
-        r"w \beta (e^d - 1)",
-        r"-\sum w \rho",
-    ),
+    states=(r"-w (f \rho a + \beta (e^d - 1))", r"w f \rho a", r"w \beta (e^d - 1)", r"-\sum w \rho"),
     source=paper("GRPO", "3"),
 )
 def grpo_loss_vjp_x_x_old_x_ref_a(delta, x, x_old, x_ref, a, lengths, eps=0.2, beta=0.04):
