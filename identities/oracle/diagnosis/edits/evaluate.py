@@ -101,8 +101,10 @@ def values_of(
     values: dict[int, np.ndarray] = dict(zip(program.arguments, given, strict=True))
     changed = edit if edit.only != "pulls" else NOTHING
     for number, constant in {**program.constants, **changed.constants}.items():
-        same = known is not None and number not in changed.constants
-        values[number] = known[number] if same else np.broadcast_to(constant, (count, *constant.shape))
+        if known is not None and number not in changed.constants:
+            values[number] = known[number]
+        else:
+            values[number] = np.broadcast_to(constant, (count, *constant.shape))
     touched = {*changed.kernels, *(i for i, _ in changed.standing)}
     for i, operation in enumerate(program.operations):
         if known is not None and i not in touched and _are_same(operation.takes, values, known):
