@@ -3,6 +3,7 @@
 At a kink the derivative is that of one side, as in PyTorch.
 """
 
+import math
 from typing import Annotated, TypeAlias
 
 import jax
@@ -22,7 +23,8 @@ Slope: TypeAlias = Annotated[float, Tried(0.01, 0.2)]
 Scale: TypeAlias = Annotated[float, Tried(1.0, 0.5)]
 Width: TypeAlias = Annotated[float, Tried(0.5, 1.3)]
 Images: TypeAlias = Annotated[
-    Float[Array, "b c"] | Float[Array, "b c t"] | Float[Array, "b c t h"], Drawn(nonzero.project, largest=3)
+    Float[Array, "b c"] | Float[Array, "b c t"] | Float[Array, "b c t h"],
+    Drawn(nonzero.project, admits=lambda shape: math.prod(shape) <= 16),
 ]
 
 

@@ -4,6 +4,7 @@ The mask, which says what is kept, is an argument: each entry is True with proba
 training there is nothing to differentiate.
 """
 
+import math
 from typing import Annotated, TypeAlias
 
 import jax.numpy as jnp
@@ -18,7 +19,8 @@ from identities.sources import torch
 Entries: TypeAlias = Float[Array, "... n"]
 Kept: TypeAlias = Bool[Array, "... n"]
 Images: TypeAlias = Annotated[
-    Float[Array, "b c t"] | Float[Array, "b c t h"] | Float[Array, "b c t h u"], Drawn(largest=3)
+    Float[Array, "b c t"] | Float[Array, "b c t h"] | Float[Array, "b c t h u"],
+    Drawn(admits=lambda shape: math.prod(shape) <= 64),
 ]
 KeptChannels: TypeAlias = Bool[Array, "b c"]
 Probability: TypeAlias = Annotated[float, Tried(0.5, 0.1)]

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from identities.catalog import vjp
 from identities.checking import checked
 from identities.diagonal import Kinked
-from identities.domains import Drawn
+from identities.domains import Drawn, inside_unit_interval
 from identities.elementwise import (
     Approximate,
     gelu,
@@ -97,16 +97,20 @@ def reglu_vjp(delta, a, b):
     return delta * b * relu_derivative(a), delta * jax.nn.relu(a)
 
 
-# Away from where many products are zero at once, which is the kink of relu.
-_uneven = Drawn(lambda z: z + 0.1 * np.cos(np.arange(z[0].size)).reshape(z[0].shape), largest=3)
+def _uneven(z):
+    """Moderate, and such that hardly any product is zero, where relu has its kink."""
+    return 2 * inside_unit_interval.project(z) + 0.1 * np.cos(np.arange(z[0].size)).reshape(z[0].shape)
+
+
+_moderate = Drawn(_uneven, admits=lambda shape: len(shape) < 3, largest=3)
 
 _GATES = {"silu": (silu, silu_derivative), "gelu": (gelu, gelu_derivative), "relu": (relu, relu_derivative)}
 
 
 @checked
 def gated_ffn(
-    x: Annotated[Float[Array, "... d"], _uneven],
-    W: Annotated[Float[Array, "d h"], _uneven],
+    x: Annotated[Float[Array, "... d"], _moderate],
+    W: Annotated[Float[Array, "d h"], _moderate],
     V: Float[Array, "d h"],
     W2: Float[Array, "h d"],
     activation: Annotated[str, OneOf(*_GATES)] = "silu",

@@ -28,6 +28,9 @@ _BEYOND_TILES = (133, 139, 143, 146, 149, 137, 141, 145)
 _ENTRIES = 100_000
 """About how many entries an array has at the larger shapes."""
 
+_CORNERS = 4
+"""How many shapes are no random ones: tall, wide, square and of a single entry."""
+
 Sizes = Mapping[str, Iterable[int]]
 """Sizes that a user wants to be tried, by the name of the dimension."""
 
@@ -138,6 +141,8 @@ def draw_shapes(claim: Claim, count: int, seed: int, sizes: Sizes | None = None)
         if i >= _CORNERS and not listed:
             drawn = {name: 1 + (size - 1) % most.get(name, size) for name, size in drawn.items()}
         drawn = {name: min(size, _LARGEST_LEADING.get(name, size)) for name, size in drawn.items()}
+        if i >= _CORNERS:  # each form in turn, for some time, since the sizes of large ones are seldom admitted
+            form = (number + i // 16) % claim.forms
         drawn |= {name: values[(number + i // 64) % len(values)] for name, values in listed.items()}
         chosen = _chosen(claim, number, seed)
         static = chosen.static(claim)
