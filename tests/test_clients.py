@@ -25,6 +25,7 @@ def functions_of_torch() -> dict[str, Callable[..., Any]]:
         "vecmat": lambda x, W: x @ W,
         "identity_map": lambda x: x.clone(),
         "softmax": lambda x: F.softmax(x, dim=-1),
+        "log_softmax": lambda x: F.log_softmax(x, dim=-1),
         "logsumexp": lambda x: torch.logsumexp(x, dim=-1),
         "softmax_cross_entropy": lambda theta, y: F.cross_entropy(theta[None], y[None]),
         "squared_norm": lambda x: x.square().sum(),
@@ -47,10 +48,10 @@ def functions_of_torch() -> dict[str, Callable[..., Any]]:
         "cosh": torch.cosh,
         "tanh": torch.tanh,
         "sigmoid": torch.sigmoid,
-        "softplus": F.softplus,
+        "softplus": lambda x, beta, threshold: F.softplus(x, beta, threshold),
         "silu": F.silu,
         "erf": torch.erf,
-        "gelu": F.gelu,
+        "gelu": lambda x, approximate: F.gelu(x, approximate=approximate),
         "relu": F.relu,
         "absolute": torch.abs,
         # The derivative of PyTorch's matrix_exp has four digits in float32, and is off by ten units in float64.
@@ -164,10 +165,21 @@ def test_autograd_of_torch(identity: Identity):
     assert check(candidate_of_torch(identity), identity, arrays="torch", dtypes=dtypes, **few).passed
 
 
+def gelu_vjp_of_scipy(delta: np.ndarray, x: np.ndarray, approximate: str) -> np.ndarray:
+    if approximate == "tanh":
+        logit, slope = np.sqrt(8 / np.pi) * np.array([x + 0.044715 * x**3, 1 + 3 * 0.044715 * x**2], x.dtype)
+        distribution, density = special.expit(logit), special.expit(logit) * special.expit(-logit) * slope
+    else:
+        distribution, density = special.ndtr(x), np.exp(-x * x / 2) / np.sqrt(2 * np.pi)
+    return delta * (distribution + x * density)
+
+
 DERIVATIVES_OF_SCIPY = {
     "sigmoid_vjp": lambda delta, x: delta * special.expit(x) * special.expit(-x),
-    "softplus_vjp": lambda delta, x: delta * special.expit(x),
-    "gelu_vjp": lambda delta, x: delta * (special.ndtr(x) + x * np.exp(-x * x / 2) / np.sqrt(2 * np.pi)),
+    "softplus_vjp": lambda delta, x, beta, threshold: (
+        delta * np.where(beta * x > threshold, 1, special.expit(beta * x))
+    ),
+    "gelu_vjp": gelu_vjp_of_scipy,
     "erf_vjp": lambda delta, x: delta * special.voigt_profile(x, np.sqrt(0.5), 0) * 2,
     "log1p_vjp": lambda delta, x: delta * special.inv_boxcox1p(-special.log1p(x), 0) + delta,
     "logsumexp_jacobian": special.softmax,
