@@ -29,7 +29,9 @@ def softmin(x: Rows) -> Rows:
 )
 def softmin_vjp(delta, x):
     """That of softmax, on the other side and of the other sign."""
-    return pulled_back(-delta, -x)
+    e = jnp.exp(x.min(-1, keepdims=True) - x)
+    total = e.sum(-1, keepdims=True)
+    return e * ((delta * e).sum(-1, keepdims=True) / total - delta) / total
 
 
 @checked
