@@ -60,10 +60,10 @@ class _Bags(NamedTuple):
     """Which bag each number is in, and how many bags there are: what is in none, as padding, has the number of all."""
 
     bag: Array
-    count: int
+    number: int
 
     def total(self, rows: Array) -> Array:
-        return jax.ops.segment_sum(rows, self.bag, self.count)
+        return jax.ops.segment_sum(rows, self.bag, self.number)
 
     def sizes(self, dtype: jnp.dtype) -> Array:
         """Of each bag, and one for those that are empty."""
@@ -71,7 +71,7 @@ class _Bags(NamedTuple):
 
     def largest(self, rows: Array) -> Array:
         """Of each column; zero in empty bags."""
-        found = jax.ops.segment_max(rows, self.bag, self.count)
+        found = jax.ops.segment_max(rows, self.bag, self.number)
         return jnp.where(jnp.isinf(found), 0, found)
 
     def of_each(self, by_bag: Array) -> Array:

@@ -21,21 +21,24 @@ Rows: TypeAlias = Float[Array, "... c"]
 
 
 class _Directed(NamedTuple):
-    """What has been divided by its length, that length, or epsilon, and the derivative of it."""
+    """What has been divided by its length, the reciprocal of that, whether it moves, and its derivative."""
 
     xhat: Array
-    length: Array
+    rlength: Array
+    moves: Array
     u: Array
     axis: int
 
     def pulled_back(self, g: Array) -> Array:
-        return (g - (g * self.xhat).sum(self.axis, keepdims=True) * self.u) / self.length
+        along = jnp.where(self.moves, (g * self.xhat).sum(self.axis, keepdims=True), 0)
+        return self.rlength * (g - along * self.u)
 
 
 def _directed(x: Array, eps: float, p: float = 2, axis: int = -1) -> _Directed:
     norm = p_norm(x, p, axis)
-    length = jnp.maximum(norm, eps)
-    return _Directed(x / length, length, jnp.where(norm > eps, p_norm_gradient(x, norm, p, axis), 0), axis)
+    rlength = 1 / jnp.maximum(norm, eps)
+    xhat = x * rlength
+    return _Directed(xhat, rlength, norm > eps, xhat if p == 2 else p_norm_gradient(x, norm, p, axis), axis)
 
 
 def _direction(x: Array, eps: float, p: float = 2, axis: int = -1) -> Array:

@@ -19,30 +19,38 @@ SAVES = r"\hat{x}, \frac{1}{\sigma}"
 
 
 class Normalised(NamedTuple):
-    """The normalised values, the reciprocal root that made them so, over which axes, and whether less their mean."""
+    """What is to be normalised, less its mean if it is `centred`, the reciprocal root, and over which axes."""
 
-    xhat: Array
+    x: Array
     rsigma: Array
     axes: int | tuple[int, ...]
     centred: bool
 
+    @property
+    def xhat(self) -> Array:
+        """The normalised values."""
+        return self.x * self.rsigma
+
     def mean(self, a: Array) -> Array:
         return a.mean(self.axes, keepdims=True)
 
+    def along(self, a: Array) -> Array:
+        """The mean of a times the normalised values, by one reciprocal root for all of them."""
+        return self.mean(a * self.x) * self.rsigma
+
     def moved(self, a: Array) -> Array:
         """P a / sigma: a cotangent of the normalised values pulled back, or a tangent of the others pushed forward."""
-        a = a - self.mean(a) if self.centred else a
-        return self.rsigma * (a - self.xhat * self.mean(a * self.xhat))
+        left = a - self.mean(a) if self.centred else a
+        return self.rsigma * (left - self.xhat * self.along(a))
 
     def bent(self, g: Array, dx: Array) -> Array:
         """How a cotangent g that is pulled back changes along a tangent dx: symmetric in the two."""
         pulled, pushed = self.moved(g), self.moved(dx)
-        along = self.mean(self.xhat * dx) * pulled + self.mean(self.xhat * g) * pushed
+        along = self.along(dx) * pulled + self.along(g) * pushed
         return -self.rsigma * (along + self.xhat * self.mean(pulled * dx))
 
 
 def normalised(x: Array, eps: float, axes: int | tuple[int, ...], centred: bool = True) -> Normalised:
     """By the mean square of x, after its mean is subtracted if it is `centred`."""
     x = x - x.mean(axes, keepdims=True) if centred else x
-    rsigma = jax.lax.rsqrt((x * x).mean(axes, keepdims=True) + eps)
-    return Normalised(x * rsigma, rsigma, axes, centred)
+    return Normalised(x, jax.lax.rsqrt((x * x).mean(axes, keepdims=True) + eps), axes, centred)
