@@ -136,13 +136,8 @@ def cross_entropy_gradient(x: Logits, y: Labels) -> Logits:
     return jnp.where(y[..., None] < 0, 0, difference)
 
 
-@jvp(
-    cross_entropy_gradient,
-    wrt="x",
-    states=r"p \circ (dx - \langle p, dx \rangle)",
-    source=torch("cross_entropy"),
-)
-def cross_entropy_gradient_jvp_x(x, y, dx):
+@jvp(cross_entropy_gradient, wrt="x", states=r"p \circ (dx - \langle p, dx \rangle)", source=torch("cross_entropy"))
+def cross_entropy_gradient_jvp(x, y, dx):
     """The Hessian of the cross entropy times a vector: of every row that has a label, what softmax pushes forward."""
     e = jnp.exp(x - x.max(-1, keepdims=True))  # p = e / sum(e); left undivided, one pass gives both sums
     total = e.sum(-1, keepdims=True)

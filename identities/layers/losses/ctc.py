@@ -21,17 +21,21 @@ from identities.signature import OneOf, Static
 from identities.sources import paper, torch
 
 
-def _with_time_for_all(sizes: Mapping[str, int]) -> Domain:
-    """Lengths; drawn so long that all labels can be told apart, equal ones by a blank."""
-    least, most = 2 * sizes["s"] - 1, sizes["t"]
-    return replace(integers(1, most), project=integers(least, most).project, admits=lambda shape: least <= most)
+def _drawn_from(domain: Domain, low: str, high: str) -> Domain:
+    """The same set, of which only integers are drawn that lie between two expressions in dimensions."""
+    wanted = integers(low, high)
 
+    def at(sizes: Mapping[str, int]) -> Domain:
+        drawn = wanted.at(sizes)
+        return replace(domain.at(sizes), project=drawn.project, admits=drawn.admits)
 
-_lengths: Domain = replace(integers(1, "t"), sized=_with_time_for_all)
+    return replace(domain, sized=at)
+
 
 LogProbabilities: TypeAlias = Float[Array, "t n c"]
-Labels: TypeAlias = Annotated[Int[Array, "n s"], index("c")]
-InputLengths: TypeAlias = Annotated[Int[Array, " n"], _lengths]
+# None of them blank, and as much time as tells equal ones apart, with a blank between them.
+Labels: TypeAlias = Annotated[Int[Array, "n s"], _drawn_from(index("c"), "1", "c-1")]
+InputLengths: TypeAlias = Annotated[Int[Array, " n"], _drawn_from(integers(1, "t"), "2*s-1", "t")]
 TargetLengths: TypeAlias = Annotated[Int[Array, " n"], integers(0, "s")]
 Losses: TypeAlias = Annotated[Float[Array, ""] | Float[Array, " n"], reduces]
 
@@ -128,9 +132,7 @@ def ctc_loss(
     source=(torch("ctc_loss"), paper("CTC", "4.1")),
     saves=r"e^\alpha \text{ by the way to each place}",
 )
-def ctc_loss_vjp(
-    delta, x, y, input_lengths, target_lengths, blank=0, reduction="mean", zero_infinity=False
-):
+def ctc_loss_vjp(delta, x, y, input_lengths, target_lengths, blank=0, reduction="mean", zero_infinity=False):
     """Minus how probable it is to be at each class at each time, of all alignments; none, after the end."""
     places, skips, log_p = _interleaved(x, y, blank)
     alpha, ways = _forwards(log_p, skips, input_lengths, lambda ways: jax.nn.softmax(ways, axis=0))

@@ -49,7 +49,7 @@ def cosine_embedding_loss(
     ),
     source=torch("cosine_embedding_loss"),
 )
-def cosine_embedding_loss_vjp_x_x2(delta, x, x2, y, margin=0.0, reduction="mean"):
+def cosine_embedding_loss_vjp(delta, x, x2, y, margin=0.0, reduction="mean"):
     """What is left of the one embedding without its part along the other, where the margin m is not met."""
     cosine, xx, yy = _cosine(x, x2)
     g = -each(delta, cosine, reduction) * jnp.where((y > 0) | (cosine - margin > 0), y, 0)
@@ -162,11 +162,7 @@ def contrastive_loss(x: Batch, y: Batch, t: Float[Array, ""]) -> Float[Array, ""
 @vjp(
     contrastive_loss,
     wrt=("x", "y", "t"),
-    states=(
-        r"e^t G y",
-        r"e^t G^\top x",
-        r"\langle G, e^t x y^\top \rangle, \quad G = \frac{\delta}{2n} (P + Q - 2I)",
-    ),
+    states=(r"e^t G y", r"e^t G^\top x", r"\langle G, e^t x y^\top \rangle, \quad G = \frac{\delta}{2n} (P + Q - 2I)"),
     source=paper("CLIP", "2.3"),
 )
 def contrastive_loss_vjp(delta, x, y, t):

@@ -70,10 +70,7 @@ def huber_loss(
 @vjp(
     huber_loss,
     wrt=("x", "y"),
-    states=(
-        r"\bar{\delta} \max(-\delta, \min(\delta, x - y))",
-        r"-\bar{\delta} \max(-\delta, \min(\delta, x - y))",
-    ),
+    states=(r"\bar{\delta} \max(-\delta, \min(\delta, x - y))", r"-\bar{\delta} \max(-\delta, \min(\delta, x - y))"),
     source=torch("huber_loss"),
 )
 def huber_loss_vjp(delta_, x, y, reduction="mean", delta=1.0):
@@ -95,10 +92,7 @@ def smooth_l1_loss(
 @vjp(
     smooth_l1_loss,
     wrt=("x", "y"),
-    states=(
-        r"\delta \max(-1, \min(1, \frac{x - y}{\beta}))",
-        r"-\delta \max(-1, \min(1, \frac{x - y}{\beta}))",
-    ),
+    states=(r"\delta \max(-1, \min(1, \frac{x - y}{\beta}))", r"-\delta \max(-1, \min(1, \frac{x - y}{\beta}))"),
     source=torch("smooth_l1_loss"),
 )
 def smooth_l1_loss_vjp(delta, x, y, reduction="mean", beta=1.0):
