@@ -1,6 +1,6 @@
 """Losses, as PyTorch has them.
 
-Where it has no derivative by an argument that this catalog has one by, or another one, the entry says so and why.
+Where its derivative is another one, the entry says so and why.
 """
 
 from tests.clients import functional as F
@@ -21,14 +21,11 @@ def reduced(losses, reduction):
 
 
 def binary_cross_entropy(x, y, w, reduction):
-    # By its weight, PyTorch has no derivative.
-    return reduced(w * F.binary_cross_entropy(x, y, reduction="none"), reduction)
+    return F.binary_cross_entropy(x, y, w, reduction=reduction)
 
 
 def binary_cross_entropy_with_logits(x, y, w, p, reduction):
-    # By weights, in which it is linear, PyTorch has no derivative.
-    losses = F.binary_cross_entropy_with_logits(x, y, reduction="none", pos_weight=p.detach())
-    return reduced(w * (losses + (p - p.detach()) * y * F.softplus(-x)), reduction)
+    return F.binary_cross_entropy_with_logits(x, y, w, reduction=reduction, pos_weight=p)
 
 
 def kl_div(x, y, reduction, log_target):
@@ -70,8 +67,8 @@ def cross_entropy_with_probabilities(x, y, w, reduction, label_smoothing):
 
 
 def ctc_loss(x, y, input_lengths, target_lengths, blank, reduction, zero_infinity):
-    # PyTorch's gradient is right for what comes out of a log-softmax, and for nothing else: probabilities are added to it,
-    # which a log-softmax takes away again. Here they are taken away at once.
+    # PyTorch's gradient is right for what comes out of a log-softmax, and for nothing else: probabilities are added to
+    # it, which a log-softmax takes away again. Here they are taken away at once.
     log_p = x.detach().requires_grad_()
     losses = F.ctc_loss(log_p, y, input_lengths, target_lengths, blank, "none", zero_infinity)
     (given,) = torch.autograd.grad(losses.sum(), log_p)
@@ -124,3 +121,5 @@ IN_TORCH = (
     if F
     else {}
 )
+
+CONSTANT_IN_TORCH = {"binary_cross_entropy": ("w",), "binary_cross_entropy_with_logits": ("w", "p")}

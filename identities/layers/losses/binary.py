@@ -12,7 +12,8 @@ from jaxtyping import Array, Float, Int
 from identities.catalog import vjp
 from identities.checking import checked
 from identities.domains import Drawn, between_zero_and_one, sign
-from identities.layers.reduction import Reduced, ReducedRows, Reduction, each, each_row, over_rows, reduced
+from identities.layers.reduction import Reduced, ReducedRows, Reduction, each, each_row, reduced
+from identities.layers.rows import over_rows
 from identities.signature import Tried
 from identities.sources import paper, torch
 

@@ -1,8 +1,11 @@
 """Losses of a choice among classes, by their logits or log-probabilities; classes lie along the last axis.
 
-A negative label says that a row has no class, as -100 does: neither such a row nor one labelled `ignore_index` counts.
-The mean is over the weights of those that do, and is not a number where none does. In the statements p is the softmax, q
-the target as a distribution, w_y the weight of a row's class, and r what a row counts: delta, over all weights in a mean.
+A negative label says that a row has no class, as -100 does: neither such a row nor one labelled `ignore_index`
+counts. The mean is over the weights of those that do, and is not a number where none does. Weights of labels are
+constants, as in PyTorch.
+
+In the statements p is the softmax, q the target as a distribution, w_y the weight of a row's class, and r what a row
+counts: delta, over all weights in a mean.
 """
 
 from typing import Annotated, TypeAlias
@@ -15,7 +18,8 @@ from jaxtyping import Array, Float, Int
 from identities.catalog import jvp, vjp
 from identities.checking import checked
 from identities.domains import Drawn, label
-from identities.layers.reduction import ReducedRows, Reduction, each_row, over_rows, reduced
+from identities.layers.reduction import ReducedRows, Reduction, each_row, reduced
+from identities.layers.rows import over_rows
 from identities.signature import Tried
 from identities.sources import paper, torch
 

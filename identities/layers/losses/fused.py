@@ -33,7 +33,7 @@ def _in_chunks(chunk, *arrays):
 
 
 def _logits(x, W):
-    """Of rows, in float32 at least, whatever they are multiplied in."""
+    """In float32 at least, whatever is multiplied."""
     return jnp.matmul(x, W.T, preferred_element_type=jnp.promote_types(x.dtype, jnp.float32))
 
 

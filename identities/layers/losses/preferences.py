@@ -79,8 +79,8 @@ def grpo_loss(
 ) -> Float[Array, ""]:
     """Minus the mean over a group of answers of min(rho a, clip(rho) a) - beta (e^d - d - 1), averaged over tokens.
 
-    a is the advantage of an answer, rho = e^(x - x_old) the ratio of a token's probability to what it was when the answer
-    was sampled, clipped to 1 - eps and 1 + eps, and d = x_ref - x how far the reference is.
+    a is the advantage of an answer, rho = e^(x - x_old) the ratio of a token's probability to what it was when the
+    answer was sampled, clipped to 1 - eps and 1 + eps, and d = x_ref - x how far the reference is.
     """
     ratio, _ = _clipped(x, x_old, a, eps)
     d = x_ref - x
