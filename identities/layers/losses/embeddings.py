@@ -19,6 +19,9 @@ from identities.signature import OneOf, Tried
 from identities.sources import paper, torch
 
 Embeddings: TypeAlias = Float[Array, "... n"]
+LongerThanOne: TypeAlias = Annotated[Embeddings, Drawn(admits=lambda shape: shape[-1] > 1)]
+"""A cosine of single entries does not move, and has nothing but rounding for a derivative."""
+
 RowSigns: TypeAlias = Annotated[Int[Array, "..."], sign]
 
 
@@ -30,8 +33,8 @@ def _cosine(x, x2):
 
 @checked
 def cosine_embedding_loss(
-    x: Embeddings,
-    x2: Embeddings,
+    x: LongerThanOne,
+    x2: LongerThanOne,
     y: RowSigns,
     margin: Annotated[float, Tried(0.0, 0.3)] = 0.0,
     reduction: Reduction = "mean",
