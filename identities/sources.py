@@ -68,22 +68,24 @@ DOCUMENTS = {
     'Models with Simple and Efficient Sparsity", 2021, arXiv:2101.03961',
     "Focal Loss": 'T.-Y. Lin, P. Goyal, R. Girshick, K. He and P. Dollar, "Focal Loss for Dense Object Detection", ICCV '
     "2017, arXiv:1708.02002",
-    "ST-MoE": 'B. Zoph et al., "ST-MoE: Designing Stable and Transferable Sparse Expert Models", 2022, arXiv:2202.08906',
+    "ST-MoE": 'B. Zoph et al., "ST-MoE: Designing Stable and Transferable Sparse Expert Models", 2022, '
+    "arXiv:2202.08906",
     "CLIP": 'A. Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", ICML 2021, '
     "arXiv:2103.00020",
     "CPC": 'A. van den Oord, Y. Li and O. Vinyals, "Representation Learning with Contrastive Predictive Coding", 2018, '
     "arXiv:1807.03748",
     "Distillation": 'G. Hinton, O. Vinyals and J. Dean, "Distilling the Knowledge in a Neural Network", 2015, '
     "arXiv:1503.02531",
-    "Lin": 'J. Lin, "Divergence measures based on the Shannon entropy", IEEE Transactions on Information Theory 37, 1991',
+    "Lin": 'J. Lin, "Divergence measures based on the Shannon entropy", IEEE Transactions on Information Theory 37, '
+    "1991",
     "Levin and Peres": 'D. A. Levin and Y. Peres, "Markov Chains and Mixing Times", American Mathematical Society, '
     "second edition, 2017",
     "CTC": 'A. Graves, S. Fernandez, F. Gomez and J. Schmidhuber, "Connectionist Temporal Classification: Labelling '
     'Unsegmented Sequence Data with Recurrent Neural Networks", ICML 2006',
-    "DPO": 'R. Rafailov et al., "Direct Preference Optimization: Your Language Model is Secretly a Reward Model", NeurIPS '
-    "2023, arXiv:2305.18290",
-    "GRPO": 'Z. Shao et al., "DeepSeekMath: Pushing the Limits of Mathematical Reasoning in Open Language Models", 2024, '
-    "arXiv:2402.03300",
+    "DPO": 'R. Rafailov et al., "Direct Preference Optimization: Your Language Model is Secretly a Reward Model", '
+    "NeurIPS 2023, arXiv:2305.18290",
+    "GRPO": 'Z. Shao et al., "DeepSeekMath: Pushing the Limits of Mathematical Reasoning in Open Language Models", '
+    "2024, arXiv:2402.03300",
     "Cut Cross-Entropy": 'E. Wijmans et al., "Cut Your Losses in Large-Vocabulary Language Models", 2024, '
     "arXiv:2411.09009",
     "Fractional Max-Pooling": 'B. Graham, "Fractional Max-Pooling", 2014, arXiv:1412.6071',

@@ -41,8 +41,3 @@ def each(delta: Array, losses: Array, reduction: str) -> Array:
 def each_row(delta: Array, x: Array, reduction: str) -> Array:
     """The same where every row of `x` has one loss; with an axis for what the row consists of."""
     return each(delta, x[..., 0], reduction)[..., None]
-
-
-def over_rows(a: Array) -> Array:
-    """The sum over all axes but the last."""
-    return a.sum(tuple(range(a.ndim - 1)))

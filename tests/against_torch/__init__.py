@@ -34,5 +34,5 @@ _TOPICS = (
 
 IN_TORCH: dict[str, Callable[..., Any]] = {name: f for topic in _TOPICS for name, f in topic.IN_TORCH.items()}
 
-CONSTANT_IN_TORCH: dict[str, tuple[str, ...]] = normalisation.CONSTANT_IN_TORCH
+CONSTANT_IN_TORCH: dict[str, tuple[str, ...]] = {**losses.CONSTANT_IN_TORCH, **normalisation.CONSTANT_IN_TORCH}
 """Arguments that a function of PyTorch has no gradient by, and this catalog has."""

@@ -9,6 +9,7 @@ from identities.layers.losses import classes as classes
 from identities.layers.losses import ctc as ctc
 from identities.layers.losses import divergences as divergences
 from identities.layers.losses import embeddings as embeddings
+from identities.layers.losses import fused as fused
 from identities.layers.losses import margins as margins
 from identities.layers.losses import preferences as preferences
 from identities.layers.losses import regression as regression

@@ -11,14 +11,16 @@ from jaxtyping import Array, Float, Int
 
 from identities.catalog import vjp
 from identities.checking import checked
-from identities.domains import between_zero_and_one, sign
-from identities.layers.reduction import Reduced, ReducedRows, Reduction, each, each_row, over_rows, reduced
+from identities.domains import Drawn, between_zero_and_one, sign
+from identities.layers.reduction import Reduced, ReducedRows, Reduction, each, each_row, reduced
+from identities.layers.rows import over_rows
 from identities.signature import Tried
 from identities.sources import paper, torch
 
 Entries: TypeAlias = Float[Array, "... n"]
 Probabilities: TypeAlias = Annotated[Float[Array, "... n"], between_zero_and_one]
 Signs: TypeAlias = Annotated[Int[Array, "... n"], sign]
+Targets: TypeAlias = Annotated[Float[Array, "... n"], Drawn(between_zero_and_one.project)]
 OfClasses: TypeAlias = Float[Array, " n"]
 
 
@@ -28,7 +30,7 @@ def _log_complement(x):
 
 
 @checked
-def binary_cross_entropy(x: Probabilities, y: Entries, w: Entries, reduction: Reduction = "mean") -> Reduced:
+def binary_cross_entropy(x: Probabilities, y: Targets, w: Entries, reduction: Reduction = "mean") -> Reduced:
     """-w (y ln x + (1 - y) ln(1 - x)), where x is the probability of one, y the target and w a weight."""
     return reduced(-w * (y * jnp.log(x) + (1 - y) * _log_complement(x)), reduction)
 
@@ -103,7 +105,7 @@ def soft_margin_loss(x: Entries, y: Signs, reduction: Reduction = "mean") -> Red
 
 
 @vjp(soft_margin_loss, wrt="x", states=r"-\delta y \sigma(-y x)", source=torch("soft_margin_loss"))
-def soft_margin_loss_vjp_x(delta, x, y, reduction="mean"):
+def soft_margin_loss_vjp(delta, x, y, reduction="mean"):
     """The probability of the other sign, towards the right one."""
     return -each(delta, x, reduction) * y * jax.nn.sigmoid(-y * x)
 
@@ -152,7 +154,7 @@ def focal_loss(
 @vjp(
     focal_loss, wrt="x", states=r"-\delta a y (1 - p)^\gamma (1 - p - \gamma p \ln p)", source=paper("Focal Loss", "5")
 )
-def focal_loss_vjp_x(delta, x, y, alpha=0.25, gamma=2.0, reduction="mean"):
+def focal_loss_vjp(delta, x, y, alpha=0.25, gamma=2.0, reduction="mean"):
     """As that of the cross entropy, and what the factor adds, which counts most while the answer is in doubt."""
     weight = jnp.where(y > 0, alpha, 1 - alpha).astype(x.dtype)
     right, wrong = _probabilities(y * x)

@@ -1,8 +1,11 @@
 """Losses of a choice among classes, by their logits or log-probabilities; classes lie along the last axis.
 
-A negative label says that a row has no class, as -100 does: neither such a row nor one labelled `ignore_index` counts.
-The mean is over the weights of those that do, and is not a number where none does. In the statements p is the softmax, q
-the target as a distribution, w_y the weight of a row's class, and r what a row counts: delta, over all weights in a mean.
+A negative label says that a row has no class, as -100 does: neither such a row nor one labelled `ignore_index`
+counts. The mean is over the weights of those that do, and is not a number where none does. Weights of labels are
+constants, as in PyTorch.
+
+In the statements p is the softmax, q the target as a distribution, w_y the weight of a row's class, and r what a row
+counts: delta, over all weights in a mean.
 """
 
 from typing import Annotated, TypeAlias
@@ -15,7 +18,8 @@ from jaxtyping import Array, Float, Int
 from identities.catalog import jvp, vjp
 from identities.checking import checked
 from identities.domains import Drawn, label
-from identities.layers.reduction import ReducedRows, Reduction, each_row, over_rows, reduced
+from identities.layers.reduction import ReducedRows, Reduction, each_row, reduced
+from identities.layers.rows import over_rows
 from identities.signature import Tried
 from identities.sources import paper, torch
 
@@ -137,7 +141,7 @@ def cross_entropy_gradient(x: Logits, y: Labels) -> Logits:
 
 
 @jvp(cross_entropy_gradient, wrt="x", states=r"p \circ (dx - \langle p, dx \rangle)", source=torch("cross_entropy"))
-def cross_entropy_gradient_jvp_x(x, y, dx):
+def cross_entropy_gradient_jvp(x, y, dx):
     """The Hessian of the cross entropy times a vector: of every row that has a label, what softmax pushes forward."""
     e = jnp.exp(x - x.max(-1, keepdims=True))  # p = e / sum(e); left undivided, one pass gives both sums
     total = e.sum(-1, keepdims=True)

@@ -1,8 +1,8 @@
 """Connectionist temporal classification: how probable a sequence of labels is, over all its alignments in time.
 
-Labels are interleaved with blanks. In the statement, alpha is the logarithm of how probable it is to come to a place among
-these, which is a recursion over time; and gamma how probable it is to have been there, of all alignments, which is one
-back from the end.
+Labels are interleaved with blanks. In the statement, alpha is the logarithm of how probable it is to come to a place
+among these, which is a recursion over time; and gamma how probable it is to have been there, of all alignments, which
+is one back from the end.
 """
 
 from collections.abc import Mapping
@@ -17,21 +17,26 @@ from identities.catalog import vjp
 from identities.checking import checked
 from identities.domains import Domain, index, integers
 from identities.layers.reduction import Reduction, reduces
+from identities.layers.rows import wide
 from identities.signature import OneOf, Static
 from identities.sources import paper, torch
 
 
-def _with_time_for_all(sizes: Mapping[str, int]) -> Domain:
-    """Lengths; drawn so long that all labels can be told apart, equal ones by a blank."""
-    least, most = 2 * sizes["s"] - 1, sizes["t"]
-    return replace(integers(1, most), project=integers(least, most).project, admits=lambda shape: least <= most)
+def _drawn_from(domain: Domain, low: str, high: str) -> Domain:
+    """The same set, of which only integers are drawn that lie between two expressions in dimensions."""
+    wanted = integers(low, high)
 
+    def at(sizes: Mapping[str, int]) -> Domain:
+        drawn = wanted.at(sizes)
+        return replace(domain.at(sizes), project=drawn.project, admits=drawn.admits)
 
-_lengths: Domain = replace(integers(1, "t"), sized=_with_time_for_all)
+    return replace(domain, sized=at)
+
 
 LogProbabilities: TypeAlias = Float[Array, "t n c"]
-Labels: TypeAlias = Annotated[Int[Array, "n s"], index("c")]
-InputLengths: TypeAlias = Annotated[Int[Array, " n"], _lengths]
+# None of them blank, and as much time as tells equal ones apart, with a blank between them.
+Labels: TypeAlias = Annotated[Int[Array, "n s"], _drawn_from(index("c"), "1", "c-1")]
+InputLengths: TypeAlias = Annotated[Int[Array, " n"], _drawn_from(integers(1, "t"), "2*s-1", "t")]
 TargetLengths: TypeAlias = Annotated[Int[Array, " n"], integers(0, "s")]
 Losses: TypeAlias = Annotated[Float[Array, ""] | Float[Array, " n"], reduces]
 
@@ -49,8 +54,7 @@ def _interleaved(x, y, blank):
     """Labels with blanks around them; which may follow the one before the last at once; their log-probabilities."""
     places = jnp.full((len(y), 2 * y.shape[1] + 1), blank, y.dtype).at[:, 1::2].set(y)
     skips = jnp.pad(places[:, 2:] != places[:, :-2], ((0, 0), (2, 0)))
-    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    return places, skips, jnp.take_along_axis(wide, places[None], -1)
+    return places, skips, jnp.take_along_axis(wide(x), places[None], -1)
 
 
 def _moved(a, by, nothing):
@@ -67,7 +71,7 @@ def _at_end(a, target_lengths):
 
 
 def _forwards(log_p, skips, input_lengths, gather):
-    """Alpha at the end; and, of all times, what is gathered of alpha by the ways to a place: staying, moving, skipping."""
+    """Alpha at the end; and what is gathered, at all times, of alpha by the ways to a place: stay, move, skip."""
     impossible = _impossible(log_p)
     first = jnp.where(jnp.arange(log_p.shape[2]) < 2, log_p[0], impossible)
 

@@ -104,7 +104,7 @@ def distillation_loss(
     source=paper("Distillation", "2"),
 )
 def distillation_loss_vjp(delta, x, y, temperature=1.0, reduction="mean"):
-    """Student minus teacher; and for the teacher, what softmax pulls back of how far its logits are from the student's."""
+    """Student minus teacher; and for the teacher, what softmax pulls back of its logits beyond the student's."""
     rows = each_row(delta, x, reduction)
     p, q, d = jax.nn.softmax(x / temperature), jax.nn.softmax(y / temperature), y - x
     return rows * temperature * (p - q), rows * q * (d - (q * d).sum(-1, keepdims=True))

@@ -13,11 +13,15 @@ from identities.catalog import vjp
 from identities.checking import checked
 from identities.domains import Drawn, real, sign
 from identities.layers.losses.margins import hinge
-from identities.layers.reduction import ReducedRows, Reduction, each, each_row, reduced
+from identities.layers.reduction import ReducedRows, Reduction, each, reduced
+from identities.layers.rows import p_norm, p_norm_gradient
 from identities.signature import OneOf, Tried
 from identities.sources import paper, torch
 
 Embeddings: TypeAlias = Float[Array, "... n"]
+LongerThanOne: TypeAlias = Annotated[Embeddings, Drawn(admits=lambda shape: shape[-1] > 1)]
+"""A cosine of single entries does not move, and has nothing but rounding for a derivative."""
+
 RowSigns: TypeAlias = Annotated[Int[Array, "..."], sign]
 
 
@@ -29,8 +33,8 @@ def _cosine(x, x2):
 
 @checked
 def cosine_embedding_loss(
-    x: Embeddings,
-    x2: Embeddings,
+    x: LongerThanOne,
+    x2: LongerThanOne,
     y: RowSigns,
     margin: Annotated[float, Tried(0.0, 0.3)] = 0.0,
     reduction: Reduction = "mean",
@@ -44,12 +48,13 @@ def cosine_embedding_loss(
     cosine_embedding_loss,
     wrt=("x", "x2"),
     states=(
-        r"g \left(\frac{x_2}{|x| |x_2|} - \cos \frac{x}{|x|^2}\right), \quad g = -\delta y [y = 1 \text{ or } \cos > m]",
-        r"g \left(\frac{x}{|x| |x_2|} - \cos \frac{x_2}{|x_2|^2}\right)",
+        r"g \left(\frac{x_2}{|x| |x_2|} - \cos \frac{x}{|x|^2}\right)",
+        r"g \left(\frac{x}{|x| |x_2|} - \cos \frac{x_2}{|x_2|^2}\right),"
+        r" \quad g = -\delta y [y = 1 \text{ or } \cos > m]",
     ),
     source=torch("cosine_embedding_loss"),
 )
-def cosine_embedding_loss_vjp_x_x2(delta, x, x2, y, margin=0.0, reduction="mean"):
+def cosine_embedding_loss_vjp(delta, x, x2, y, margin=0.0, reduction="mean"):
     """What is left of the one embedding without its part along the other, where the margin m is not met."""
     cosine, xx, yy = _cosine(x, x2)
     g = -each(delta, cosine, reduction) * jnp.where((y > 0) | (cosine - margin > 0), y, 0)
@@ -60,13 +65,12 @@ def cosine_embedding_loss_vjp_x_x2(delta, x, x2, y, margin=0.0, reduction="mean"
 def _distance(x, x2, p, eps):
     """The p-norm of the difference, and the gradient of that by its first argument."""
     d = x - x2 + eps
-    a = d * jnp.sign(d)
-    length = (a**p).sum(-1) ** (1 / p)
-    return length, jnp.sign(d) * (a / length[..., None]) ** (p - 1)
+    norm = p_norm(d, p)
+    return norm[..., 0], p_norm_gradient(d, norm, p)
 
 
 def _triplet(anchor, positive, negative, margin, p, eps, swap):
-    """By how much the margin is missed; whether the negative is nearer to the positive than to the anchor; gradients."""
+    """By how much the margin is missed; whether the negative is nearer to the positive; gradients of distances."""
     near, of_near = _distance(anchor, positive, p, eps)
     far, of_far = _distance(anchor, negative, p, eps)
     swapped, of_swapped = jnp.zeros_like(far, bool), of_far
@@ -151,7 +155,7 @@ def info_nce_vjp(delta, q, k, temperature=1.0):
 
 @checked
 def contrastive_loss(x: Batch, y: Batch, t: Float[Array, ""]) -> Float[Array, ""]:
-    """The mean of both cross entropies of pairs of embeddings x and y: of their products, times e^t, by rows and columns.
+    """The mean of both cross entropies of pairs of embeddings: of their products, times e^t, by rows and columns.
 
     The embeddings of a batch are matched: row i of x belongs to row i of y.
     """

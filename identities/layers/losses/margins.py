@@ -36,7 +36,7 @@ def hinge_embedding_loss(x: Entries, y: Signs, margin: Margin = 1.0, reduction: 
 
 
 @vjp(hinge_embedding_loss, wrt="x", states=r"\delta ([y = 1] - [y = -1][x < m])", source=torch("hinge_embedding_loss"))
-def hinge_embedding_loss_vjp_x(delta, x, y, margin=1.0, reduction="mean"):
+def hinge_embedding_loss_vjp(delta, x, y, margin=1.0, reduction="mean"):
     """The target, as long as the distance is less than the margin m or ought to be small."""
     return each(delta, x, reduction) * jnp.where((y > 0) | (margin - x > 0), y, 0)
 
@@ -55,7 +55,7 @@ def margin_ranking_loss(
     states=(r"-\delta y [y (x - x_2) < m]", r"\delta y [y (x - x_2) < m]"),
     source=torch("margin_ranking_loss"),
 )
-def margin_ranking_loss_vjp_x_x2(delta, x, x2, y, margin=0.0, reduction="mean"):
+def margin_ranking_loss_vjp(delta, x, x2, y, margin=0.0, reduction="mean"):
     """The target, where the two are less than the margin m apart, or in the wrong order."""
     y = y.astype(x.dtype)
     dx2 = jnp.where(margin - y * (x - x2) > 0, each(delta, x, reduction) * y, 0)
@@ -125,7 +125,7 @@ def multilabel_margin_loss(x: Scores, y: Labels, reduction: Reduction = "mean") 
     states=r"\frac{\delta}{c} \left(\sum_i P_{ij} - \sum_j P_{ij}\right), \quad P_{ij} = t_i [t_j = 0] [x_i - x_j < 1]",
     source=torch("multilabel_margin_loss"),
 )
-def multilabel_margin_loss_vjp_x(delta, x, y, reduction="mean"):
+def multilabel_margin_loss_vjp(delta, x, y, reduction="mean"):
     """Other classes are lowered and labels raised, by how many of the other kind come too near; t counts labels."""
     counts, short = _pairs(x, y)
     near = jnp.where(short > 0, counts, 0)

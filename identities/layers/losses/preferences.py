@@ -44,7 +44,7 @@ def dpo_loss(
     ),
     source=paper("DPO", "7"),
 )
-def dpo_loss_vjp_x_x2_r_r2(delta, x, x2, r, r2, beta=0.1, reduction="mean"):
+def dpo_loss_vjp(delta, x, x2, r, r2, beta=0.1, reduction="mean"):
     """How probable the model finds it that the worse answer is the better one, to the one side or the other."""
     g = each(delta, x, reduction) * beta * jax.nn.sigmoid(-_reward(x, x2, r, r2, beta))
     return -g, g, g, -g
@@ -79,8 +79,8 @@ def grpo_loss(
 ) -> Float[Array, ""]:
     """Minus the mean over a group of answers of min(rho a, clip(rho) a) - beta (e^d - d - 1), averaged over tokens.
 
-    a is the advantage of an answer, rho = e^(x - x_old) the ratio of a token's probability to what it was when the answer
-    was sampled, clipped to 1 - eps and 1 + eps, and d = x_ref - x how far the reference is.
+    a is the advantage of an answer, rho = e^(x - x_old) the ratio of a token's probability to what it was when the
+    answer was sampled, clipped to 1 - eps and 1 + eps, and d = x_ref - x how far the reference is.
     """
     ratio, _ = _clipped(x, x_old, a, eps)
     d = x_ref - x
@@ -93,7 +93,7 @@ def grpo_loss(
     states=(r"-w (f \rho a + \beta (e^d - 1))", r"w f \rho a", r"w \beta (e^d - 1)", r"-\sum w \rho"),
     source=paper("GRPO", "3"),
 )
-def grpo_loss_vjp_x_x_old_x_ref_a(delta, x, x_old, x_ref, a, lengths, eps=0.2, beta=0.04):
+def grpo_loss_vjp(delta, x, x_old, x_ref, a, lengths, eps=0.2, beta=0.04):
     """The advantage where the ratio is free, f, to move, and the pull of the reference; w is delta for each token.
 
     A token is pulled by (e^d - 1), which is the slope of the estimate of the divergence.
