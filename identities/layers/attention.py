@@ -108,7 +108,8 @@ def scaled_dot_product_attention_vjp(delta, q, k, v, is_causal=False, scale=None
     scaled_dot_product_attention,
     wrt=("q", "k", "v"),
     states=r"dz_i = \textstyle\sum_j dP_{ij} v_j + P_{ij} dv_j,"
-    r" \quad dP_{ij} = P_{ij} (dS_{ij} - \textstyle\sum_k P_{ik} dS_{ik}), \quad dS_{ij} = c (dq_i^\top k_j + q_i^\top dk_j)",
+    r" \quad dP_{ij} = P_{ij} (dS_{ij} - \textstyle\sum_k P_{ik} dS_{ik}),"
+    r" \quad dS_{ij} = c (dq_i^\top k_j + q_i^\top dk_j)",
     source=paper("Attention Is All You Need", "1"),
 )
 def scaled_dot_product_attention_jvp(q, k, v, dq, dk, dv, is_causal=False, scale=None):
