@@ -7,7 +7,7 @@ axes of how near it is, and so is its derivative by the place along one of them.
 import itertools
 import math
 from collections.abc import Iterator
-from typing import Annotated, NamedTuple, TypeAlias
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
@@ -76,7 +76,7 @@ def _read(x, entries):
     return jnp.take_along_axis(x.reshape(*x.shape[:2], -1), entries[:, None], axis=2)
 
 
-def _weight(taps):
+def _weight(taps: tuple[_Taps, ...]) -> Any:
     return math.prod(tap.weight for tap in taps)
 
 
