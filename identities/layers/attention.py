@@ -35,7 +35,7 @@ _MANY = 1 << 18
 """From so many scores of a head on, blocks of them that are made twice are quicker than all of them held at once."""
 
 
-def _weights(s, seen, sinks=-jnp.inf):
+def _weights(s, seen, sinks: Array | float = -jnp.inf):
     """The softmax of what is seen; and for each query, what goes to its sink."""
     m = largest(s, seen, jnp.maximum(sinks, jnp.finfo(s.dtype).min))
     e, of_sinks = exponentials(s, m, seen), jnp.exp(sinks - m)
@@ -43,13 +43,32 @@ def _weights(s, seen, sinks=-jnp.inf):
     return e / sums, of_sinks / sums
 
 
-def _attended(q, k, v, scores, mask=True, bias=0.0, kept=1.0, sinks=-jnp.inf):
+def _attended(
+    q,
+    k,
+    v,
+    scores,
+    mask: Array | bool = True,
+    bias: Array | float = 0.0,
+    kept: Array | float = 1.0,
+    sinks: Array | float = -jnp.inf,
+):
     """Grouped queries, with options that other attentions have."""
     p, _ = _weights(scores(q, k) + bias, scores.seen(q.shape[-2], k.shape[-2]) & mask, sinks)
     return weighted(p * kept, v)
 
 
-def _pulled_back(delta, q, k, v, scores, mask=True, bias=0.0, kept=1.0, sinks=-jnp.inf):
+def _pulled_back(
+    delta,
+    q,
+    k,
+    v,
+    scores,
+    mask: Array | bool = True,
+    bias: Array | float = 0.0,
+    kept: Array | float = 1.0,
+    sinks: Array | float = -jnp.inf,
+):
     """Gradients by queries, keys and values; by scores with their bias; and for each query by its sink."""
     s = scores(q, k)
     p, of_sinks = _weights(s + bias, scores.seen(q.shape[-2], k.shape[-2]) & mask, sinks)
@@ -59,7 +78,7 @@ def _pulled_back(delta, q, k, v, scores, mask=True, bias=0.0, kept=1.0, sinks=-j
     return (*scores.pull(ds, s, q, k), gathered(p * kept, delta)), ds, -of_sinks * common
 
 
-def _quickly(delta, q, k, v, scores, sinks=-jnp.inf):
+def _quickly(delta, q, k, v, scores, sinks: Array | float = -jnp.inf):
     """The same without that by scores, which are not held where they are many and more than what they come of."""
     (t, d), s = q.shape[-2:], k.shape[-2]
     if t * s >= max(_MANY, 2 * (t + s) * d):
@@ -100,7 +119,7 @@ def scaled_dot_product_attention(
 def scaled_dot_product_attention_vjp(delta, q, k, v, is_causal=False, scale=None):
     """The scores of long sequences are never held: it goes by blocks, as `flash_attention_vjp` does."""
     given = wide(grouped(delta, k), grouped(q, k), k, v)
-    gradients, _ = _quickly(*given, Scores(scale, is_causal))
+    gradients, _ = _quickly(*given, scores=Scores(scale, is_causal))
     return like(gradients, q, k, v)
 
 
@@ -108,7 +127,8 @@ def scaled_dot_product_attention_vjp(delta, q, k, v, is_causal=False, scale=None
     scaled_dot_product_attention,
     wrt=("q", "k", "v"),
     states=r"dz_i = \textstyle\sum_j dP_{ij} v_j + P_{ij} dv_j,"
-    r" \quad dP_{ij} = P_{ij} (dS_{ij} - \sum_k P_{ik} dS_{ik}), \quad dS_{ij} = c (dq_i^\top k_j + q_i^\top dk_j)",
+    r" \quad dP_{ij} = P_{ij} (dS_{ij} - \textstyle\sum_k P_{ik} dS_{ik}),"
+    r" \quad dS_{ij} = c (dq_i^\top k_j + q_i^\top dk_j)",
     source=paper("Attention Is All You Need", "1"),
 )
 def scaled_dot_product_attention_jvp(q, k, v, dq, dk, dv, is_causal=False, scale=None):
@@ -141,7 +161,7 @@ def masked_attention(q: Queries, k: Keys, v: Values, mask: Bool[Array, "t s"], s
 )
 def masked_attention_vjp(delta, q, k, v, mask, scale=None):
     """As without a mask, where the weights of what is not seen are zero."""
-    gradients, *_ = _pulled_back(*wide(grouped(delta, k), grouped(q, k), k, v), Scores(scale), mask)
+    gradients, *_ = _pulled_back(*wide(grouped(delta, k), grouped(q, k), k, v), scores=Scores(scale), mask=mask)
     return like(gradients, q, k, v)
 
 
@@ -164,7 +184,7 @@ def biased_attention(
 def biased_attention_vjp(delta, q, k, v, bias, is_causal=False, scale=None):
     """The gradient by the bias is that by the scores."""
     *given, bias_ = wide(grouped(delta, k), grouped(q, k), k, v, grouped(bias, k))
-    gradients, ds, _ = _pulled_back(*given, Scores(scale, is_causal), bias=bias_)
+    gradients, ds, _ = _pulled_back(*given, scores=Scores(scale, is_causal), bias=bias_)
     return like((*gradients, ds), q, k, v, bias)
 
 
@@ -202,7 +222,9 @@ def _kept(keep, k, dropout_p, dtype):
 def attention_with_dropout_vjp(delta, q, k, v, keep, is_causal=False, dropout_p=0.0, scale=None):
     """Cotangents of weights that are dropped are zero."""
     given = wide(grouped(delta, k), grouped(q, k), k, v)
-    gradients, *_ = _pulled_back(*given, Scores(scale, is_causal), kept=_kept(keep, k, dropout_p, given[0].dtype))
+    gradients, *_ = _pulled_back(
+        *given, scores=Scores(scale, is_causal), kept=_kept(keep, k, dropout_p, given[0].dtype)
+    )
     return like(gradients, q, k, v)
 
 
@@ -237,7 +259,7 @@ def sliding_window_attention(
 def sliding_window_attention_vjp(delta, q, k, v, window, softcap=None, scale=None):
     """As causal attention, and through the hyperbolic tangent; blocks outside of the window are not visited."""
     given = wide(grouped(delta, k), grouped(q, k), k, v)
-    gradients, _ = _quickly(*given, Scores(scale, True, window, softcap))
+    gradients, _ = _quickly(*given, scores=Scores(scale, True, window, softcap))
     return like(gradients, q, k, v)
 
 
@@ -273,6 +295,6 @@ def _by_rows(sinks, k):
 def attention_with_sinks_vjp(delta, q, k, v, sinks, window=None, scale=None):
     """As causal attention, whose weights do not sum to one; what goes to the sinks is of value zero."""
     *given, sinks_ = wide(grouped(delta, k), grouped(q, k), k, v, sinks)
-    gradients, dsinks = _quickly(*given, Scores(scale, True, window), _by_rows(sinks_, k))
+    gradients, dsinks = _quickly(*given, scores=Scores(scale, True, window), sinks=_by_rows(sinks_, k))
     by_head = dsinks.sum(-2).reshape(-1, *sinks.shape).sum(0)
     return like((*gradients, by_head), q, k, v, sinks)

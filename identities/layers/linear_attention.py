@@ -95,7 +95,7 @@ def linear_attention(
     saves="y",
 )
 def linear_attention_vjp(delta, q, k, v, is_causal=False):
-    """Sums over all keys and all queries; if it is causal over those up to a time, and from it on, of which none is kept.
+    """Sums over all keys and over all queries; if it is causal, running sums forth and back, of which none is kept.
 
     The weights' sum is what queries gather of a value of one, and z is what they gather, divided by it.
     """
@@ -139,7 +139,7 @@ def gated_delta_rule(
 ) -> Values:
     """o = S'q of a memory S that fades by alpha, and whose value at k moves towards v by a share beta.
 
-    S_t = alpha S_{t-1} + beta k (v - alpha S_{t-1}' k)'. Keys are usually of length one, alpha and beta between 0 and 1.
+    S_t = alpha S_{t-1} + beta k (v - alpha S_{t-1}' k)'. Usually keys are of length one, alpha and beta within 0 and 1.
     """
 
     def step(S, at):

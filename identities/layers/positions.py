@@ -7,11 +7,14 @@ from jaxtyping import Array, Float
 
 from identities.catalog import vjp
 from identities.checking import checked
+from identities.domains import Drawn
 from identities.signature import Choice, Tried
 from identities.sources import paper
 
-Pairs = Float[Array, "... t 2*d"]
-Scores = Float[Array, "... h t s"]
+_few = Drawn(largest=4)
+
+Pairs = Annotated[Float[Array, "... t 2*d"], _few]
+Scores = Annotated[Float[Array, "... h t s"], _few]
 
 
 def _rotated(x, base, interleaved, direction):

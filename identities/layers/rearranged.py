@@ -11,7 +11,8 @@ from identities.domains import Drawn
 from identities.signature import OneOf, Static, Tried
 from identities.sources import torch
 
-Factor: TypeAlias = Annotated[int, Static(1, 3)]
+Factor: TypeAlias = Annotated[int, Static(1, 2)]
+_few = Drawn(largest=4)
 
 
 def _into_space(x, r):
@@ -28,8 +29,12 @@ def _into_channels(x, r):
 
 @checked
 def pixel_shuffle(
-    x: Float[Array, "... c*upscale_factor*upscale_factor h w"], upscale_factor: Factor
-) -> Float[Array, "... c h*upscale_factor w*upscale_factor"]:
+    x: Annotated[
+        Float[Array, "c*upscale_factor*upscale_factor h w"] | Float[Array, "b c*upscale_factor*upscale_factor h w"],
+        _few,
+    ],
+    upscale_factor: Factor,
+) -> Float[Array, "c h*upscale_factor w*upscale_factor"] | Float[Array, "b c h*upscale_factor w*upscale_factor"]:
     """Channel (c, i, j) at (h, w) to channel c at (h * factor + i, w * factor + j)."""
     return _into_space(x, upscale_factor)
 
@@ -47,8 +52,15 @@ def pixel_shuffle_vjp(delta, x, upscale_factor):
 
 @checked
 def pixel_unshuffle(
-    x: Float[Array, "... c h*downscale_factor w*downscale_factor"], downscale_factor: Factor
-) -> Float[Array, "... c*downscale_factor*downscale_factor h w"]:
+    x: Annotated[
+        Float[Array, "c h*downscale_factor w*downscale_factor"]
+        | Float[Array, "b c h*downscale_factor w*downscale_factor"],
+        _few,
+    ],
+    downscale_factor: Factor,
+) -> (
+    Float[Array, "c*downscale_factor*downscale_factor h w"] | Float[Array, "b c*downscale_factor*downscale_factor h w"]
+):
     """What `pixel_shuffle` undoes."""
     return _into_channels(x, downscale_factor)
 

@@ -16,11 +16,12 @@ from identities.domains import Drawn
 from identities.signature import OneOf
 from identities.sources import Source, paper
 
-_few = Drawn(largest=4)
+_few = Drawn(largest=2)  # weights have four times as many rows
+_longer = Drawn(admits=lambda shape: shape[0] > 1, largest=3)
 
 Inputs: TypeAlias = Annotated[Float[Array, "... n"], _few]
 States: TypeAlias = Annotated[Float[Array, "... m"], _few]
-Sequences: TypeAlias = Annotated[Float[Array, "t n"] | Float[Array, "t b n"], _few]
+Sequences: TypeAlias = Annotated[Float[Array, "t n"] | Float[Array, "t b n"], _longer]
 SequenceStates: TypeAlias = Annotated[Float[Array, " m"] | Float[Array, "b m"], _few]
 
 

@@ -7,7 +7,7 @@ axes of how near it is, and so is its derivative by the place along one of them.
 import itertools
 import math
 from collections.abc import Iterator
-from typing import Annotated, NamedTuple, TypeAlias
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
@@ -55,7 +55,7 @@ def _taps(g, n, mode, padding_mode, align_corners):
     else:
         first = jnp.floor(x)
         taps = [(first, 1 - (x - first), -slope), (first + 1, x - first, slope)]
-    inside = [(0 <= entry) & (entry < n) for entry, *_ in taps]
+    inside = [(entry >= 0) & (entry < n) for entry, *_ in taps]
     return [
         _Taps(jnp.clip(entry, 0, n - 1).astype(int), jnp.where(there, weight, 0), jnp.where(there, change, 0))
         for there, (entry, weight, change) in zip(inside, taps, strict=True)
@@ -76,7 +76,7 @@ def _read(x, entries):
     return jnp.take_along_axis(x.reshape(*x.shape[:2], -1), entries[:, None], axis=2)
 
 
-def _weight(taps):
+def _weight(taps: tuple[_Taps, ...]) -> Any:
     return math.prod(tap.weight for tap in taps)
 
 
@@ -104,7 +104,7 @@ def grid_sample(
     source=torch("grid_sample"),
 )
 def grid_sample_vjp(delta, x, grid, mode="bilinear", padding_mode="zeros", align_corners=False):
-    """Every cotangent to the entries around its place, by their weights; and their products by how the weights change."""
+    """Cotangents to the entries around their places, by weights; and their products with entries, by what those do."""
     dx = jnp.zeros((len(x), math.prod(x.shape[2:]), x.shape[1]), x.dtype)  # whose entries have their channels together
     dgrid = jnp.zeros((x.ndim - 2, len(grid), math.prod(grid.shape[1:-1])), grid.dtype)
     delta = delta.reshape(*x.shape[:2], -1)

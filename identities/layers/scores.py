@@ -36,17 +36,18 @@ class Scores:
 
     def __call__(self, q: Q, k: K) -> S:
         """The scores, of keys that are not seen too."""
-        s = products(q, k) * self._scale(q)
+        s = products(q, k) * self._scale_of(q)
         return s if self.softcap is None else self.softcap * jnp.tanh(s / self.softcap)
 
     def pull(self, ds: S, s: S, q: Q, k: K) -> tuple[Q, K]:
         """A cotangent of the scores s, pulled back to queries and keys."""
         ds = self._uncapped(ds, s)
-        return weighted(ds, k) * self._scale(q), gathered(ds, q) * self._scale(q)
+        return weighted(ds, k) * self._scale_of(q), gathered(ds, q) * self._scale_of(q)
 
     def push(self, s: S, q: Q, k: K, dq: Q, dk: K) -> S:
         """What the scores s do when queries and keys move."""
-        return self._uncapped((products(dq, k) + products(q, dk)) * self._scale(q), s)
+        moved = products(jnp.concatenate([dq, q], axis=-1), jnp.concatenate([k, dk], axis=-1))
+        return self._uncapped(moved * self._scale_of(q), s)
 
     def sees(self, distance: Any) -> Any:
         """Whether a query sees the key that comes so much earlier; distances are NumPy's or JAX's."""
@@ -59,7 +60,7 @@ class Scores:
         """Which of s keys each of t queries sees."""
         return self.sees(jnp.arange(t)[:, None] - jnp.arange(s))
 
-    def _scale(self, q):
+    def _scale_of(self, q):
         return q.shape[-1] ** -0.5 if self.scale is None else self.scale
 
     def _uncapped(self, ds, s):

@@ -41,7 +41,10 @@ def _no_state(u, A):
 def selective_scan(
     u: Channels, dt: Steps, A: Rates, B: Coefficients, C: Coefficients, D: Float[Array, " c"]
 ) -> Float[Array, "... t c"]:
-    """y = C h + D u of states h_t = exp(dt A) h_{t-1} + dt B u, in every channel. Usually dt is positive and A negative."""
+    """y = C h + D u, of states h_t = exp(dt A) h_{t-1} + dt B u in every channel.
+
+    Usually dt is positive and A negative.
+    """
 
     def step(h, at):
         u, dt, B, C = at

@@ -16,7 +16,9 @@ from tests.against_torch import (
     losses,
     normalisation,
     pooling,
+    recurrent,
     reparametrised,
+    vision,
 )
 
 _TOPICS = (
@@ -29,7 +31,9 @@ _TOPICS = (
     losses,
     normalisation,
     pooling,
+    recurrent,
     reparametrised,
+    vision,
 )
 
 IN_TORCH: dict[str, Callable[..., Any]] = {name: f for topic in _TOPICS for name, f in topic.IN_TORCH.items()}
