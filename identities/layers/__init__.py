@@ -9,3 +9,5 @@ from identities.layers import normalisation as normalisation
 from identities.layers import windows as windows
 from identities.layers import pooling as pooling
 from identities.layers import adaptive_pooling as adaptive_pooling
+from identities.layers import convolution as convolution
+from identities.layers import unpooling as unpooling

@@ -99,12 +99,16 @@ def _degree(inquiry: Inquiry, shape: Shape) -> int:
         float(jnp.finfo(widest).max) > 2.0**100
     )  # float16 has no room for growth: there, the witnesses tell it alone
     batch = draw_values(claim, shape, widest, plan.each(True), plan.seed, EXACT)
+    moving = {a.name for a in claim.arguments if a.moves}
     batch = batch if in_range else wide(batch)
 
     def magnitudes(t: float) -> np.ndarray:
-        scaled = {name: (values * t).astype(values.dtype) for name, values in batch.items()}
+        scaled = {n: (v * t).astype(v.dtype) if n in moving else v for n, v in batch.items()}
         # In all dtypes, since that is the program that has been compiled.
-        given = {dtype: {n: v.astype(jnp.dtype(dtype)) for n, v in scaled.items()} for dtype in plan.dtypes}
+        given = {
+            dtype: {n: v.astype(jnp.dtype(dtype)) if n in moving else v for n, v in scaled.items()}
+            for dtype in plan.dtypes
+        }
         got = inquiry.candidate(claim, shape, given)[widest].leaves if in_range else []
         said = reference(claim, shape, scaled, 0.0, plan.seed).words.values()
         results = [*got, *(word.values for words in said for word in words)]
