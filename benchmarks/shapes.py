@@ -13,7 +13,11 @@ POWER = 3
 def of_sizes(claim: Claim, sizes: Mapping[str, int]) -> Shape:
     """The shape with those sizes; options have their default, or what a power is, or the first of their values."""
     usual = defaults(claim.function)
-    wanted = {o.name: next((v for v in (usual.get(o.name), POWER) if v in o.values), o.values[0]) for o in claim.options}
+    wanted = {
+        o.name: next((v for v in (usual.get(o.name), POWER) if v in o.values), o.values[0]) for o in claim.options
+    }
     chosen = {o.name: o.values.index(wanted[o.name]) for o in claim.options}
-    whole = {name: int(value) for name, value in wanted.items() if isinstance(value, int)}  # which count among the sizes
+    whole = {
+        name: int(value) for name, value in wanted.items() if isinstance(value, int)
+    }  # which count among the sizes
     return Shape(tuple((dict(sizes) | whole).items()), 0, tuple(chosen.items()))

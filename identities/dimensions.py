@@ -15,7 +15,18 @@ BATCH_AXES = ("batch1", "batch2")
 """The names of the leading axes that `...` stands for; up to two are drawn."""
 
 _FUNCTIONS = {"min": min, "max": max}
-_NODES = (ast.Expression, ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Name, ast.Load, ast.Constant, ast.Call)
+_NODES = (
+    ast.Expression,
+    ast.BinOp,
+    ast.Add,
+    ast.Sub,
+    ast.Mult,
+    ast.FloorDiv,
+    ast.Name,
+    ast.Load,
+    ast.Constant,
+    ast.Call,
+)
 
 
 @functools.cache

@@ -178,6 +178,4 @@ def fractional_max_pool(x: Spacious, kernel_size: KernelSize, output_size: Outpu
 def fractional_max_pool_vjp_x(delta, x, kernel_size, output_size, samples):
     """The cotangents of the windows of which it is the largest entry z."""
     given = {"samples": samples, "size": kernel_size, "count": output_size}
-    return to_the_largest(
-        delta, x, partial(_largest_of_random, **given), partial(_to_the_largest_of_random, **given)
-    )
+    return to_the_largest(delta, x, partial(_largest_of_random, **given), partial(_to_the_largest_of_random, **given))

@@ -122,8 +122,7 @@ def conv(
     """Each output channel is a sum over windows of the input channels of its group, times a kernel, plus a bias."""
     between = _Convolution(stride, padding, dilation, groups)
     sizes = [
-        (n + 2 * padding - dilation * (k - 1) - 1) // stride + 1
-        for n, k in zip(x.shape[2:], w.shape[2:], strict=True)
+        (n + 2 * padding - dilation * (k - 1) - 1) // stride + 1 for n, k in zip(x.shape[2:], w.shape[2:], strict=True)
     ]
     return between.of(x, w, sizes) + _of_channels(b, x)
 
@@ -180,3 +179,34 @@ def conv_transpose_vjp(delta, x, w, b, stride=1, padding=0, output_padding=0, gr
     """The convolution of the cotangent, which is in the place of the image, as x is in that of the result."""
     between = _Convolution(stride, padding, dilation, groups)
     return between.of(delta, w, x.shape[2:]), between.to_kernel(delta, x, w.shape[2:]), _over_channels(delta)
+
+
+# Each channel by itself, from the entries so far: what stands before a selective scan.
+
+
+@checked
+def depthwise_causal_conv(
+    x: Annotated[Float[Array, "b c t"], few], w: Annotated[Float[Array, "c k"], fewer], b: Float[Array, " c"]
+) -> Float[Array, "b c t"]:
+    """Each channel is convolved with its own kernel, whose last entry meets the present, plus a bias."""
+    c, k = w.shape
+    return _Convolution(1, k - 1, 1, c).of(x, w[:, None], x.shape[2:]) + b[:, None]
+
+
+@vjp(
+    depthwise_causal_conv,
+    wrt=("x", "w", "b"),
+    states=(
+        r"\sum_k w_{c k} \, \delta_{c, t + K - k}",
+        r"\sum_{b, t} \delta_{b c t} \, x_{b c, t - K + k}",
+        r"\sum_{b, t} \delta_{b c t}",
+    ),
+    source=paper("Mamba", "Simplified SSM Architecture"),
+    exact=True,
+)
+def depthwise_causal_conv_vjp(delta, x, w, b):
+    """A convolution with the entries to come, and one of the whole sequence with the cotangent; K is the last k."""
+    c, k = w.shape
+    between = _Convolution(1, k - 1, 1, c)
+    dw = between.to_kernel(x, delta, (k,))
+    return between.to_image(delta, w[:, None], x.shape[2:]), dw[:, 0], _over_channels(delta)
