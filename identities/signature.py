@@ -66,8 +66,8 @@ class Parameter:
 class Static:
     """Metadata of an integer that is known while tracing, such as a power: `Annotated[int, Static(0, 4)]`.
 
-    `least` is the smallest that is allowed, `most` the largest that is drawn; `first` the smallest that is drawn, unless
-    that is `least`.
+    `least` is the smallest that is allowed, `most` the largest that is drawn; `first` the smallest that is drawn,
+    `least` if it is left out.
     """
 
     least: int

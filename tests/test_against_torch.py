@@ -22,7 +22,7 @@ _CLOSE = 1e-10
 @with_torch
 @pytest.mark.parametrize("name", IN_TORCH)
 def test_value_and_gradients_are_those_of_torch(name: str) -> None:
-    identity = catalog[f"{name}_vjp"]
+    identity = next(i for i in catalog.values() if i.kind.name == "vjp" and i.function.__name__ == name)
     for shape in draw_shapes(identity, 4, seed=1):
         static = shape.static(identity)
         batch = draw_values(identity, shape, "float64", 1, 1, ("ordinary",))

@@ -1,8 +1,8 @@
 """Convolutions, over one, two or three axes of space, transposed ones, and those of each channel by itself.
 
-As in networks, they are correlations: the kernel is not flipped. A convolution is linear in the image and in the kernel,
-so that three maps are all there is: the convolution, its transpose in the image, and its transpose in the kernel. Each is
-made of `jax.lax.conv_general_dilated`.
+As in networks, they are correlations: the kernel is not flipped. A convolution is linear in the image and in the
+kernel, so that three maps are all there is: the convolution, its transpose in the image, and its transpose in the
+kernel. Each is a convolution again, `jax.lax.conv_general_dilated`.
 """
 
 from collections.abc import Sequence
@@ -26,22 +26,33 @@ _TRANSPOSED = "({n}-1)*stride-2*padding+dilation*({k}-1)+output_padding+1"
 fewer: Domain = real.drawn_so(Drawn(entries=40))
 """As many as make a kernel that is smaller than its image."""
 
+Images: TypeAlias = Annotated[
+    Float[Array, "b groups*c t"] | Float[Array, "b groups*c t h"] | Float[Array, "b groups*c t h u"], few
+]
+Kernels: TypeAlias = Annotated[
+    Float[Array, "groups*f c k"] | Float[Array, "groups*f c k l"] | Float[Array, "groups*f c k l m"], fewer
+]
+TransposedKernels: TypeAlias = Annotated[
+    Float[Array, "groups*c f k"] | Float[Array, "groups*c f k l"] | Float[Array, "groups*c f k l m"], fewer
+]
+Biases: TypeAlias = Float[Array, " groups*f"]
 
-def _images(channels: str, size: str = "{n}"):
-    t, h, u = (size.format(n=n, k=k) for n, k in ("tk", "hl", "um"))
-    return (
-        Float[Array, f"b {channels} {t}"]
-        | Float[Array, f"b {channels} {t} {h}"]
-        | Float[Array, f"b {channels} {t} {h} {u}"]
-    )
-
-
-def _kernels(channels: str):
-    return Float[Array, f"{channels} k"] | Float[Array, f"{channels} k l"] | Float[Array, f"{channels} k l m"]
+_T, _H, _U = (_CONVOLVED.format(n=n, k=k) for n, k in ("tk", "hl", "um"))
+Convolved: TypeAlias = (
+    Float[Array, f"b groups*f {_T}"]
+    | Float[Array, f"b groups*f {_T} {_H}"]
+    | Float[Array, f"b groups*f {_T} {_H} {_U}"]
+)
+_T, _H, _U = (_TRANSPOSED.format(n=n, k=k) for n, k in ("tk", "hl", "um"))
+Transposed: TypeAlias = (
+    Float[Array, f"b groups*f {_T}"]
+    | Float[Array, f"b groups*f {_T} {_H}"]
+    | Float[Array, f"b groups*f {_T} {_H} {_U}"]
+)
 
 
 class _Convolution(NamedTuple):
-    """What is between an image and its kernel, the same along each axis: `padding` is in front, and `groups` of channels."""
+    """What is between an image and its kernel, the same along each axis: `padding` is in front of it."""
 
     stride: int
     padding: int
@@ -111,14 +122,14 @@ def _over_channels(delta: Array) -> Array:
 
 @checked
 def conv(
-    x: Annotated[_images("groups*c"), few],
-    w: Annotated[_kernels("groups*f c"), fewer],
-    b: Float[Array, " groups*f"],
+    x: Images,
+    w: Kernels,
+    b: Biases,
     stride: Stride = 1,
     padding: Padding = 0,
     dilation: Dilation = 1,
     groups: Groups = 1,
-) -> _images("groups*f", _CONVOLVED):
+) -> Convolved:
     """Each output channel is a sum over windows of the input channels of its group, times a kernel, plus a bias."""
     between = _Convolution(stride, padding, dilation, groups)
     sizes = [
@@ -139,22 +150,22 @@ def conv(
     exact=True,
 )
 def conv_vjp(delta, x, w, b, stride=1, padding=0, dilation=1, groups=1):
-    """The transposed convolution of the cotangent, and its correlation with the image; terms between entries are zero."""
+    """The transposed convolution of the cotangent, and its correlation with the image; between entries are zeros."""
     between = _Convolution(stride, padding, dilation, groups)
     return between.to_image(delta, w, x.shape[2:]), between.to_kernel(x, delta, w.shape[2:]), _over_channels(delta)
 
 
 @checked
 def conv_transpose(
-    x: Annotated[_images("groups*c"), few],
-    w: Annotated[_kernels("groups*c f"), fewer],
-    b: Float[Array, " groups*f"],
+    x: Images,
+    w: TransposedKernels,
+    b: Biases,
     stride: Annotated[int, Static(1, 3, first=2)] = 1,  # which is to be more than the padding of the output
     padding: Padding = 0,
     output_padding: Padding = 0,
     groups: Groups = 1,
     dilation: Dilation = 1,
-) -> _images("groups*f", _TRANSPOSED):
+) -> Transposed:
     """The transpose of a convolution in its image, plus a bias: every entry adds a kernel to the result."""
     between = _Convolution(stride, padding, dilation, groups)
     sizes = [

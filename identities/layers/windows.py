@@ -63,6 +63,11 @@ def space(x: Array) -> range:
     return range(2, x.ndim)
 
 
+def added(parts: Sequence[Array]) -> Array:
+    """Their sum, entry by entry."""
+    return functools.reduce(jnp.add, parts)
+
+
 def outer(counts: Sequence[np.ndarray]) -> Array:
     """The product of whole numbers along each axis of space."""
     return jnp.asarray(functools.reduce(np.multiply.outer, counts))

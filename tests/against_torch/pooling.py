@@ -1,8 +1,8 @@
 """Pooling, as PyTorch has it: a function for each number of dimensions, and one here.
 
 Of entries that share the largest value, PyTorch gives the cotangent to one, the first; here they share it, as in
-`jax.numpy.max`. Both are subgradients, and nothing tells them apart where no two entries are equal. Where all entries of a
-window are zero, lp_pool gives NaN there, and a derivative of zero here.
+`jax.numpy.max`. Both are subgradients, and nothing tells them apart where no two entries are equal. Where all entries
+of a window are zero, a p-norm has no derivative; here it gets that of zero.
 """
 
 from tests.clients import functional as F
