@@ -98,9 +98,9 @@ def adaptive_max_pool_vjp(delta, x, output_size):
 
 # Windows of one size at random places, as far apart as their number asks for.
 
-_SPAN = "output_size+kernel_size-2"  # and at least one entry more
+_SPAN = "output_size+kernel_size-2"  # and at least one entry more; in three dimensions PyTorch asks for two
 Spacious: TypeAlias = Annotated[
-    Float[Array, f"b c {_SPAN}+t {_SPAN}+h"] | Float[Array, f"b c {_SPAN}+t {_SPAN}+h {_SPAN}+u"], few
+    Float[Array, f"b c {_SPAN}+t {_SPAN}+h"] | Float[Array, f"b c {_SPAN}+1+t {_SPAN}+1+h {_SPAN}+1+u"], few
 ]
 below_one: Domain = Domain(
     "entries from zero to below one",
