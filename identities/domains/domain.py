@@ -22,11 +22,13 @@ class Drawn:
     - `project`: sends a real NumPy array of shape (batch, ...) to one to be drawn, before the domain's own projection.
     - `admits`: whether arrays of a shape are drawn.
     - `largest`: the most rows or columns that are drawn, unless somebody asks for sizes.
+    - `entries`: the most entries that are drawn, likewise, for arrays of many axes.
     """
 
     project: Callable[[np.ndarray], np.ndarray] = lambda z: z
     admits: Callable[[tuple[int, ...]], bool] = lambda shape: True
     largest: int = 1 << 30
+    entries: int = 1 << 30
 
 
 row_by_row = Drawn(admits=lambda shape: len(shape) == 1)
@@ -76,5 +78,6 @@ class Domain:
                 lambda z: drawn.project(now.project(z)),
                 lambda shape: now.admits(shape) and drawn.admits(shape),
                 min(now.largest, drawn.largest),
+                min(now.entries, drawn.entries),
             ),
         )

@@ -8,6 +8,7 @@ from identities.layers import activations as activations
 from identities.layers import adaptive_pooling as adaptive_pooling
 from identities.layers import attention as attention
 from identities.layers import channel_normalisation as channel_normalisation
+from identities.layers import convolution as convolution
 from identities.layers import distances as distances
 from identities.layers import dropout as dropout
 from identities.layers import dynamic_tanh as dynamic_tanh
@@ -29,4 +30,5 @@ from identities.layers import resampled as resampled
 from identities.layers import sampled as sampled
 from identities.layers import selective_scan as selective_scan
 from identities.layers import softmaxes as softmaxes
+from identities.layers import unpooling as unpooling
 from identities.layers import windows as windows

@@ -1,7 +1,7 @@
 """Pooling whose windows follow from the size of the result: adaptive, and fractional, whose windows are random.
 
-The adaptive windows of n entries, m of them, are where the i-th part of m would be, rounded outwards. The windows that an
-entry is in are the adaptive ones of m entries, n of them; so the way back gathers too, and nothing is scattered.
+The adaptive windows of n entries, m of them, are where the i-th part of m would be, rounded outwards. The windows that
+an entry is in are the adaptive ones of m entries, n of them; so the way back gathers too, and nothing is scattered.
 """
 
 from functools import partial
@@ -98,9 +98,9 @@ def adaptive_max_pool_vjp(delta, x, output_size):
 
 # Windows of one size at random places, as far apart as their number asks for.
 
-_SPAN = "output_size+kernel_size-2"  # and at least one entry more
+_SPAN = "output_size+kernel_size-2"  # and at least one entry more; in three dimensions PyTorch asks for two
 Spacious: TypeAlias = Annotated[
-    Float[Array, f"b c {_SPAN}+t {_SPAN}+h"] | Float[Array, f"b c {_SPAN}+t {_SPAN}+h {_SPAN}+u"], few
+    Float[Array, f"b c {_SPAN}+t {_SPAN}+h"] | Float[Array, f"b c {_SPAN}+1+t {_SPAN}+1+h {_SPAN}+1+u"], few
 ]
 below_one: Domain = Domain(
     "entries from zero to below one",
@@ -159,7 +159,7 @@ def _to_the_largest_of_random(
 
 
 @checked
-def fractional_max_pool(x: Spacious, kernel_size: KernelSize, output_size: OutputSize, samples: Samples) -> Reduced:
+def fractional_max_pool(x: Spacious, samples: Samples, kernel_size: KernelSize, output_size: OutputSize) -> Reduced:
     """The largest entry of each of so many windows, whose places follow from a random number for each axis."""
     return largest(x, partial(_largest_of_random, samples=samples, size=kernel_size, count=output_size))
 
@@ -175,7 +175,7 @@ def fractional_max_pool(x: Spacious, kernel_size: KernelSize, output_size: Outpu
     ),
     saves=r"\operatorname{argmax} W_i",
 )
-def fractional_max_pool_vjp_x(delta, x, kernel_size, output_size, samples):
+def fractional_max_pool_vjp_x(delta, x, samples, kernel_size, output_size):
     """The cotangents of the windows of which it is the largest entry z."""
     given = {"samples": samples, "size": kernel_size, "count": output_size}
     return to_the_largest(delta, x, partial(_largest_of_random, **given), partial(_to_the_largest_of_random, **given))

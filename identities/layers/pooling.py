@@ -23,6 +23,7 @@ from identities.layers.windows import (
     Padding,
     Stride,
     Windows,
+    added,
     few,
     outer,
     padded,
@@ -37,12 +38,18 @@ CeilMode: TypeAlias = Annotated[bool, OneOf(False, True)]
 Images: TypeAlias = Annotated[Float[Array, "b c t"] | Float[Array, "b c t h"] | Float[Array, "b c t h u"], few]
 
 
-def _pooled(padding: str = "padding", dilation: str = "dilation"):
-    """Images of a size for each window; of those that begin within the image, in `ceil_mode`."""
-    span = f"{dilation}*(kernel_size-1)+1"
-    count = f"min(({{n}}+2*{padding}-({span})+ceil_mode*(stride-1))//stride,({{n}}+{padding}-1)//stride)+1"
-    t, h, u = (count.format(n=n) for n in "thu")
-    return Float[Array, f"b c {t}"] | Float[Array, f"b c {t} {h}"] | Float[Array, f"b c {t} {h} {u}"]
+# Of the windows that begin within the image, as those do that are no more than padding in `ceil_mode`.
+_COUNT = "min(({n}+2*{p}-({d}*(kernel_size-1)+1)+ceil_mode*(stride-1))//stride,({n}+{p}-1)//stride)+1"
+_T, _H, _U = (_COUNT.format(n=n, p="padding", d="dilation") for n in "thu")
+DilatedPooled: TypeAlias = (
+    Float[Array, f"b c {_T}"] | Float[Array, f"b c {_T} {_H}"] | Float[Array, f"b c {_T} {_H} {_U}"]
+)
+_T, _H, _U = (_COUNT.format(n=n, p="padding", d="1") for n in "thu")
+PaddedPooled: TypeAlias = (
+    Float[Array, f"b c {_T}"] | Float[Array, f"b c {_T} {_H}"] | Float[Array, f"b c {_T} {_H} {_U}"]
+)
+_T, _H, _U = (_COUNT.format(n=n, p="0", d="1") for n in "thu")
+Pooled: TypeAlias = Float[Array, f"b c {_T}"] | Float[Array, f"b c {_T} {_H}"] | Float[Array, f"b c {_T} {_H} {_U}"]
 
 
 def _of_each(x: Array, windows: Windows, include_pad: bool = True) -> Array:
@@ -59,7 +66,7 @@ def _of_each(x: Array, windows: Windows, include_pad: bool = True) -> Array:
 def _summed(x: Array, windows: Windows) -> Array:
     """The sum of each window."""
     for axis in space(x):
-        x = sum(taps(x, axis, windows))
+        x = added(taps(x, axis, windows))
     return x
 
 
@@ -72,7 +79,7 @@ def _spread_out(delta: Array, windows: Windows, shape: tuple[int, ...]) -> Array
         first, last = windows.size - 1 - windows.padding, windows.stride * (delta.shape[axis] - 1)
         after = shape[axis] + windows.padding - 1 - last
         apart = padded(delta, axis, first, after, between=windows.stride - 1)
-        delta = sum(taps(apart, axis, Windows(windows.size, 1)))
+        delta = added(taps(apart, axis, Windows(windows.size, 1)))
     return delta
 
 
@@ -84,7 +91,7 @@ def avg_pool(
     padding: Padding = 0,
     ceil_mode: CeilMode = False,
     count_include_pad: Annotated[bool, OneOf(True, False)] = True,
-) -> _pooled(dilation="1"):
+) -> PaddedPooled:
     """The mean of each window, zeros of the padding included if they are to count."""
     windows = Windows(kernel_size, stride, padding, ceil_mode=ceil_mode).checked()
     return _summed(x, windows) / _of_each(x, windows, count_include_pad)
@@ -132,7 +139,7 @@ def lp_pool(
     kernel_size: KernelSize,
     stride: Stride,
     ceil_mode: CeilMode = False,
-) -> _pooled("0", "1"):
+) -> Pooled:
     """The p-norm of each window, for an even p, or any one where no entry is negative.
 
     A norm of zero has no derivative; it gets that of zero.
@@ -190,7 +197,7 @@ def max_pool(
     padding: Padding = 0,
     dilation: Dilation = 1,
     ceil_mode: CeilMode = False,
-) -> _pooled():
+) -> DilatedPooled:
     """The largest entry of each window."""
     windows = Windows(kernel_size, stride, padding, dilation, ceil_mode).checked()
     return largest(x, partial(_largest_along, windows=windows))

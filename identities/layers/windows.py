@@ -5,7 +5,6 @@ strided slice, and `spread`, the transpose of that, adds them up where they are 
 """
 
 import functools
-import math
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple, TypeAlias
 
@@ -26,7 +25,7 @@ Padding: TypeAlias = Annotated[int, Static(0, 1)]
 Dilation: TypeAlias = Annotated[int, Static(1, 2)]
 
 
-few: Domain = real.drawn_so(Drawn(admits=lambda shape: math.prod(shape) <= 160))
+few: Domain = real.drawn_so(Drawn(entries=160))
 """Any values; few of them are enough, and what has many axes has many."""
 
 
@@ -62,6 +61,11 @@ class Windows(NamedTuple):
 def space(x: Array) -> range:
     """The axes behind those of batch and channels."""
     return range(2, x.ndim)
+
+
+def added(parts: Sequence[Array]) -> Array:
+    """Their sum, entry by entry."""
+    return functools.reduce(jnp.add, parts)
 
 
 def outer(counts: Sequence[np.ndarray]) -> Array:

@@ -1,8 +1,8 @@
 """Pooling, as PyTorch has it: a function for each number of dimensions, and one here.
 
 Of entries that share the largest value, PyTorch gives the cotangent to one, the first; here they share it, as in
-`jax.numpy.max`. Both are subgradients, and nothing tells them apart where no two entries are equal. Where all entries of a
-window are zero, lp_pool gives NaN there, and a derivative of zero here.
+`jax.numpy.max`. Both are subgradients, and nothing tells them apart where no two entries are equal. Where all entries
+of a window are zero, a p-norm has no derivative; here it gets that of zero.
 """
 
 from tests.clients import functional as F
@@ -17,6 +17,11 @@ def of_dimensions(name):
     return pool
 
 
-NAMES = ("avg_pool", "max_pool", "lp_pool")
+def fractional_max_pool(x, samples, kernel_size, output_size):
+    name = f"fractional_max_pool{x.ndim - 2}d"
+    return getattr(F, name)(x, kernel_size, output_size, _random_samples=samples)
 
-IN_TORCH = {name: of_dimensions(name) for name in NAMES} if F else {}
+
+NAMES = ("avg_pool", "max_pool", "lp_pool", "adaptive_avg_pool", "adaptive_max_pool", "max_unpool")
+
+IN_TORCH = {name: of_dimensions(name) for name in NAMES} | {"fractional_max_pool": fractional_max_pool} if F else {}

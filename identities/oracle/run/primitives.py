@@ -34,6 +34,38 @@ def dot_general(a: Array, b: Array, dimension_numbers: Any, preferred_element_ty
     return product.astype(preferred_element_type or product.dtype, copy=False)
 
 
+def conv_general_dilated(
+    x: Array,
+    w: Array,
+    window_strides: Sequence[int],
+    padding: Sequence[tuple[int, int]],
+    lhs_dilation: Sequence[int],
+    rhs_dilation: Sequence[int],
+    dimension_numbers: Any,
+    feature_group_count: int,
+    batch_group_count: int,
+    preferred_element_type: Any,
+) -> Array:
+    of_x, of_w, of_result = dimension_numbers
+    x, w = x.transpose(of_x), w.transpose(of_w)
+    outside = [(low, high, apart - 1) for (low, high), apart in zip(padding, lhs_dilation, strict=True)]
+    x = pad(x, 0, [(0, 0, 0), (0, 0, 0), *outside])
+    spans = [apart * (k - 1) + 1 for k, apart in zip(w.shape[2:], rhs_dilation, strict=True)]
+    windows = np.lib.stride_tricks.sliding_window_view(x, spans, tuple(range(2, x.ndim)))
+    every = slice(None)
+    windows = windows[(every, every, *(slice(None, None, s) for s in (*window_strides, *rhs_dilation)))]
+    groups = feature_group_count * batch_group_count
+    space = windows.shape[2 : x.ndim]
+    # Groups of images or of channels come first, then images and places, which are rows, and what is summed.
+    b, c = x.shape[0] // batch_group_count, x.shape[1] // feature_group_count
+    split = windows.reshape(batch_group_count, b, feature_group_count, c, *windows.shape[2:])
+    rows = np.moveaxis(split, (2, 3), (1, x.ndim + 1)).reshape(groups, b * math.prod(space), -1)
+    columns = w.reshape(groups, w.shape[0] // groups, -1).swapaxes(1, 2)
+    product = np.matmul(rows, columns).reshape(groups, b, *space, -1)
+    result = np.moveaxis(product, (0, -1), (1, 2)).reshape(b, w.shape[0], *space)
+    return result.transpose(np.argsort(of_result)).astype(preferred_element_type or result.dtype, copy=False)
+
+
 def iota(dtype: Any, shape: Sequence[int], dimension: int) -> Array:
     along = [1] * len(shape)
     along[dimension] = shape[dimension]
@@ -296,6 +328,13 @@ TABLE: dict[str, _Row] = {
     "empty2": (lambda dtype: np.zeros((), dtype), ("dtype",)),
     "iota": (iota, ("dtype", "shape", "dimension")),
     "dot_general": (dot_general, ("dimension_numbers", "preferred_element_type")),
+    "conv_general_dilated": (
+        conv_general_dilated,
+        (
+            *("window_strides", "padding", "lhs_dilation", "rhs_dilation", "dimension_numbers"),
+            *("feature_group_count", "batch_group_count", "preferred_element_type"),
+        ),
+    ),
     "gather": (gather, ("dimension_numbers", "slice_sizes", "mode", "fill_value")),
     "scatter": (scattering(add=False), ("dimension_numbers", "mode")),
     "scatter-add": (scattering(add=True), ("dimension_numbers", "mode")),

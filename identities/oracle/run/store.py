@@ -134,8 +134,10 @@ def compiled(
         return program
     # An argument that is not used is kept: without it, programs of one text may take different ones.
     lowered = jax.jit(function, keep_unused=True).lower(*shapes)
-    file = None
-    if _folder and "callback" not in (text := lowered.as_text()):  # into this process, which is no other's
+    file, text = None, lowered.as_text()
+    if "stablehlo.convolution" in text:  # whose loops take a minute in float64 for what is optimised in a second
+        options = {name: value for name, value in options.items() if name != "xla_backend_optimization_level"}
+    if _folder and "callback" not in text:  # into this process, which is no other's
         file = _folder / _digest(text, lowered.in_tree, lowered.out_tree, options, _environment(device))
     program = _load(file, device) if file else None
     if not program:
