@@ -11,7 +11,7 @@ into the catalog, where the oracle finds it; the function stays a plain function
 import difflib
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any, TypeAlias, TypeVar
@@ -92,8 +92,9 @@ class Identity(Claim):
 
     @property
     def positional(self) -> tuple[str, ...]:
-        """What the closed form is called with by position: its parameters, static ones among them."""
-        return tuple(inspect.signature(self.closed_form).parameters)
+        """What a candidate is called with by position: the closed form's parameters, but for options with a default."""
+        optional = defaults(self.function)
+        return tuple(name for name in inspect.signature(self.closed_form).parameters if name not in optional)
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         """Identities of the catalog travel between processes by their names."""
@@ -101,6 +102,16 @@ class Identity(Claim):
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.statement}$"
+
+
+def at_defaults(identity: Identity, taken: Collection[str] | None) -> Identity:
+    """What is asked of somebody who takes these parameters only: options that are not among them have their default."""
+    usual = defaults(identity.function)
+    left = usual.keys() - (usual if taken is None else taken)
+    if not left:
+        return identity
+    options = tuple(replace(o, values=(usual[o.name],)) if o.name in left else o for o in identity.options)
+    return replace(identity, signature=replace(identity.signature, options=options))
 
 
 _SHORTHANDS = {r"\\D\{(\w+)\}": r"\\frac{\\partial}{\\partial \1}", r"\\Tr\b": r"\\operatorname{Tr}"}

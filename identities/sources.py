@@ -66,8 +66,8 @@ DOCUMENTS = {
     'Sparsely-Gated Mixture-of-Experts Layer", 2017, arXiv:1701.06538',
     "Switch Transformers": 'W. Fedus, B. Zoph and N. Shazeer, "Switch Transformers: Scaling to Trillion Parameter '
     'Models with Simple and Efficient Sparsity", 2021, arXiv:2101.03961',
-    "Focal Loss": 'T.-Y. Lin, P. Goyal, R. Girshick, K. He and P. Dollar, "Focal Loss for Dense Object Detection", ICCV '
-    "2017, arXiv:1708.02002",
+    "Focal Loss": 'T.-Y. Lin, P. Goyal, R. Girshick, K. He and P. Dollar, "Focal Loss for Dense Object Detection", '
+    "ICCV 2017, arXiv:1708.02002",
     "ST-MoE": 'B. Zoph et al., "ST-MoE: Designing Stable and Transferable Sparse Expert Models", 2022, '
     "arXiv:2202.08906",
     "CLIP": 'A. Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", ICML 2021, '
@@ -89,8 +89,6 @@ DOCUMENTS = {
     "Cut Cross-Entropy": 'E. Wijmans et al., "Cut Your Losses in Large-Vocabulary Language Models", 2024, '
     "arXiv:2411.09009",
     "Fractional Max-Pooling": 'B. Graham, "Fractional Max-Pooling", 2014, arXiv:1412.6071',
-    "Mamba": 'A. Gu and T. Dao, "Mamba: Linear-Time Sequence Modeling with Selective State Spaces", 2023, '
-    "arXiv:2312.00752",
     "torch.nn.functional": "the functions of PyTorch's module of this name, as its documentation of version 2.13 lists "
     "them",
 }

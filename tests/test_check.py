@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jaxtyping import Array, Float
+from scipy import special
 
 import identities
 from identities import CandidateMismatch, DerivationMismatch, check, domains
@@ -382,3 +383,23 @@ def test_a_line_that_raises_is_named_even_if_it_is_the_first():
     assert (caught.value.line, caught.value.diagnosis.kind) == (1, "raises")
     with pytest.raises(ValueError, match="two lines or more"):
         identities.check_derivation([lambda x: x], signature="(n)->()")
+
+
+# Options of the catalog's own functions.
+
+
+def gelu_by_erf(delta, x):
+    return delta * (special.ndtr(x) + x * np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi))
+
+
+def test_who_does_not_take_an_option_is_judged_at_its_default():
+    assert check(gelu_by_erf, "gelu_vjp").passed
+
+
+def test_who_takes_an_option_is_judged_at_its_values():
+    def whatever_is_asked(delta, x, approximate):
+        return gelu_by_erf(delta, x)
+
+    with pytest.raises(CandidateMismatch) as caught:
+        check(whatever_is_asked, "gelu_vjp")
+    assert caught.value.static == {"approximate": "tanh"}

@@ -150,7 +150,7 @@ def candidate_of_torch(identity: Identity) -> Callable[..., Any]:
 
 
 @with_torch
-@pytest.mark.parametrize("identity", catalog.values(), ids=str)
+@pytest.mark.parametrize("identity", [i for i in catalog.values() if not i.topic.startswith("layers.")], ids=str)
 def test_autograd_of_torch(identity: Identity):
     if identity.function.__name__ not in functions_of_torch() and ".matrix." not in identity.function.__module__:
         pytest.fail(f"PyTorch can express {identity.function.__name__}; say how")

@@ -331,7 +331,7 @@ def test_sizes_are_those_that_were_asked_for(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--sizes", "t=3"], "sizes: there is no dimension 't'; there are n, m"),
+        (["--sizes", "t=3"], "sizes: there is no dimension 't'; there are n, batch1, batch2, m"),
         (["--sizes", "n=0"], "'n=0' is no dimension with sizes from one on; write it like t=1,127"),
         (["--sizes", "n"], "'n' is no dimension with sizes from one on"),
         (["--arrays", "lists"], 'arrays must be "numpy", "jax" or "torch"'),

@@ -201,7 +201,7 @@ def test_a_reference_beside_the_file_cannot_be_read(tmp_path):
     with pytest.raises(CannotLoadError, match=r"PermissionError: .*reference.py' \(line 2\)"):
         Sandbox(str(tmp_path / "mine.py"), hidden)
     with Sandbox(str(tmp_path / "mine.py"), Limits(20, 0)) as sandbox:
-        assert sandbox.functions == []
+        assert sandbox.functions == {}
     (tmp_path / "link.py").symlink_to(tmp_path / "reference.py")
     with pytest.raises(CannotLoadError, match="PermissionError"):
         Sandbox(str(tmp_path / "link.py"), hidden)

@@ -9,11 +9,11 @@ from typing import Any, TypedDict, Unpack
 import jax.numpy as jnp
 import numpy as np
 
-from identities.catalog import Identity, find
+from identities.catalog import Identity, at_defaults, find
 from identities.claim import Claim, make, with_vector_domains
 from identities.kinds import KINDS
 from identities.latex import plain
-from identities.oracle.candidates.calling import Fault
+from identities.oracle.candidates.calling import Fault, taken
 from identities.oracle.candidates.local import Candidate, Local
 from identities.oracle.diagnosis import NONDETERMINISTIC, Diagnosis
 from identities.oracle.draw.shapes import Shape, draw_shapes
@@ -59,7 +59,7 @@ def check(candidate: Callable[..., Any], against: Identity | Claim | str, **opti
     It is called with one set of arguments at a time, by position, in the order of the identity
     (`identities show NAME`), or by name if its parameters have the same names in another order. It may return
     an array of NumPy, JAX or torch, or nested lists; where there are several gradients, a tuple of them or a dict
-    by name.
+    by name. Options that have a default and that it has no parameter for are left at their default.
 
     **Arguments:**
 
@@ -71,6 +71,8 @@ def check(candidate: Callable[..., Any], against: Identity | Claim | str, **opti
     make no sense.
     """
     claim = against if isinstance(against, Claim) else find(against)
+    if isinstance(claim, Identity):
+        claim = at_defaults(claim, taken(candidate))
     repeat = f'identities.check({_name(candidate)}, "{claim.name}"{_written(options)})'
     statement = plain(claim.statement) if isinstance(claim, Identity) else ""
     return judge(inquiry(claim, candidate, "check", options), repeat, statement)

@@ -238,13 +238,21 @@ def accepted(function: Callable[..., Any], options: Mapping[str, Any]) -> dict[s
     """Those options that the function has a parameter for."""
     if not options:
         return {}
+    parameters = taken(function)
+    return {name: value for name, value in options.items() if parameters is ANYTHING or name in parameters}
+
+
+ANYTHING = None
+"""What a function takes that has `**options`."""
+
+
+def taken(function: Callable[..., Any]) -> list[str] | None:
+    """The names of a function's parameters, or `ANYTHING`; none, where nobody knows."""
     try:
         parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):  # of many a function that is not written in Python
-        return {}
-    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        return dict(options)
-    return {name: value for name, value in options.items() if name in parameters}
+        return []
+    return ANYTHING if any(p.kind is p.VAR_KEYWORD for p in parameters.values()) else list(parameters)
 
 
 def _parameters(function: Callable[..., Any], options: Mapping[str, Any]) -> list[str] | None:

@@ -1,5 +1,6 @@
 """A closed form of the catalog as a candidate: compiled, over whole batches."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -42,7 +43,8 @@ def closed_form_of(identity: Identity, shape: Shape) -> Callable[..., tuple[Any,
     """The closed form from arrays to a tuple of arrays, with its static arguments filled in."""
     trees = tuple(parameter.tree for parameter in identity.parameters)
     static = shape.static(identity)
-    first = bool(static) and list(identity.positional)[-len(static) :] != list(static)
+    takes = list(inspect.signature(identity.closed_form).parameters)
+    first = bool(static) and takes[-len(static) :] != list(static)
     order = tuple(parameter.name for parameter in identity.parameters) if first else None
     kept = tuple(leaf.moves for leaf in identity.gives.leaves)
     return flattened(identity.closed_form, trees, identity.gives.tree, tuple(static.items()), kept, order)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from identities.catalog import Identity, at_defaults
 from identities.claim import Claim
 from identities.oracle.candidates.assignment import CATALOG, Assignment, Question
 from identities.oracle.candidates.sandbox import CannotLoadError, Limits, Sandbox
@@ -170,7 +171,7 @@ def grade_file(file: str, exam: Exam) -> Iterator[Grade]:
         yield Grade(file, "", NotJudged(str(error)))
         return
     with sandbox:
-        for item in _items(file, sandbox.functions, exam):
+        for item in _items(file, list(sandbox.functions), exam):
             yield item if isinstance(item, Grade) else grade_task(item, exam, sandbox)
 
 
@@ -178,7 +179,7 @@ def listed(file: str, exam: Exam) -> list[Task | Grade]:
     """What there is in a file, in order: functions to be judged, and complaints."""
     try:
         with exam.sandbox(file) as sandbox:
-            return _items(file, sandbox.functions, exam)
+            return _items(file, list(sandbox.functions), exam)
     except CannotLoadError as error:
         return [Grade(file, "", NotJudged(str(error)))]
 
@@ -228,6 +229,9 @@ def _right(task: Task, exam: Exam, sandbox: Sandbox) -> Verification | None:
 def _inquiry(task: Task, exam: Exam, sandbox: Sandbox) -> Inquiry:
     question = task.question
     candidate = sandbox.candidate(question.source, exam.strict)
-    known = exam.known.setdefault(question.name, Shared())
+    claim = question.claim
+    if isinstance(question.source, str) and isinstance(claim, Identity):
+        claim = at_defaults(claim, sandbox.functions.get(question.source))
+    known = exam.known.setdefault(f"{question.name}, {claim.options}", Shared())
     # Never exact: a stranger's formula may add up in another order.
-    return Inquiry(question.claim, candidate, exam.plan(question.claim), shared=known)
+    return Inquiry(claim, candidate, exam.plan(claim), shared=known)

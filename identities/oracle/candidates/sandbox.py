@@ -88,16 +88,18 @@ class Sandbox:
             env=environment(self._scratch.path),
         )
         os.close(theirs)
-        self.functions: list[str] = self._load(file)
+        self.functions: dict[str, list[str] | None] = self._load(file)
 
-    def _load(self, file: str) -> list[str]:
+    def _load(self, file: str) -> dict[str, list[str] | None]:
+        """What the file offers: the names of its functions, each with what it takes."""
         try:
             head = self._head()
             if "error" in head:
                 raise _Ended(Fault("raises", _plain(head["error"])))
-            if not isinstance(head.get("functions"), list) or len(head["functions"]) > _MOST_FUNCTIONS:
+            offered = head.get("functions")
+            if not isinstance(offered, dict) or len(offered) > _MOST_FUNCTIONS:
                 raise _Ended(Fault("crash", _DISTURBED))
-            return [_plain(name) for name in head["functions"]]
+            return {_plain(name): takes and [_plain(p) for p in list(takes)] for name, takes in offered.items()}
         except _Ended as ended:
             self.close()
             raise CannotLoadError(f"{file} cannot be loaded: {ended.fault.sentence}") from None

@@ -84,7 +84,7 @@ def serve(path: str, requests: BinaryIO, answers: BinaryIO) -> None:
     except BaseException as error:
         send(answers, {"error": calling.said(error, str(Path(path).resolve()))})
         return
-    send(answers, {"functions": list(offered)})
+    send(answers, {"functions": {name: calling.taken(function) for name, function in offered.items()}})
     while request := receive(requests):
         batch = [_values(requests, argument) for argument in request["arguments"]]
         form = _form(request["form"])
