@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int
 
 from identities.catalog import vjp
 from identities.checking import checked
-from identities.domains import Drawn, real, sign
+from identities.domains import Drawn, sign
 from identities.layers.losses.margins import hinge
 from identities.layers.reduction import ReducedRows, Reduction, each, reduced
 from identities.layers.rows import p_norm, p_norm_gradient
@@ -127,7 +127,9 @@ def triplet_margin_loss_vjp(
     return of_near - from_anchor, -of_near - from_positive, from_anchor + from_positive
 
 
-Batch: TypeAlias = Annotated[Float[Array, "n d"], real.drawn_so(Drawn(lambda z: 0.5 * z))]
+_moderate = Drawn(lambda z: 0.5 * z)
+Batch: TypeAlias = Annotated[Float[Array, "n d"], _moderate]
+LogScale: TypeAlias = Annotated[Float[Array, ""], _moderate]
 
 
 def _own(logits):
@@ -154,7 +156,7 @@ def info_nce_vjp(delta, q, k, temperature=1.0):
 
 
 @checked
-def contrastive_loss(x: Batch, y: Batch, t: Float[Array, ""]) -> Float[Array, ""]:
+def contrastive_loss(x: Batch, y: Batch, t: LogScale) -> Float[Array, ""]:
     """The mean of both cross entropies of pairs of embeddings: of their products, times e^t, by rows and columns.
 
     The embeddings of a batch are matched: row i of x belongs to row i of y.
