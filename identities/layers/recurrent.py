@@ -19,10 +19,9 @@ from identities.sources import Source, paper
 _few = Drawn(largest=2)  # weights have four times as many rows
 _longer = Drawn(admits=lambda shape: shape[0] > 1, largest=3)
 
-Inputs: TypeAlias = Annotated[Float[Array, "... n"], _few]
-States: TypeAlias = Annotated[Float[Array, "... m"], _few]
+Inputs: TypeAlias = Annotated[Float[Array, " n"] | Float[Array, "b n"], _few]
+States: TypeAlias = Annotated[Float[Array, " m"] | Float[Array, "b m"], _few]
 Sequences: TypeAlias = Annotated[Float[Array, "t n"] | Float[Array, "t b n"], _longer]
-SequenceStates: TypeAlias = Annotated[Float[Array, " m"] | Float[Array, "b m"], _few]
 
 
 def _module(name: str) -> Source:
@@ -141,8 +140,8 @@ def lstm_cell_vjp(delta_h, delta_c, x, h, c, w_ih, w_hh, b_ih, b_hh):
 @checked
 def lstm(
     x: Sequences,
-    h: SequenceStates,
-    c: SequenceStates,
+    h: States,
+    c: States,
     w_ih: Float[Array, "4*m n"],
     w_hh: Float[Array, "4*m m"],
     b_ih: Float[Array, " 4*m"],
