@@ -17,11 +17,12 @@ from identities.signature import OneOf
 from identities.sources import Source, paper
 
 _few = Drawn(largest=2)  # weights have four times as many rows
-_longer = Drawn(admits=lambda shape: shape[0] > 1, largest=3)
+_longer = Drawn(admits=lambda shape: shape[0] > 1, largest=2)
 
 Inputs: TypeAlias = Annotated[Float[Array, " n"] | Float[Array, "b n"], _few]
 States: TypeAlias = Annotated[Float[Array, " m"] | Float[Array, "b m"], _few]
-Sequences: TypeAlias = Annotated[Float[Array, "t n"] | Float[Array, "t b n"], _longer]
+Sequences: TypeAlias = Annotated[Float[Array, "t n"], _longer]
+State: TypeAlias = Annotated[Float[Array, " m"], _few]
 
 
 def _module(name: str) -> Source:
@@ -140,18 +141,14 @@ def lstm_cell_vjp(delta_h, delta_c, x, h, c, w_ih, w_hh, b_ih, b_hh):
 @checked
 def lstm(
     x: Sequences,
-    h: States,
-    c: States,
+    h: State,
+    c: State,
     w_ih: Float[Array, "4*m n"],
     w_hh: Float[Array, "4*m m"],
     b_ih: Float[Array, " 4*m"],
     b_hh: Float[Array, " 4*m"],
-) -> tuple[
-    Float[Array, "t m"] | Float[Array, "t b m"],
-    Float[Array, " m"] | Float[Array, "b m"],
-    Float[Array, " m"] | Float[Array, "b m"],
-]:
-    """An LSTM cell over time: the hidden states of all times, and the last states."""
+) -> tuple[Float[Array, "t m"], Float[Array, " m"], Float[Array, " m"]]:
+    """An LSTM cell over time: the hidden states of all times, and the last states. Batches are for `vmap`."""
 
     def step(states, z):
         h, c = states
