@@ -11,7 +11,6 @@ from jaxtyping import Array, Bool, Float
 
 from identities.catalog import jvp, vjp
 from identities.checking import checked
-from identities.domains import Drawn
 from identities.layers import flash
 from identities.layers.heads import (
     Attended,
@@ -25,6 +24,7 @@ from identities.layers.heads import (
     few,
     grouped,
     like,
+    several_keys,
     wide,
 )
 from identities.layers.scores import Scores, exponentials, gathered, largest, or_one, products, row_sums, weighted
@@ -263,14 +263,10 @@ def sliding_window_attention_vjp(delta, q, k, v, window, softcap=None, scale=Non
     return like(gradients, q, k, v)
 
 
-# Where one key is all but certain, derivatives are zero but for rounding.
-_several_keys = Drawn(admits=lambda shape: shape[-2] > 1, largest=few.largest)
-
-
 @checked
 def attention_with_sinks(
     q: Annotated[Float[Array, "h*groups t d"] | Float[Array, "b h*groups t d"], few],
-    k: Annotated[Float[Array, "h s d"] | Float[Array, "b h s d"], _several_keys],
+    k: Annotated[Float[Array, "h s d"] | Float[Array, "b h s d"], several_keys],
     v: Annotated[Float[Array, "h s e"] | Float[Array, "b h s e"], few],
     sinks: Float[Array, " h*groups"],
     window: Annotated[int | None, Tried(None, 2)] = None,

@@ -12,9 +12,10 @@ from identities.domains import Drawn
 from identities.signature import Tried
 
 few = Drawn(largest=3)  # of up to five axes
+several_keys = Drawn(admits=lambda shape: shape[-2] > 1, largest=3)  # the softmax over one is constant
 
 Queries: TypeAlias = Annotated[Float[Array, "t d"] | Float[Array, "h*groups t d"] | Float[Array, "b h*groups t d"], few]
-Keys: TypeAlias = Annotated[Float[Array, "s d"] | Float[Array, "h s d"] | Float[Array, "b h s d"], few]
+Keys: TypeAlias = Annotated[Float[Array, "s d"] | Float[Array, "h s d"] | Float[Array, "b h s d"], several_keys]
 Values: TypeAlias = Annotated[Float[Array, "s e"] | Float[Array, "h s e"] | Float[Array, "b h s e"], few]
 Attended: TypeAlias = Float[Array, "t e"] | Float[Array, "h*groups t e"] | Float[Array, "b h*groups t e"]
 Biases: TypeAlias = Float[Array, "t s"] | Float[Array, "h*groups t s"] | Float[Array, "b h*groups t s"]
