@@ -28,7 +28,7 @@ from identities.layers.heads import (
     wide,
 )
 from identities.layers.scores import Scores, exponentials, gathered, largest, or_one, products, row_sums, weighted
-from identities.signature import Static, Tried
+from identities.signature import Tried
 from identities.sources import paper, torch
 
 _MANY = 1 << 18
@@ -233,7 +233,7 @@ def sliding_window_attention(
     q: Queries,
     k: Keys,
     v: Values,
-    window: Annotated[int, Static(1, 3)],
+    window: Annotated[int, Tried(2, 3)],
     softcap: Annotated[float | None, Tried(None, 2.0)] = None,
     scale: Scale = None,
 ) -> Attended:

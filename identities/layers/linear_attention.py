@@ -17,6 +17,9 @@ _inside = Drawn(inside_unit_interval.project, largest=3)  # where products over 
 
 Vectors: TypeAlias = Annotated[Float[Array, "... t d"], _few]
 Values: TypeAlias = Annotated[Float[Array, "... t e"], _few]
+Keys: TypeAlias = Annotated[
+    Float[Array, "... t d"], Drawn(admits=lambda shape: shape[-2] > 1, largest=3)  # the mean over one is constant
+]
 
 
 def _features(x):
@@ -64,9 +67,7 @@ def _no_state(a, b):
 
 
 @checked
-def linear_attention(
-    q: Vectors, k: Vectors, v: Values, is_causal: Annotated[bool, Choice(False, True)] = False
-) -> Values:
+def linear_attention(q: Vectors, k: Keys, v: Values, is_causal: Annotated[bool, Choice(False, True)] = False) -> Values:
     """The mean of the values, weighted by f(q)'f(k) with f = elu + 1; of those up to the query, if it is causal."""
     f, g, ones = _features(q), _features(k), _with_ones(v)
 
