@@ -30,6 +30,8 @@ DOCUMENTS = {
     'Autoregressive Transformers with Linear Attention", 2020, arXiv:2006.16236',
     "Gated Delta Networks": 'S. Yang, J. Kautz and A. Hatamizadeh, "Gated Delta Networks: Improving Mamba2 with Delta '
     'Rule", 2024, arXiv:2412.06464',
+    "Mamba": 'A. Gu and T. Dao, "Mamba: Linear-Time Sequence Modeling with Selective State Spaces", 2023, '
+    "arXiv:2312.00752",
     "Long short-term memory": 'S. Hochreiter and J. Schmidhuber, "Long short-term memory", Neural Computation 9 (8), '
     "1997; with the forget gate of F. A. Gers, J. Schmidhuber and F. Cummins, Neural Computation 12 (10), 2000",
     "Gated recurrent unit": 'K. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder for Statistical '
