@@ -35,6 +35,8 @@ cheaply: dict[str, Any] = {"shapes": 4, "instances": 16, "dtypes": ("float64",)}
         ("(n+1)//2", ("n",), 4),
         ("n // k", ("n", "k"), 3),
         ("2*(n-(k+1))", ("n", "k"), 8),
+        ("min(n, k+1)", ("n", "k"), 3),
+        ("max(0,k-n)*n", ("k", "n"), 0),
         ("heads * width_1", ("heads", "width_1"), 15),
     ],
 )
@@ -50,7 +52,9 @@ def test_shapes_follow_from_sizes():
         size_of("n//k", {"n": 5, "k": 0})
 
 
-@pytest.mark.parametrize("dim", ["", "n m", "n+", "n/2", "n**2", "f(n)", "n.m", "1.5", "True", "-n", "n if m else k"])
+@pytest.mark.parametrize(
+    "dim", ["", "n m", "n+", "n/2", "n**2", "f(n)", "min(n)", "n.m", "1.5", "True", "-n", "n if m else k"]
+)
 def test_what_is_no_dimension_is_refused(dim: str):
     with pytest.raises(ValueError, match=f"{re.escape(repr(dim))} is no dimension"):
         names_in(dim)

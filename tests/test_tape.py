@@ -94,6 +94,15 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...]]] = {
         ],
         (A,),
     ),
+    "convolutions, each with a kernel of its own": (
+        lambda x: [
+            lax.conv(jnp.stack([x, 2 * x * x])[:, None], jnp.stack([x, x + 1])[:, None, :2, :2], (1, 2), "VALID"),
+            lax.conv_general_dilated(x[None], x[:, None, 1:3], (2,), [(-1, 3)], (2,), (3,), feature_group_count=3),
+            lax.conv_general_dilated(x[:, None], x[:, None, 1:4], (1,), [(0, 1)], (2,), batch_group_count=3),
+            lax.conv_general_dilated(x[..., None], x[None], (1,), "SAME", dimension_numbers=("CWN", "WIO", "WNC")),
+        ],
+        (A,),
+    ),
     "parts": (
         lambda x: [x[1:, ::2], lax.dynamic_slice(x, (1, 9), (2, 2)), lax.dynamic_update_slice(x, x[:2], (7, 0))],
         (A,),
@@ -221,9 +230,6 @@ NOT_OF_NUMPY: dict[str, Callable[..., Any]] = {
     "random numbers of a given key": lambda x: x * jax.random.normal(KEY, x.shape),
     "a loop over nothing": lambda x: lax.scan(lambda c, r: (c + r, c), x[0], x[:0]),
     "a loop of unknown length": lambda x: lax.while_loop(lambda c: c.sum() < 9, lambda c: c * c + 1, x),
-    "convolutions, each with a kernel of its own": lambda x: lax.conv(
-        jnp.stack([x, 2 * x * x])[:, None], jnp.stack([x, x + 1])[:, None, :2, :2], (1, 2), "VALID"
-    ),
     "powers of two of complex numbers": lambda x: jnp.exp2(x + 1j).real,
 }
 
