@@ -239,20 +239,16 @@ def accepted(function: Callable[..., Any], options: Mapping[str, Any]) -> dict[s
     if not options:
         return {}
     parameters = taken(function)
-    return {name: value for name, value in options.items() if parameters is ANYTHING or name in parameters}
-
-
-ANYTHING = None
-"""What a function takes that has `**options`."""
+    return {name: value for name, value in options.items() if parameters is None or name in parameters}
 
 
 def taken(function: Callable[..., Any]) -> list[str] | None:
-    """The names of a function's parameters, or `ANYTHING`; none, where nobody knows."""
+    """The names of a function's parameters; None, if it takes anything by name; no names, where nobody knows."""
     try:
         parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):  # of many a function that is not written in Python
         return []
-    return ANYTHING if any(p.kind is p.VAR_KEYWORD for p in parameters.values()) else list(parameters)
+    return None if any(p.kind is p.VAR_KEYWORD for p in parameters.values()) else list(parameters)
 
 
 def _parameters(function: Callable[..., Any], options: Mapping[str, Any]) -> list[str] | None:
