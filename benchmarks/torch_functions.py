@@ -21,12 +21,12 @@ from identities.oracle.reference.unit import TOLERANCE
 from identities.oracle.run.processes import prepare, processes
 from identities.oracle.run.programs import cpu
 from identities.oracle.verdict.verification import Counterexample, Verification
-from tests.against_torch import IN_TORCH
+from tests.against_torch import CONSTANT_IN_TORCH, IN_TORCH
 from tests.clients import torch
 
 DTYPES = ("float32", "bfloat16")
 _JUDGED = ("value", "gradient")
-_PRINTED = 8
+_PRINTED = 6
 """How many entries an array may have to be printed; of a larger one, its shape is."""
 _PATIENCE = 600
 """For how many seconds a function may be judged."""
@@ -44,13 +44,19 @@ class Judged:
 def judged(given: tuple[str, int]) -> Judged:
     """One function, value and gradients, in every dtype by itself."""
     name, seed = given
-    identity = catalog[f"{name}_vjp"]
-    in_torch = IN_TORCH[name]
-    backward = adapt.backward_of(in_torch)
+    identity = next(i for i in catalog.values() if (i.function.__name__, i.kind.name) == (name, "vjp"))
+    by = [argument for argument in identity.wrt if argument not in CONSTANT_IN_TORCH.get(name, ())]
+
+    def in_torch(*arrays: Any, **options: Any) -> Any:
+        """With all options, which many a function that is not written in Python does not say that it has."""
+        result = IN_TORCH[name](*arrays, **options)
+        return result[0] if isinstance(result, (tuple, list)) and len(result) == 1 else result
+
+    asked: Any = {"arrays": "torch", "seed": seed}
     judge: dict[str, Callable[[str], Verification]] = {
-        "value": lambda dtype: check_value(identity.function, in_torch, arrays="torch", dtypes=(dtype,), seed=seed),
+        "value": lambda dtype: check_value(identity.function, in_torch, dtypes=(dtype,), **asked),
         "gradient": lambda dtype: check_vjp(
-            identity.function, backward, identity.wrt, arrays="torch", dtypes=(dtype,), seed=seed
+            identity.function, adapt.backward_of(in_torch), by, dtypes=(dtype,), **asked
         ),
     }
     found = Judged(name)
@@ -97,6 +103,20 @@ def _asked(worker: Worker, given: tuple[str, int]) -> Judged:
     return worker.ask(judged, given, _PATIENCE) or lost
 
 
+def _is_lacking(said: str) -> bool:
+    return "NotImplementedError" in said or "not supported" in said
+
+
+def _grouped(found: Iterable[Judged]) -> dict[tuple[str, str], list[str]]:
+    """Where the same is wrong, by function and by what it is."""
+    grouped: dict[tuple[str, str], list[str]] = {}
+    for one in found:
+        for (what, dtype), said in one.wrong.items():
+            if not _is_lacking(said):
+                grouped.setdefault((one.name, said), []).append(f"{what} in {dtype}")
+    return grouped
+
+
 def page(found: Iterable[Judged], seed: int) -> str:
     """The page, in Markdown."""
     found = sorted(found, key=lambda judged: judged.name)
@@ -122,7 +142,11 @@ def page(found: Iterable[Judged], seed: int) -> str:
         "",
         "## Wrong, or weak",
         "",
-        *(f"- `{j.name}`, {what} in {dtype}: {said}" for j in found for (what, dtype), said in j.wrong.items()),
+        *(f"- `{name}`, {', '.join(where)}: {said}" for (name, said), where in _grouped(found).items()),
+        "",
+        "## Not implemented",
+        "",
+        f"In bfloat16 on the CPU: {', '.join(f'`{j.name}`' for j in found if any(map(_is_lacking, j.wrong.values())))}",
     ]
     return "\n".join(lines) + "\n"
 

@@ -8,7 +8,7 @@ What must hold of an argument is one thing, and which of the allowed values are 
 `Domain`, the second is `Drawn`, which nobody's arguments are checked against.
 """
 
-from identities.domains.domain import Domain, Drawn, Values, row_by_row
+from identities.domains.domain import Domain, Drawn, Values, powers_of_two, row_by_row
 from identities.domains.matrices import (
     distinct_eigenpairs,
     distinct_eigenvalues,
@@ -81,6 +81,7 @@ __all__ = [
     "positive",
     "positive_definite",
     "positive_definite_part",
+    "powers_of_two",
     "real",
     "row_by_row",
     "sign",

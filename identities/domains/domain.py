@@ -31,6 +31,9 @@ class Drawn:
     entries: int = 1 << 30
 
 
+powers_of_two = Drawn(lambda z: np.exp2(np.clip(z, -10, 10)))
+"""Of what may have any sign, and is positive where people use it."""
+
 row_by_row = Drawn(admits=lambda shape: len(shape) == 1)
 """Of what is mapped over leading axes: one row is drawn, so that who is right about that is right."""
 

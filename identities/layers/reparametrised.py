@@ -3,18 +3,16 @@
 from typing import Annotated, TypeAlias
 
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from identities import linalg
 from identities.catalog import vjp
 from identities.checking import checked
-from identities.domains import Drawn, distinct_singular_values, no_zero_row
+from identities.domains import distinct_singular_values, no_zero_row, powers_of_two
 from identities.layers.rows import wide
 from identities.sources import paper
 
 Matrix: TypeAlias = Float[Array, "n m"]
-Positive = Drawn(np.exp2)
 
 
 def _length(v: Array) -> Array:
@@ -48,9 +46,9 @@ def weight_norm_vjp(delta, v, g):
 
 @checked
 def spectral_normalisation(
-    W: Annotated[Matrix, Positive],
-    u: Annotated[Float[Array, " n"], Positive],
-    v: Annotated[Float[Array, " m"], Positive],
+    W: Annotated[Matrix, powers_of_two],
+    u: Annotated[Float[Array, " n"], powers_of_two],
+    v: Annotated[Float[Array, " m"], powers_of_two],
 ) -> Matrix:
     """W / sigma, sigma = u^T W v, which must not be zero; u and v are near the first singular vectors, and given."""
     return W / (u @ W @ v)

@@ -12,12 +12,11 @@ from typing import Annotated, TypeAlias
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Int
 
 from identities.catalog import jvp, vjp
 from identities.checking import checked
-from identities.domains import Drawn, label
+from identities.domains import label, powers_of_two
 from identities.layers.reduction import ReducedRows, Reduction, each_row, reduced
 from identities.layers.rows import over_rows
 from identities.signature import Tried
@@ -25,7 +24,7 @@ from identities.sources import paper, torch
 
 Logits: TypeAlias = Float[Array, "... c"]
 Labels: TypeAlias = Annotated[Int[Array, "..."], label("c")]
-Weights: TypeAlias = Annotated[Float[Array, " c"], Drawn(np.exp2)]
+Weights: TypeAlias = Annotated[Float[Array, " c"], powers_of_two]
 IgnoreIndex: TypeAlias = Annotated[int, Tried(-100, 1)]
 Smoothing: TypeAlias = Annotated[float, Tried(0.0, 0.1)]
 
