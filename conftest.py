@@ -1,6 +1,7 @@
 """Options and profiles of the test suite.
 
 pytest                                   every identity, quickly, the same every time
+pytest --hypothesis-profile quick        with fewer shapes
 pytest --hypothesis-profile explore      fresh random shapes and values, and more of them
 pytest --hypothesis-profile thorough     many
 pytest --device gpu --dtypes float32 bfloat16
@@ -24,6 +25,7 @@ from identities.oracle.verdict.plan import DTYPES, Plan
 from identities.oracle.verify import inquiry_of
 
 hypothesis.settings.register_profile("default", derandomize=True, max_examples=4, deadline=None)
+hypothesis.settings.register_profile("quick", derandomize=True, max_examples=3, deadline=None)
 hypothesis.settings.register_profile("explore", max_examples=8, deadline=None)
 hypothesis.settings.register_profile("thorough", max_examples=30, deadline=None)
 hypothesis.settings.load_profile("default")

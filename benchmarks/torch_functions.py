@@ -26,6 +26,21 @@ from tests.clients import torch
 
 DTYPES = ("float32", "bfloat16")
 _JUDGED = ("value", "gradient")
+_TIES = "of equal ones PyTorch gives the cotangent to the first, and here they share it: both are subgradients"
+
+UNDERSTOOD = {
+    "adaptive_max_pool": _TIES,
+    "max_pool": _TIES,
+    "cross_entropy_with_probabilities": "long sums are kept in bfloat16",
+    "ctc_loss": "its backward pass is right for logarithms of probabilities, and not for anything else",
+    "embedding": "rows that are looked up often are summed in bfloat16, where 2048 + 8 is 2048",
+    "layer_norm": "the gradient of the bias is summed in bfloat16, where 2048 + 8 is 2048",
+    "gumbel_softmax": "the noise is given as the exponential numbers that PyTorch draws, which underflow",
+    "kl_div": "infinity less infinity, at the end of the range",
+    "soft_margin_loss": "log(1 + exp(-xy)), as it is written, overflows from 88 on",
+}
+"""Why, where it is known."""
+
 _PRINTED = 6
 """How many entries an array may have to be printed; of a larger one, its shape is."""
 _PATIENCE = 600
@@ -142,7 +157,10 @@ def page(found: Iterable[Judged], seed: int) -> str:
         "",
         "## Wrong, or weak",
         "",
-        *(f"- `{name}`, {', '.join(where)}: {said}" for (name, said), where in _grouped(found).items()),
+        *(
+            f"- `{name}`, {', '.join(where)}: {said}" + f" ({UNDERSTOOD[name]})" * (name in UNDERSTOOD)
+            for (name, said), where in _grouped(found).items()
+        ),
         "",
         "## Not implemented",
         "",

@@ -21,7 +21,7 @@ from jaxtyping import Array
 from identities.checking import checked
 from identities.claim import Claim, make
 from identities.kinds import KINDS
-from identities.signature import Parameter, Signature, defaults, read_annotation, signature_of, statics
+from identities.signature import Option, Parameter, Signature, defaults, read_annotation, signature_of, statics
 
 ClosedForm: TypeAlias = Callable[..., Array]
 ClosedForms: TypeAlias = Callable[..., tuple[Array, ...]]
@@ -110,7 +110,14 @@ def at_defaults(identity: Identity, taken: Collection[str] | None) -> Identity:
     left = usual.keys() - (usual if taken is None else taken)
     if not left:
         return identity
-    options = tuple(replace(o, values=(usual[o.name],)) if o.name in left else o for o in identity.options)
+
+    def at_default(option: Option) -> Option:
+        if option.name not in left:
+            return option
+        others = tuple(value for value in option.values if value != usual[option.name])
+        return replace(option, values=(usual[option.name],), others=others)
+
+    options = tuple(map(at_default, identity.options))
     return replace(identity, signature=replace(identity.signature, options=options))
 
 

@@ -133,11 +133,15 @@ class FormOf:
 
 @dataclass(frozen=True)
 class Option:
-    """A static argument of a function and the values that are tried, in every combination or at least once each."""
+    """A static argument of a function and the values that are tried, in every combination or at least once each.
+
+    `others` are values that are not tried, and that somebody may have meant.
+    """
 
     name: str
     values: tuple[Any, ...]
     every: bool = True
+    others: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)

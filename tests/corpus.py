@@ -562,7 +562,7 @@ def forward_differences(delta, x):
     return delta * (np.exp(x + 1e-6) - np.exp(x)) / 1e-6
 
 
-@wrong("gelu_vjp", "precision")
+@wrong("gelu_vjp", "constant")
 def gelu_by_its_tanh_approximation(delta, x):
     c, a = np.sqrt(2 / np.pi), 0.044715
     t = np.tanh(c * (x + a * x**3))

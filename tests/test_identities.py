@@ -38,7 +38,7 @@ def _entries(identity: Identity, shape: Shape) -> int:
     return sum(math.prod(shape.of(a)) for a in (*identity.arguments, *identity.leaves))
 
 
-_FEW = 160
+_FEW = 48
 """So many entries are cheap, even to be differentiated by each other twice."""
 
 
@@ -49,10 +49,12 @@ def _cost(identity: Identity, shape: Shape) -> tuple[bool, bool, int]:
 
 
 def _shrunk(identity: Identity, shape: Shape) -> Shape:
-    """The shape with sizes of no more than two or three, where its arrays admit them."""
-    for i, name in enumerate(shrinkable(identity, shape)):
-        fewer = shape.resized(name, min(2 + i % 2, dict(shape.sizes)[name]))
-        shape = fewer if admitted(identity, fewer) else shape
+    """The shape with sizes of no more than two or three, or else one, where its arrays admit them."""
+    for most in ((2, 3), (1, 1)):
+        if _entries(identity, shape) > _FEW:
+            for i, name in enumerate(shrinkable(identity, shape)):
+                fewer = shape.resized(name, min(most[i % 2], dict(shape.sizes)[name]))
+                shape = fewer if admitted(identity, fewer) else shape
     return shape
 
 

@@ -212,7 +212,7 @@ import io, os, sys
 import numpy as np
 serving = sys.modules["identities.oracle.candidates.serving"]
 said = io.BytesIO()
-serving.send(said, {"functions": ["square_vjp"]})
+serving.send(said, {"functions": {"square_vjp": ["delta", "x"]}})
 for _ in range(20):
     serving.send(said, {"dtype": "float64", "shape": [1], "writes": ""}, np.ones(1).tobytes())
 os.write(int(sys.argv[1]), said.getvalue())  # at once

@@ -22,8 +22,8 @@ from identities.sources import paper, torch
 Channels: TypeAlias = Float[Array, " c"]
 Variances: TypeAlias = Annotated[Channels, not_negative, Drawn(np.exp2)]
 # A single value, which PyTorch refuses to normalise, has no derivative but zero.
-_several = Drawn(admits=lambda shape: shape[0] * math.prod(shape[2:]) > 1)
-_several_in_space = Drawn(admits=lambda shape: math.prod(shape[2:]) > 1, largest=6)
+_several = Drawn(admits=lambda shape: shape[0] * math.prod(shape[2:]) > 1, entries=96)
+_several_in_space = Drawn(admits=lambda shape: math.prod(shape[2:]) > 1, entries=96)
 
 Images: TypeAlias = Float[Array, "b c t"] | Float[Array, "b c t h"] | Float[Array, "b c t h u"]
 Batch: TypeAlias = Float[Array, "b c"] | Images
@@ -171,7 +171,7 @@ def _response(x: Array, size: int, alpha: float, k: float) -> Array:
 
 @checked
 def local_response_norm(
-    x: Annotated[Images, Drawn(largest=6)],
+    x: Annotated[Images, Drawn(entries=96)],
     size: Annotated[int, Static(1, 3)],
     alpha: Annotated[float, Tried(1e-4, 0.5)] = 1e-4,
     beta: Annotated[float, Tried(0.75, 0.5)] = 0.75,

@@ -11,8 +11,8 @@ from identities.checking import checked
 from identities.domains import Drawn, inside_unit_interval
 from identities.sources import paper
 
-_few = Drawn(largest=4)
-_inside = Drawn(inside_unit_interval.project, largest=4)  # where products over time neither vanish nor explode
+_few = Drawn(largest=3)
+_inside = Drawn(inside_unit_interval.project, largest=3)  # where products over time neither vanish nor explode
 
 Channels: TypeAlias = Annotated[Float[Array, "... t c"], _few]
 Steps: TypeAlias = Annotated[Float[Array, "... t c"], _inside]

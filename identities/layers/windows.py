@@ -25,7 +25,7 @@ Padding: TypeAlias = Annotated[int, Static(0, 1)]
 Dilation: TypeAlias = Annotated[int, Static(1, 2)]
 
 
-few: Domain = real.drawn_so(Drawn(entries=160))
+few: Domain = real.drawn_so(Drawn(entries=96))
 """Any values; few of them are enough, and what has many axes has many."""
 
 

@@ -32,7 +32,7 @@ def find_option(case: Case, hints: Hints) -> Diagnosis | None:
 
 
 def _changes(option: Option) -> Iterator[tuple[str, Callable[[Any], Any]]]:
-    known = list(option.values)
+    known = [*option.values, *option.others]
     if all(isinstance(value, bool) for value in known):
         yield "the opposite", lambda value: not value
         known += [False, True]
