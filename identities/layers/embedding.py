@@ -19,9 +19,6 @@ from identities.layers.rows import wide
 from identities.signature import OneOf, Tried
 from identities.sources import torch
 
-WITHOUT_DERIVATIVE = {"one_hot": "its argument is of integers, and so is its result, which moves with nothing"}
-"""Functions of `torch.nn.functional` that have no derivative, and why."""
-
 Table: TypeAlias = Float[Array, "v d"]
 Ids: TypeAlias = Annotated[Int[Array, "... t"], index("v")]
 Listed: TypeAlias = Annotated[Int[Array, " t"], index("v")]

@@ -157,7 +157,7 @@ def huber_loss_backward(dout, prediction, target, keep, delta):
 
 huber_loss.wrong("missing-factor|constant|region", "", ("delta * np.sign(r)", "np.sign(r)"))
 huber_loss.wrong("missing-factor|sign|region", "", ("delta * np.sign(r)", "delta"))
-huber_loss.wrong("constant|factor|region", "", ("<= delta, r,", "<= delta, 2 * r,"))
+huber_loss.wrong("constant|factor|region|missing-factor", "", ("<= delta, r,", "<= delta, 2 * r,"))
 huber_loss.wrong("sign|other-argument", "", ("return d, -d", "return d, d"))
 huber_loss.wrong("constant", "", ("np.abs(r) <= delta", "np.abs(r) <= 1"))
 huber_loss.wrong("missing-factor|region|other-argument", "", ("np.where(keep, d, 0)", "d"))

@@ -158,7 +158,7 @@ def variational_penalty_backward(dout, mean, logvar, free):
 
 
 variational_penalty.wrong("missing-factor", "", (" * (per_unit > free)", ""))
-variational_penalty.wrong("constant", "", ("per_unit > free", "per_unit > 0"))
+variational_penalty.wrong("constant|missing-factor", "", ("per_unit > free", "per_unit > 0"))
 variational_penalty.wrong("missing-term|operation|constant|detached", "", ("np.expm1(logvar)", "np.exp(logvar)"))
 variational_penalty.wrong("missing-factor|constant|factor", "", ("d * 0.5 *", "d *"))
 variational_penalty.wrong("factor|missing-factor|reduction", "", ("dout / n *", "dout *"))
