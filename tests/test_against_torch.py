@@ -13,7 +13,7 @@ from identities.oracle.draw.shapes import draw_shapes
 from identities.oracle.draw.values import draw_values
 from identities.oracle.run.programs import full_precision
 from identities.sources import WITHOUT_DERIVATIVE
-from tests.against_torch import CONSTANT_IN_TORCH, IN_TORCH
+from tests.against_torch import CONSTANT_IN_TORCH, IN_TORCH, REFUSED
 from tests.against_torch.listed import LISTED
 from tests.clients import functional, torch, with_torch
 from tests.clients import functional as F
@@ -26,10 +26,18 @@ _CLOSE = 1e-10
 @pytest.mark.parametrize("name", IN_TORCH)
 def test_value_and_gradients_are_those_of_torch(name: str) -> None:
     identity = next(i for i in catalog.values() if (i.function.__name__, i.kind.name) == (name, "vjp"))
+    compared = 0
     for shape in draw_shapes(identity, 3, seed=1):
         static = shape.static(identity)
         batch = draw_values(identity, shape, "float64", 1, 1, ("ordinary",))
-        _compare(identity, {name: values[0] for name, values in batch.items()}, static)
+        try:
+            _compare(identity, {name: values[0] for name, values in batch.items()}, static)
+        except RuntimeError as error:
+            if name not in REFUSED or REFUSED[name] not in str(error):
+                raise
+        else:
+            compared += 1
+    assert compared > 1
 
 
 def _compare(identity: Identity, given: Mapping[str, np.ndarray], static: Mapping[str, Any]) -> None:

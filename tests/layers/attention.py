@@ -163,7 +163,9 @@ self_attention_block.wrong("missing-term|detached", r"", ("dx = dout + dq", "dx 
 self_attention_block.wrong("missing-term|detached", r"", (" + dk @ wk.T", ""))
 self_attention_block.wrong("missing-term|detached", r"", (" + dv @ wv.T", ""))
 self_attention_block.wrong("other-argument", "", ("dk @ wk.T", "dk @ wq.T"))
-self_attention_block.wrong("swapped|other-argument", "", ("x.T @ dq, x.T @ dk, x.T @ dv", "x.T @ dk, x.T @ dq, x.T @ dv"))
+self_attention_block.wrong(
+    "swapped|other-argument", "", ("x.T @ dq, x.T @ dk, x.T @ dv", "x.T @ dk, x.T @ dq, x.T @ dv")
+)
 self_attention_block.wrong("reduction", "", ("(dp * p).sum(1, keepdims=True)", "(dp * p).sum(0, keepdims=True)"))
 self_attention_block.wrong("other-argument|missing-factor", "", ("mixed.T @ dout", "v.T @ dout"))
 self_attention_block.wrong("zero|detached", "", ("x.T @ dq, x.T @ dk, x.T @ dv", "x.T @ dq, 0 * wk, x.T @ dv"))
