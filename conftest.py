@@ -25,7 +25,7 @@ from identities.oracle.verdict.plan import DTYPES, Plan
 from identities.oracle.verify import inquiry_of
 
 hypothesis.settings.register_profile("default", derandomize=True, max_examples=4, deadline=None)
-hypothesis.settings.register_profile("quick", derandomize=True, max_examples=3, deadline=None)
+hypothesis.settings.register_profile("quick", derandomize=True, max_examples=2, deadline=None)
 hypothesis.settings.register_profile("explore", max_examples=8, deadline=None)
 hypothesis.settings.register_profile("thorough", max_examples=30, deadline=None)
 hypothesis.settings.load_profile("default")
