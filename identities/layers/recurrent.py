@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 from identities.catalog import vjp
 from identities.checking import checked
 from identities.domains import Drawn
+from identities.layers.rows import outer_over_rows, over_rows
 from identities.signature import OneOf
 from identities.sources import Source, paper
 
@@ -27,15 +28,6 @@ State: TypeAlias = Annotated[Float[Array, " m"], _few]
 
 def _module(name: str) -> Source:
     return Source("torch.nn", name)
-
-
-def _weighed(a, w):
-    """For each unit of a layer, the sum over examples of its cotangents times what came in."""
-    return jnp.einsum("...k,...n->kn", a, w)
-
-
-def _summed(a):
-    return a.sum(tuple(range(a.ndim - 1)))
 
 
 @checked
@@ -71,8 +63,8 @@ def rnn_cell_vjp(delta, x, h, w_ih, w_hh, b_ih, b_hh, nonlinearity="tanh"):
     """Through the nonlinearity, of which the new state h' says enough, and through two linear maps."""
     new = rnn_cell(x, h, w_ih, w_hh, b_ih, b_hh, nonlinearity)
     dz = delta * (1 - new) * (1 + new) if nonlinearity == "tanh" else jnp.where(new > 0, delta, 0)
-    db = _summed(dz)
-    return dz @ w_ih, dz @ w_hh, _weighed(dz, x), _weighed(dz, h), db, db
+    db = over_rows(dz)
+    return dz @ w_ih, dz @ w_hh, outer_over_rows(dz, x), outer_over_rows(dz, h), db, db
 
 
 def _lstm_gates(z):
@@ -134,8 +126,8 @@ _LSTM = (
 def lstm_cell_vjp(delta_h, delta_c, x, h, c, w_ih, w_hh, b_ih, b_hh):
     """Cotangents of the cell's state come from the next one, and from the hidden state."""
     dz, dc = _lstm_step_back(delta_h, delta_c, x @ w_ih.T + b_ih + h @ w_hh.T + b_hh, c)
-    db = _summed(dz)
-    return dz @ w_ih, dz @ w_hh, dc, _weighed(dz, x), _weighed(dz, h), db, db
+    db = over_rows(dz)
+    return dz @ w_ih, dz @ w_hh, dc, outer_over_rows(dz, x), outer_over_rows(dz, h), db, db
 
 
 @checked
@@ -191,8 +183,8 @@ def lstm_vjp(delta, delta_h, delta_c, x, h, c, w_ih, w_hh, b_ih, b_hh):
         return (dz @ w_hh, dc), dz
 
     (dh, dc), dz = jax.lax.scan(back, (delta_h, delta_c), (delta, z, cs), reverse=True)
-    db = _summed(dz)
-    return dz @ w_ih, dh, dc, _weighed(dz, x), _weighed(dz, hs), db, db
+    db = over_rows(dz)
+    return dz @ w_ih, dh, dc, outer_over_rows(dz, x), outer_over_rows(dz, hs), db, db
 
 
 @checked
@@ -236,4 +228,11 @@ def gru_cell_vjp(delta, x, h, w_ih, w_hh, b_ih, b_hh):
     dn = delta * (1 - z) * (1 - n) * (1 + n)
     gates = dn * u * r * (1 - r), delta * (h - n) * z * (1 - z)
     da, db = jnp.concatenate([*gates, dn], axis=-1), jnp.concatenate([*gates, dn * r], axis=-1)
-    return da @ w_ih, delta * z + db @ w_hh, _weighed(da, x), _weighed(db, h), _summed(da), _summed(db)
+    return (
+        da @ w_ih,
+        delta * z + db @ w_hh,
+        outer_over_rows(da, x),
+        outer_over_rows(db, h),
+        over_rows(da),
+        over_rows(db),
+    )
