@@ -25,6 +25,15 @@ def validating() -> Iterator[None]:
         raise MisuseError(str(error)) from None
 
 
+@contextlib.contextmanager
+def importing_extra(name: str) -> Iterator[None]:
+    """For imports of what an extra installs."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MisuseError(f"{error.name} is not installed: `pip install 'identities[{name}]'` installs it") from None
+
+
 def console() -> Console:
     """Where results are printed. Into a file or a pipe, rows are better long than broken."""
     return Console() if sys.stdout.isatty() else Console(width=200)
