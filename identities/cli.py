@@ -32,7 +32,7 @@ from identities.report.records import identity_record, verification_record, with
 from identities.report.sheet import of_document, sheet, worst
 from identities.report.tables import cells, show
 from identities.sources import DOCUMENTS, WITHOUT_DERIVATIVE
-from identities.terminal import MisuseError, check_folder, console, progress, validating, writing
+from identities.terminal import MisuseError, check_writable, console, progress, validating, writing
 
 _CACHE_HELP = (
     "Compiled programs are kept in identities/ under JAX_COMPILATION_CACHE_DIR, or else XDG_CACHE_HOME "
@@ -110,7 +110,7 @@ def _verify(options: argparse.Namespace) -> int:
         find_device(options.device)
         for identity in found:
             check_dtypes(identity, options.dtypes)
-    check_folder(options.json)
+    check_writable(options.json)
     started = time.perf_counter()
     verdicts = _with_progress(
         found,

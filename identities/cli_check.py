@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from identities.report.gradebook import VERDICTS, Gradebook
 from identities.report.journal import Journal, Records
 from identities.report.records import grade_record
 from identities.report.tables import grade_cells
-from identities.terminal import MisuseError, check_folder, console, progress, validating, writing
+from identities.terminal import MisuseError, check_writable, console, importing_extra, progress, validating, writing
 
 
 def add_check(commands: Any, epilog: str) -> None:
@@ -62,6 +62,12 @@ def add_check(commands: Any, epilog: str) -> None:
         help="write a row a file and a column a function; all about them is beside it, in FILE with .jsonl at its end, "
         "from which an interrupted run goes on",
     )
+    check.add_argument(
+        "--html",
+        type=Path,
+        metavar="FILE",
+        help="write a page about the files, one that can be mailed: it loads nothing",
+    )
     check.set_defaults(run=_check)
 
 
@@ -77,7 +83,9 @@ def _sizes(written: str) -> tuple[str, tuple[int, ...]]:
 def _check(options: argparse.Namespace) -> int:
     if missing := [file for file in options.files if (".py" in file or "/" in file) and not Path(file).is_file()]:
         raise MisuseError(f"there is no file {missing[0]}")
-    check_folder(options.csv)
+    for file in (options.csv, options.html):
+        check_writable(file)
+    make_page = _maker_of_pages() if options.html else None
     exam = _exam(options)
     held = protection()
     if options.require_sandbox and not held.whole:
@@ -85,13 +93,22 @@ def _check(options: argparse.Namespace) -> int:
     prepare(keep=held.of_files)
     rows = _graded(list(dict.fromkeys(options.files)), exam, held.of_files, options.csv)
     everything = [record for records in rows.values() for record in records]
+    if make_page:
+        with writing():
+            options.html.write_text(make_page(rows, exam, str(held)), encoding="utf-8")
     if options.json:
         print(json.dumps([{**record, "sandbox": held.record()} for record in everything], indent=1))
-    elif options.csv:
-        _print_class(rows, exam, held, options.csv)
+    elif options.csv or (options.html and len(rows) > 1):
+        _print_class(rows, exam, held, _written(options))
     else:
         _print_grades(everything, held)
     return _exit_code(everything)
+
+
+def _maker_of_pages() -> Callable[[Mapping[str, Records], Exam, str], str]:
+    with importing_extra("page"):
+        from identities.report.page.grades import grades_page
+    return grades_page
 
 
 def _exit_code(records: Records) -> int:
@@ -112,7 +129,7 @@ def _exam(options: argparse.Namespace) -> Exam:
             assignment.find(name)
     if options.time_limit <= 0 or options.memory_limit < 0:
         raise MisuseError("limits must be positive; a memory limit of 0 is none")
-    kept = [*([options.reference] if options.reference else []), *_files_of(options.csv)]
+    kept = [*([options.reference] if options.reference else []), *_written(options)]
     limits = Limits(options.time_limit, int(options.memory_limit * 2**30), tuple(map(str, kept)))
     return Exam(
         tuple(options.dtypes),
@@ -129,9 +146,10 @@ def _exam(options: argparse.Namespace) -> Exam:
     )
 
 
-def _files_of(table: Path | None) -> tuple[Path, ...]:
-    """What is written for a class: the table, and all that it is made of."""
-    return (table, table.with_suffix(".jsonl")) if table else ()
+def _written(options: argparse.Namespace) -> tuple[Path, ...]:
+    """What is written: the table of a class, and all that it is made of; and the page."""
+    table, page = options.csv, options.html
+    return (*((table, table.with_suffix(".jsonl")) if table else ()), *((page,) if page else ()))
 
 
 def _graded(files: Sequence[str], exam: Exam, keep: bool, table: Path | None) -> dict[str, Records]:
@@ -164,7 +182,7 @@ def _graded(files: Sequence[str], exam: Exam, keep: bool, table: Path | None) ->
     return rows
 
 
-def _print_class(rows: Mapping[str, Records], exam: Exam, held: Protection, table: Path) -> None:
+def _print_class(rows: Mapping[str, Records], exam: Exam, held: Protection, written: Sequence[Path]) -> None:
     shown = Table(header_style="bold")
     columns = Gradebook(rows, exam.assignment).columns()
     words = [word for word in VERDICTS if any(column.counts[word] for column in columns)]
@@ -180,8 +198,9 @@ def _print_class(rows: Mapping[str, Records], exam: Exam, held: Protection, tabl
     unread = [record["error"] for records in rows.values() for record in records if not record["function"]]
     for said in unread:
         out.print(said, highlight=False, markup=False, soft_wrap=True)
-    written = " and ".join(map(str, _files_of(table)))
-    out.print(f"\n{len(rows)} files, in {written}", style="bold", highlight=False, soft_wrap=True)
+    *others, last = map(str, written)
+    places = f"{', '.join(others)} and {last}" if others else last
+    out.print(f"\n{len(rows)} files, in {places}", style="bold", highlight=False, soft_wrap=True)
     _print_protection(held)
 
 

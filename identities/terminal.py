@@ -1,6 +1,7 @@
 """What the commands have in common: misuse, in words; where they print, and how far they are."""
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -39,10 +40,17 @@ def console() -> Console:
     return Console() if sys.stdout.isatty() else Console(width=200)
 
 
-def check_folder(file: Path | None) -> None:
-    """Complain of a file that cannot be written for want of a folder, before the work."""
-    if file and not file.resolve().parent.is_dir():
+def check_writable(file: Path | None) -> None:
+    """Complain of a file that cannot be written, before the work."""
+    if file is None:
+        return
+    folder = file.resolve().parent
+    if not folder.is_dir():
         raise MisuseError(f"there is no folder for {file}")
+    if file.is_dir():
+        raise MisuseError(f"{file} is a folder; name a file in it")
+    if not os.access(file if file.exists() else folder, os.W_OK):
+        raise MisuseError(f"{file} cannot be written: no permission")
 
 
 @contextlib.contextmanager

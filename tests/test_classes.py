@@ -100,6 +100,8 @@ def test_only_what_has_changed_is_judged_again(folder, asked_for):
     judge(folder)
     assert asked_for == []
     assert rows(folder) == before
+    judge(folder, "--html", str(folder / "report.html"))
+    assert asked_for == []
     (folder / "bob.py").write_text(STUDENTS["ann"])
     judge(folder)
     assert asked_for == ["bob"]

@@ -34,12 +34,13 @@ class Gradebook:
 
     **Fields:**
 
+    - `rows`: the verdicts by file.
     - `functions`: the columns, in the order of the assignment: all that any file was judged for; and the functions of
       which no file has anything.
     """
 
     def __init__(self, rows: Mapping[str, Records], assignment: Assignment):
-        self._rows = rows
+        self.rows: Mapping[str, Records] = rows
         asked = [r for records in rows.values() for r in records if r["function"] and r["verdict"] in VERDICTS]
         judged = {record["function"] for record in asked if record["verdict"] != "missing"}
         touched = {assignment.place(function)[0] for function in judged}
@@ -51,17 +52,18 @@ class Gradebook:
         with file.open("w", newline="") as opened:
             table = csv.writer(opened)
             table.writerow(["file", "right", "of", *self.functions, "remarks"])
-            for name, records in self._rows.items():
-                cells = self._cells(records)
+            for name, records in self.rows.items():
+                cells = self.cells(records)
                 right = sum(cell.verdict == "right" for cell in cells)
-                row = [name, right, len(cells), *(cell.text for cell in cells), _remarks(records)]
+                row = [name, right, len(cells), *(cell.text for cell in cells), "; ".join(remarks(records))]
                 table.writerow(map(_harmless, row))
 
     def columns(self) -> list[Column]:
         """What there is to be said of each function."""
-        return [_column(*of_one) for of_one in zip(self.functions, *map(self._cells, self._rows.values()), strict=True)]
+        return [_column(*of_one) for of_one in zip(self.functions, *map(self.cells, self.rows.values()), strict=True)]
 
-    def _cells(self, records: Records) -> list[Cell]:
+    def cells(self, records: Records) -> list[Cell]:
+        """What there is to be said of each function of one file."""
         known = {record["function"]: record for record in records}
         absent = "not judged" if "" in known else "missing"  # a file that cannot be loaded may have it
         return [_cell(known[f]) if f in known else Cell(absent, absent) for f in self.functions]
@@ -79,10 +81,10 @@ def _column(function: str, *cells: Cell) -> Column:
     return Column(function, Counter(cell.verdict for cell in cells), commonest)
 
 
-def _remarks(records: Records) -> str:
+def remarks(records: Records) -> list[str]:
     """What is said of a file besides: that it cannot be loaded, and which names are nearly right."""
-    remarks = [r for r in records if not r["function"] or r["verdict"] not in VERDICTS]
-    return "; ".join(f"{record['function']} {record['error']}".strip() for record in remarks)
+    others = [r for r in records if not r["function"] or r["verdict"] not in VERDICTS]
+    return [f"{record['function']} {record['error']}".strip() for record in others]
 
 
 def _harmless(cell: object) -> object:

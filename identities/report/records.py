@@ -8,7 +8,9 @@ import numpy as np
 from identities.catalog import Identity, Source
 from identities.oracle.candidates.grading import Grade, InternalError, NotJudged
 from identities.oracle.diagnosis import Diagnosis
+from identities.oracle.diagnosis.edits.place import Place
 from identities.oracle.run.programs import describe_device
+from identities.oracle.verdict.explain import given_lines, shown
 from identities.oracle.verdict.verification import CandidateMismatch, Counterexample, Verification
 from identities.sources import WITHOUT_DERIVATIVE
 
@@ -75,14 +77,23 @@ def grade_record(grade: Grade) -> dict[str, Any]:
 
 
 def _mismatch(mismatch: CandidateMismatch) -> dict[str, Any]:
-    """What is wrong with a candidate: `diagnosis` is of the result shown; of several, `diagnoses` has each by name."""
+    """What is wrong with a candidate: `diagnosis` is of the result shown; of several, `diagnoses` has each by name.
+
+    `case` has the numbers of the counterexample as they are printed.
+    """
     failure = mismatch.counterexample
     several = {leaf: _diagnosis(diagnosis) for leaf, diagnosis in mismatch.diagnoses.items()} if mismatch.leaf else None
     return {
         "dtype": failure.dtype,
         "diagnosis": _diagnosis(mismatch.diagnosis),
         **({"diagnoses": several} if several else {}),
+        "asked": mismatch.asked,
         **_evidence(failure),
+        "case": {
+            "given": list(given_lines(failure.arguments, failure.static)),
+            "expected": shown(failure.expected),
+            "got": shown(failure.got),
+        },
         "repeat": mismatch.repeat,
         "message": str(mismatch),
     }
@@ -91,8 +102,13 @@ def _mismatch(mismatch: CandidateMismatch) -> dict[str, Any]:
 def _diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
     """Its fields; that of an explanation that failed is there only if one did."""
     fields = {name: value for name, value in vars(diagnosis).items() if name != "failure" or value}
-    places = {name: place and vars(place) for name, place in (("where", diagnosis.where), ("step", diagnosis.step))}
+    places = {name: place and _place(place) for name, place in (("where", diagnosis.where), ("step", diagnosis.step))}
     return fields | places
+
+
+def _place(place: Place) -> dict[str, Any]:
+    """Its fields; and the lines around it, each with its number, since the file may not stay as it is."""
+    return {**vars(place), "lines": [list(numbered) for numbered in place.neighbours().items()]}
 
 
 def _evidence(failure: Counterexample) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import math
 import os
 import pwd
 import site
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from identities.oracle.candidates.confinement import Permissions
@@ -17,12 +17,13 @@ class Limits:
 
     **Fields:**
 
-    - `hidden`: files and folders that it may not read, wherever they are, such as the reference.
+    - `hidden`: files and folders that it may not read, wherever they are, such as the reference; no verdict follows
+      from their names.
     """
 
     seconds: float
     memory: int
-    hidden: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = field(default=(), repr=False)
 
 
 def permissions(file: str, limits: Limits, arrays: str, folder: str) -> Permissions:

@@ -61,12 +61,11 @@ def source_lines(place: "Place | None") -> Iterator[str]:
         return
     yield f"  where     {place.file}:{place.line}"
     width = len(str(place.line + 1))
-    for number in range(place.line - 1, place.line + 2):
-        if line := linecache.getline(place.file, number).rstrip():
-            here = ">" if number == place.line else " "
-            yield f"  {'':<8} {here} {number:>{width}} | {line}"
-            if number == place.line and place.start < place.end <= len(line):
-                yield f"  {'':<10} {'':>{width}} | {' ' * place.start}{'^' * (place.end - place.start)}"
+    for number, line in place.neighbours().items():
+        here = ">" if number == place.line else " "
+        yield f"  {'':<8} {here} {number:>{width}} | {line}"
+        if number == place.line and place.start < place.end <= len(line):
+            yield f"  {'':<10} {'':>{width}} | {' ' * place.start}{'^' * (place.end - place.start)}"
 
 
 def _step_lines(step: "Place | None") -> Iterator[str]:

@@ -46,6 +46,13 @@ class Place:
         before = self.text.removesuffix(self.expression)
         return before != self.text and bool(_ASSIGNED.fullmatch(before))
 
+    def neighbours(self) -> dict[int, str]:
+        """The lines that stand around it, its own included, by their numbers; none that is empty."""
+        lines = {
+            number: linecache.getline(self.file, number).rstrip() for number in range(self.line - 1, self.line + 2)
+        }
+        return {number: line for number, line in lines.items() if line}
+
     def __str__(self) -> str:
         if not self.expression:
             return f"line {self.line}"
