@@ -21,6 +21,7 @@ from jaxtyping import Array
 from identities.checking import checked
 from identities.claim import Claim, make
 from identities.kinds import KINDS
+from identities.latex import is_equation, symbol
 from identities.signature import Option, Parameter, Signature, defaults, read_annotation, signature_of, statics
 
 ClosedForm: TypeAlias = Callable[..., Array]
@@ -73,11 +74,11 @@ class Identity(Claim):
 
     @property
     def equations(self) -> tuple[str, ...]:
-        """One formula for each gradient, in LaTeX."""
-        if len(self.statements) == 1:
+        """One formula for each gradient, in LaTeX; what states a right side only gets its left side."""
+        if len(self.statements) < len(self.wrt) or is_equation(self.statements[0]):
             return self.statements
         return tuple(
-            rf"\frac{{\partial J}}{{\partial {by}}} = {s}" for by, s in zip(self.wrt, self.statements, strict=True)
+            f"{self.kind.left_side(symbol(by))} = {s}" for by, s in zip(self.wrt, self.statements, strict=True)
         )
 
     @property

@@ -21,18 +21,17 @@ from identities.oracle.candidates.grading import check_dtypes
 from identities.oracle.reference.dense import WITNESSES
 from identities.oracle.reference.differences import DIFFERENCES
 from identities.oracle.reference.unit import TOLERANCE
-from identities.oracle.run.processes import prepare
 from identities.oracle.run.programs import describe_device, find_device
 from identities.oracle.verdict.explain import explain
 from identities.oracle.verdict.plan import DTYPES, check_options
 from identities.oracle.verdict.verification import Verification
-from identities.oracle.verify import verify_each
 from identities.report.order import by_source
-from identities.report.records import identity_record, verification_record, without_derivative_record
-from identities.report.sheet import of_document, sheet, worst
+from identities.report.records import identity_record, verification_record, without_derivative_record, worst
+from identities.report.rows import of_document
+from identities.report.sheet import sheet
 from identities.report.tables import cells, show
 from identities.sources import DOCUMENTS, WITHOUT_DERIVATIVE
-from identities.terminal import MisuseError, check_writable, console, progress, validating, writing
+from identities.terminal import MisuseError, check_writable, console, validating, verify_with_progress, writing
 
 _CACHE_HELP = (
     "Compiled programs are kept in identities/ under JAX_COMPILATION_CACHE_DIR, or else XDG_CACHE_HOME "
@@ -112,7 +111,7 @@ def _verify(options: argparse.Namespace) -> int:
             check_dtypes(identity, options.dtypes)
     check_writable(options.json)
     started = time.perf_counter()
-    verdicts = _with_progress(
+    verdicts = verify_with_progress(
         found,
         dtypes=options.dtypes,
         shapes=options.shapes,
@@ -139,15 +138,6 @@ def _verify(options: argparse.Namespace) -> int:
         with writing():
             options.json.write_text(json.dumps([verification_record(verdicts[i.name]) for i in found], indent=1))
     return 1 if failed else 0
-
-
-def _with_progress(found: Sequence[Identity], **options) -> dict[str, Verification]:
-    verdicts = {}
-    with progress("verifying", len(found)) as advance:
-        for verdict in verify_each(found, prepare, **options):
-            verdicts[verdict.identity] = verdict
-            advance()
-    return verdicts
 
 
 def _table(found: Sequence[Identity], verdicts: dict[str, Verification], dtypes: Sequence[str], wide: bool) -> Table:
@@ -199,9 +189,10 @@ def _list(options: argparse.Namespace) -> int:
 
 def _sheet(options: argparse.Namespace) -> int:
     with validating():
-        found = of_document(options.document)
-    verdicts = _with_progress(found)
-    print(sheet(options.document, {i.name: worst(verdicts[i.name], i) for i in found}), end="")
+        found = [row.identity for row in of_document(options.document)]
+    verdicts = verify_with_progress(found)
+    errors = {i.name: worst(verification_record(verdicts[i.name]), i) for i in found}
+    print(sheet(options.document, errors), end="")
     return 0 if all(verdict.passed for verdict in verdicts.values()) else 1
 
 

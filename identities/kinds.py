@@ -40,6 +40,10 @@ class Kind:
     order: int = 1
     noun: str
 
+    def left_side(self, by: str) -> str:
+        """What is left of the equals sign in a statement, in LaTeX: the derivative of z by an argument."""
+        return rf"\frac{{\partial z}}{{\partial {by}}}"
+
     def before(self, signature: Signature, wrt: Sequence[Parameter]) -> tuple[Parameter, ...]:
         """What comes before the function's arguments: cotangents."""
         return ()
@@ -80,6 +84,9 @@ class VJP(Kind):
     name: str = "vjp"
     noun: str = "vjp"
 
+    def left_side(self, by: str) -> str:
+        return rf"\frac{{\partial J}}{{\partial {by}}}"
+
     def before(self, signature: Signature, wrt: Sequence[Parameter]) -> tuple[Parameter, ...]:
         moving = [result for result in signature.results if any(leaf.moves for leaf in result.leaves)]
         if len(moving) == 1:
@@ -98,6 +105,9 @@ class JVP(Kind):
 
     name: str = "jvp"
     noun: str = "jvp"
+
+    def left_side(self, by: str) -> str:
+        return "dz"
 
     def after(self, signature: Signature, wrt: Sequence[Parameter]) -> tuple[Parameter, ...]:
         return tuple(parameter.prefixed(f"d{parameter.name}") for parameter in wrt)

@@ -19,7 +19,14 @@ _SYMBOLS = {
     r"\in ": "∈ ",
     r"\infty": "∞",
     r"\odot": "⊙",
+    r"\cdots": "⋯",
     r"\cdot": "·",
+    r"\ldots": "…",
+    r"\bigoplus": "⊕",
+    r"\begin{pmatrix} ": "(",
+    r" \end{pmatrix}": ")",
+    r" \\": ";",
+    " &": ",",
     r"\star": "⋆",
     r"\circ": "∘",
     r"\sum": "Σ",
@@ -40,18 +47,32 @@ _ACCENTS = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303", "dot": "\u0307"
 """What stands above a letter, as the character that combines with it."""
 
 
-def _greek(name: re.Match[str]) -> str:
-    """The letter of that name; what is no Greek letter stays as it is."""
-    word = name[1].removeprefix("var")
-    case = "CAPITAL" if word[0].isupper() else "SMALL"
+def _letter(name: str) -> str | None:
+    """The Greek letter of that name, if there is one."""
+    case = "CAPITAL" if name[:1].isupper() else "SMALL"
     try:
-        return unicodedata.lookup(f"GREEK {case} LETTER {_SPELT.get(word, word)}")
+        return unicodedata.lookup(f"GREEK {case} LETTER {_SPELT.get(name, name)}")
     except KeyError:
-        return name[0]
+        return None
 
 
 _SPELT = {"lambda": "lamda", "Lambda": "lamda"}
 """Letters that Unicode spells otherwise."""
+
+
+def symbol(name: str) -> str:
+    """How a formula writes an argument of that name: `alpha` as a Greek letter, `w_hh` and `x2` with an index."""
+    word, index = re.fullmatch(r"(.+?)_?((?<=_).+|\d*)", name).groups()  # pyright: ignore[reportOptionalMemberAccess]
+    written = word if len(word) == 1 else rf"\{word}" if _letter(word) else rf"\text{{{word}}}"
+    return f"{written}_{{{index}}}" if index else written
+
+
+def is_equation(latex: str) -> bool:
+    """Whether a formula, or the first of several, has an equals sign outside of brackets and indices."""
+    first, _, _ = latex.partition(r", \quad")
+    while (bare := re.sub(r"\{[^{}]*\}|\[[^][]*\]", "", first)) != first:
+        first = bare
+    return "=" in first
 
 
 def plain(latex: str) -> str:
@@ -60,7 +81,7 @@ def plain(latex: str) -> str:
     def group(text: str) -> str:
         return text if re.fullmatch(r"[\w∂ᵀ²√]+|\(.*\)", text) else f"({text})"
 
-    text = re.sub(r"\\([A-Za-z]+)", _greek, latex)
+    text = re.sub(r"\\(?:var)?([A-Za-z]+)", lambda name: _letter(name[1]) or name[0], latex)
     for name, accent in _ACCENTS.items():
         text = re.sub(rf"\\{name}\{{(\w)\}}", lambda m, above=accent: unicodedata.normalize("NFC", m[1] + above), text)
     text = re.sub(r"\\overline\{\(?([^{}]*?)\)?\}", r"conj(\1)", text)

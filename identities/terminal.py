@@ -4,13 +4,17 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from identities.catalog import UnknownNameError
+from identities.catalog import Identity, UnknownNameError
+from identities.oracle.run.processes import prepare
+from identities.oracle.verdict.verification import Verification
+from identities.oracle.verify import verify_each
 
 
 class MisuseError(Exception):
@@ -60,6 +64,16 @@ def writing() -> Iterator[None]:
         yield
     except OSError as error:
         raise MisuseError(str(error)) from None
+
+
+def verify_with_progress(found: Sequence[Identity], **options: Any) -> dict[str, Verification]:
+    """Verdicts by name, with a bar that says how far it is; options as of `verify_each`."""
+    verdicts = {}
+    with progress("verifying", len(found)) as advance:
+        for verdict in verify_each(found, prepare, **options):
+            verdicts[verdict.identity] = verdict
+            advance()
+    return verdicts
 
 
 _TENTHS = 10

@@ -67,7 +67,7 @@ def test_a_mistake_has_its_sentence_its_line_and_its_smallest_case(page, html):
     assert "it returns 1/2 times the right result" in said
     assert "delta = [2.]x = [1.]expected[4.] got[2.]" in said
     assert "--only square_backward --dtypes float64" in said
-    assert "centred_backwards is not asked for by" in said
+    assert "centred_bakward is not asked for by" in said
     assert "2 of 6 functions are right" in said
 
 

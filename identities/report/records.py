@@ -1,11 +1,17 @@
 """Verdicts and catalog entries as data for a machine, which JSON can hold."""
 
+import functools
+import hashlib
+import inspect
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
-from identities.catalog import Identity, Source
+import identities
+from identities.catalog import Identity, Source, find
 from identities.oracle.candidates.grading import Grade, InternalError, NotJudged
 from identities.oracle.diagnosis import Diagnosis
 from identities.oracle.diagnosis.edits.place import Place
@@ -36,10 +42,16 @@ def without_derivative_record(source: Source) -> dict[str, Any]:
 
 
 def verification_record(verification: Verification) -> dict[str, Any]:
-    """A verdict on an identity; an infinite error is null."""
+    """A verdict on an identity; an infinite error is null.
+
+    It holds for this version of the package, this version of JAX, and the mathematics of which `digest` is made.
+    """
     failure = verification.counterexample
     return {
         "identity": verification.identity,
+        "version": identities.__version__,
+        "jax": jax.__version__,
+        "digest": digest(find(verification.identity)),
         "passed": verification.passed,
         "shapes": verification.shapes,
         "instances": verification.instances,
@@ -53,6 +65,26 @@ def verification_record(verification: Verification) -> dict[str, Any]:
         "seed": verification.plan.seed,
         "device": describe_device(verification.plan.device),
     }
+
+
+@functools.cache
+def digest(identity: Identity) -> str:
+    """Of the files that an identity's function and closed form are in: what a verdict on it follows from."""
+    modules = (inspect.getfile(inspect.unwrap(f)) for f in (identity.function, identity.closed_form))
+    return hashlib.sha256(b"".join(map(_content, modules))).hexdigest()[:16]
+
+
+@functools.cache
+def _content(file: str) -> bytes:
+    return Path(file).read_bytes()
+
+
+def worst(record: Mapping[str, Any], identity: Identity) -> str:
+    """The worst error that a verdict's record has, as sheets print it."""
+    if not record["passed"]:
+        return "FAILED"
+    errors = [error for by_dtype in record["errors"].values() for error in by_dtype.values()]
+    return "exact" if identity.exact else f"{max(errors):.1f}"
 
 
 def grade_record(grade: Grade) -> dict[str, Any]:

@@ -3,25 +3,12 @@
 import re
 from collections.abc import Iterable, Mapping
 
-from identities.catalog import Identity, UnknownNameError, catalog
 from identities.oracle.reference.unit import TOLERANCE
-from identities.oracle.verdict.verification import Verification
-from identities.report.order import number_of
-from identities.report.tables import place_of
+from identities.report.rows import Row, of_document
+from identities.report.tables import file_of
 from identities.sources import DOCUMENTS
 
 _TITLES = ("number", "statement", "identity", "kind", "holds for", "erratum", "error")
-
-
-def of_document(document: str) -> list[Identity]:
-    """The identities that cite a document, in its order.
-
-    **Raises:** `UnknownNameError` for a document that none cites.
-    """
-    if document not in DOCUMENTS:
-        known = ", ".join(map(repr, DOCUMENTS))
-        raise UnknownNameError(f"no identity is from {document!r}; the documents are {known}")
-    return sorted((i for i in catalog.values() if _numbers(i, document)), key=lambda i: _order(i, document))
 
 
 def sheet(document: str, errors: Mapping[str, str]) -> str:
@@ -30,16 +17,16 @@ def sheet(document: str, errors: Mapping[str, str]) -> str:
     **Arguments:**
 
     - `document`: by the name that identities cite it by.
-    - `errors`: by the name of the identity, what `worst` made of its verdict.
+    - `errors`: by the name of the identity, what `worst` made of its record.
     """
-    found = of_document(document)
-    numbers = {number for identity in found for number in _numbers(identity, document)}
+    rows = of_document(document)
+    numbers = {number for row in rows for number in row.numbers}
     lines = [
         f"# {document}: a verified formula sheet",
         "",
         f"After {DOCUMENTS[document]}.",
         "",
-        f"{len(numbers)} numbers, {len(found)} identities. Each is a function to import, and a claim that was put to "
+        f"{len(numbers)} numbers, {len(rows)} identities. Each is a function to import, and a claim that was put to "
         "the test against automatic differentiation on random shapes and values. The last column is the worst error in "
         f"units of rounding, in float64 and float32, where {TOLERANCE} pass; *exact* is equality to the last bit.",
         "`identities verify NAME` repeats it, `identities show NAME` tells all.",
@@ -48,42 +35,26 @@ def sheet(document: str, errors: Mapping[str, str]) -> str:
         "",
         _row(_TITLES),
         _row(["---"] * len(_TITLES)),
-        *(_row(_cells(identity, document, errors[identity.name])) for identity in found),
+        *(_row(_cells(row, errors[row.identity.name])) for row in rows),
     ]
     return "\n".join(lines) + "\n"
 
 
-def worst(verdict: Verification, identity: Identity) -> str:
-    """The worst error of a verdict, as the sheet has it."""
-    if not verdict.passed:
-        return "FAILED"
-    return "exact" if identity.exact else f"{verdict.worst:.1f}"
-
-
-def _cells(identity: Identity, document: str, error: str) -> list[str]:
-    path, line = place_of(identity)
-    errata = dict.fromkeys(s.erratum for s in identity.sources if s.document == document and s.erratum)
+def _cells(row: Row, error: str) -> list[str]:
+    identity = row.identity
     return [
-        ", ".join(_numbers(identity, document)),
+        ", ".join(row.numbers),
         _mathematics(identity.statement),
-        f"[{identity.name}](../{path.as_posix()}#L{line})",
+        f"[{identity.name}](../{file_of(identity).as_posix()})",
         str(identity.kind),
-        "; ".join(identity.preconditions),
-        "; ".join(errata),
+        "; ".join(row.needs),
+        "; ".join(row.errata),
         error,
     ]
 
 
 def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _numbers(identity: Identity, document: str) -> list[str]:
-    return [source.equation for source in identity.sources if source.document == document]
-
-
-def _order(identity: Identity, document: str) -> list[tuple[int, str]]:
-    return min(number_of(equation) for equation in _numbers(identity, document))
 
 
 def _mathematics(latex: str) -> str:

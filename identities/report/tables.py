@@ -76,7 +76,7 @@ def show(name: str) -> str:
         **({"static": [static]} if static else {}),
         "returns": list(_returned(identity)),
         **({"saves": [plain(identity.saves), identity.saves]} if identity.saves else {}),
-        "formula": ["{}, line {}".format(*place_of(identity))],
+        "formula": [_place_of(identity)],
         "import": [f"from {identity.closed_form.__module__} import {identity.name}"],
         "exact": ["yes: agrees bit for bit on small integers" if identity.exact else "no"],
         "sources": [f"{s}" + f"; erratum: {s.erratum}" * bool(s.erratum) for s in identity.sources],
@@ -90,11 +90,15 @@ def show(name: str) -> str:
     return "\n".join([*lines, "", *(line.strip() for line in docstring.splitlines())])
 
 
-def place_of(identity: Identity) -> tuple[Path, int]:
-    """The file of a closed form, from the folder that holds the package, and its first line there."""
-    closed_form = inspect.unwrap(identity.closed_form)
-    _, line = inspect.getsourcelines(closed_form)
-    return Path(inspect.getfile(closed_form)).relative_to(Path(identities.__file__).parents[1]), line
+def file_of(identity: Identity) -> Path:
+    """The file of a closed form, from the folder that holds the package."""
+    file = inspect.getfile(inspect.unwrap(identity.closed_form))
+    return Path(file).relative_to(Path(identities.__file__).parents[1])
+
+
+def _place_of(identity: Identity) -> str:
+    _, line = inspect.getsourcelines(inspect.unwrap(identity.closed_form))
+    return f"{file_of(identity)}, line {line}"
 
 
 def _returned(identity: Identity) -> Iterator[str]:

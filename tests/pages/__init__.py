@@ -21,7 +21,7 @@ HOSTILE = "<script>document.title = 'gone'</script><img src=//nowhere.invalid/a.
 
 STUDENTS = {
     "ada.py": "def square_backward(d, x): return 2 * d * x\ndef centred_backward(d, x): return 2 * d",
-    "<b>eve.py": f"def square_backward(d, x): raise ValueError({HOSTILE!r} + 'w' * 300)\ndef centred_backwards(d, x): 0",
+    "<b>eve.py": f"def square_backward(d, x): raise ValueError({HOSTILE!r} + 'w' * 300)\ndef centred_bakward(d, x): 0",
     "bob.py": "def square_backward(d, x): return d * x\ndef centred_backward(d, x): return 2 * (d - d.mean())",
 }
 

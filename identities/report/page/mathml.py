@@ -11,6 +11,7 @@ from markupsafe import Markup
 _ACCENTS = {"^": "^", "~": "~", "¯": "¯", "―": "¯", "˙": "˙"}
 """What stands above a letter, each with the character that a browser stretches and places well."""
 
+_MINUS, _TRANSPOSED = "\N{MINUS SIGN}", "\N{DOWN TACK}"
 _CLOSING = {")", "]", "}", "⟩"}
 _THIN = "0.167em"
 
@@ -55,7 +56,7 @@ def _functions(math: ElementTree.Element) -> None:
     """Names of functions have a thin space around them, but for one towards a bracket; a transpose has none."""
     for row, i, name in _atoms(math):
         text = name.text or ""
-        if text == "⊤":
+        if text == _TRANSPOSED:
             name.tag = "mi"
         if not re.fullmatch(r"[A-Za-z]{2,}", text) or name.tag == "mtext":
             continue
@@ -70,7 +71,7 @@ def _functions(math: ElementTree.Element) -> None:
 def _signs(math: ElementTree.Element) -> None:
     """A minus behind an operator or an opening bracket is a sign, which stands close to its number."""
     for row, i, sign in _atoms(math):
-        if sign.text in ("−", "+") and i and row[i - 1].tag == "mo" and row[i - 1].text not in _CLOSING:
+        if sign.text in (_MINUS, "+") and i and row[i - 1].tag == "mo" and row[i - 1].text not in _CLOSING:
             sign.set("form", "prefix")
 
 

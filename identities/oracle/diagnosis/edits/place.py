@@ -48,10 +48,8 @@ class Place:
 
     def neighbours(self) -> dict[int, str]:
         """The lines that stand around it, its own included, by their numbers; none that is empty."""
-        lines = {
-            number: linecache.getline(self.file, number).rstrip() for number in range(self.line - 1, self.line + 2)
-        }
-        return {number: line for number, line in lines.items() if line}
+        around = range(self.line - 1, self.line + 2)
+        return {number: line for number in around if (line := linecache.getline(self.file, number).rstrip())}
 
     def __str__(self) -> str:
         if not self.expression:
