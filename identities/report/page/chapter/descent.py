@@ -112,7 +112,7 @@ def path_plot(run: Run) -> Plot:
         slope.ticks(1),
         [
             *(curve("contour", intercept, slope, contour) for contour in contours),
-            curve("measured", intercept, slope, run.path[:60], "path"),
+            curve("path", intercept, slope, run.path[:60], "path"),
             curve("minimum", intercept, slope, [tuple(run.minimum)], "closed form"),
         ],
     )

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from identities.catalog import find
-from identities.chain import curve
+from identities.chain import curve, curve_jacobian
 from identities.report.page.chapter.numbers import assignments, numbers
 
 X = [[1, 0], [1, 1], [1, 2], [1, 3]]
@@ -50,11 +50,12 @@ def worked() -> dict[str, tuple[str, str]]:
 
 
 def quotients(x: float, steps: tuple[float, ...]) -> list[tuple[str, str]]:
-    """The difference quotients of `curve` at x, with ever smaller steps; each as its step and LaTeX."""
+    """The difference quotients of `curve` at x, with ever smaller steps, and its Jacobian; each as LaTeX."""
     with jax.enable_x64(True):
-        at_x = np.asarray(curve(jnp.asarray(x, float)))
+        at_x, jacobian = (np.asarray(f(jnp.asarray(x, float))) for f in (curve, curve_jacobian))
         moved = [np.asarray(curve(jnp.asarray(x + step, float))) for step in steps]
-    return [(f"{step:g}", numbers((there - at_x) / step, 5)) for step, there in zip(steps, moved, strict=True)]
+    found = [(f"{step:g}", numbers((there - at_x) / step, 5)) for step, there in zip(steps, moved, strict=True)]
+    return [*found, ("formula", numbers(jacobian, 5))]
 
 
 def _results() -> Mapping[str, np.ndarray]:

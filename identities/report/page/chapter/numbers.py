@@ -28,5 +28,5 @@ def _nested(array: np.ndarray, decimals: int) -> str:
     if array.ndim == 2:
         rows = r" \\ ".join(" & ".join(f"{value:.{decimals}f}" for value in row) for row in array)
         return rf"\begin{{pmatrix}} {rows} \end{{pmatrix}}"
-    parts = r", \, ".join(_nested(part, decimals) for part in array)
+    parts = ", ".join(_nested(part, decimals) for part in array)
     return rf"\left( {parts} \right)"
