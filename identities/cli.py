@@ -1,4 +1,4 @@
-"""The command line: `identities verify`, `check`, `list`, `show` and `sheet`."""
+"""The command line: `identities verify`, `check`, `list`, `show`, `sheet` and `page`."""
 
 import argparse
 import json
@@ -16,6 +16,7 @@ from rich.table import Table
 import identities
 from identities.catalog import Identity, catalog, find
 from identities.cli_check import add_check
+from identities.cli_page import add_page
 from identities.latex import plain
 from identities.oracle.candidates.grading import check_dtypes
 from identities.oracle.reference.dense import WITNESSES
@@ -95,6 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     sheet.add_argument("document", metavar="DOCUMENT", help=", ".join(f'"{name}"' for name in DOCUMENTS))
     sheet.set_defaults(run=_sheet)
+
+    add_page(commands, _CACHE_HELP)
 
     show = commands.add_parser("show", help="show all that is known of an identity")
     show.add_argument("name", metavar="NAME")

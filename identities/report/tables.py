@@ -67,7 +67,7 @@ def show(name: str) -> str:
     """
     identity = find(name)
     function = identity.function
-    static = ", ".join(map(_option, identity.options))
+    static = ", ".join(map(option_in_words, identity.options))
     sections = {
         "statement": [text for equation in identity.equations for text in (plain(equation), equation)],
         "kind": [f"{identity.kind} of {function.__module__}.{function.__name__}, wrt {', '.join(identity.wrt)}"],
@@ -109,6 +109,12 @@ def _returned(identity: Identity) -> Iterator[str]:
         yield f"{leaf.name} {shape}" if len(leaves) > 1 else shape
 
 
+def shapes_of(identity: Identity) -> str:
+    """What a closed form takes and gives, as in `W (n, m), x (m,) → (n, m)`."""
+    takes = ", ".join(f"{a.name} {_shapes(a)}{_kind_of(a)}" for a in identity.arguments)
+    return f"{takes} → {_all_shapes(identity.leaves)}"
+
+
 def _all_shapes(leaves: Sequence[Argument]) -> str:
     named = len(leaves) > 1
     return ", ".join(f"{leaf.name} " * named + _shapes(leaf) + _kind_of(leaf) for leaf in leaves)
@@ -122,6 +128,6 @@ def _kind_of(a: Argument) -> str:
     return "" if a.values == "floating" else f" {a.values}"
 
 
-def _option(option: Option) -> str:
+def option_in_words(option: Option) -> str:
     values = sorted(option.values) if all(type(v) is int for v in option.values) else option.values
     return f"{option.name}, tried with {', '.join(map(repr, values))}"

@@ -7,7 +7,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import identities
+from identities.oracle.reference.unit import TOLERANCE
+from identities.report.page.code import highlighted
 from identities.report.page.mathml import mathml
+from identities.report.page.words import anchor_of, numbers_of, words_of
+from identities.report.tables import shapes_of
 
 STATIC = files("identities.report.page") / "static"
 """The files that a site has beside its pages."""
@@ -28,6 +32,14 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["math"] = mathml
-    environment.globals.update(version=identities.__version__, root="")
+    environment.filters.update(math=mathml, python=highlighted)
+    environment.globals.update(
+        version=identities.__version__,
+        root="",
+        tolerance=TOLERANCE,
+        anchor=anchor_of,
+        numbers=numbers_of,
+        shapes=shapes_of,
+        words=words_of,
+    )
     return environment

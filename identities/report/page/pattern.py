@@ -49,14 +49,14 @@ def pattern_of(identity: Identity) -> Pattern | None:
 
     That of a Hessian is of the gradient's Jacobian.
     """
-    shape = _small_shape(identity)
+    shape = small_shape(identity)
     if shape is None:
         return None
     blocks = tuple(map(_classified, _jacobians(identity, shape)))
     return Pattern(blocks, identity.moving, shape.described(identity))
 
 
-def _small_shape(identity: Identity) -> Shape | None:
+def small_shape(identity: Identity) -> Shape | None:
     """Of the shapes that a verification draws, made as small as they may be, the one with the most different sizes."""
     small = [_shrunk(identity, shape) for shape in draw_shapes(identity, 4, seed=0)]
     fitting = [shape for shape in small if 1 < _largest_side(identity, shape) <= _MOST]

@@ -50,9 +50,9 @@ def numbers_of(identity: Identity) -> str:
     return _plain(" ".join(f"{source.document} {source.equation}" for source in identity.sources))
 
 
-def place_of(document: str) -> str:
-    """The anchor of a document on the page of documents."""
-    return "document-" + re.sub(r"\W+", "-", document.lower())
+def anchor_of(title: str) -> str:
+    """The anchor of a topic or a document on its page."""
+    return re.sub(r"\W+", "-", title.lower())
 
 
 def _plain(text: str) -> str:
