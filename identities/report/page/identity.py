@@ -30,7 +30,7 @@ def about(identity: Identity, verdict: Verdict) -> dict[str, Any]:
         "options": list(map(option_in_words, identity.options)),
         "needs": needs_of(identity),
         "docstring": inspect.cleandoc(identity.closed_form.__doc__ or ""),
-        "derivation": _derivation(verdict),
+        "derivation": derivation_of(verdict),
         "pattern": _pattern(identity),
         "judged": _judged(identity, verdict),
         "plot": None if identity.exact or not verdict.record else plot_of(verdict.record["errors"]),
@@ -56,7 +56,8 @@ def related(identity: Identity) -> list[Identity]:
     ]
 
 
-def _derivation(verdict: Verdict) -> list[Mapping[str, Any]]:
+def derivation_of(verdict: Verdict) -> list[Mapping[str, Any]]:
+    """The lines of a derivation as its record has them, each with a word for the verdict on it; none, if there is none."""
     lines: Iterable[Mapping[str, Any]] = (verdict.record or {}).get("derivation") or ()
     return [{**line, "word": _word(line)} for line in lines]
 

@@ -1,4 +1,4 @@
-"""The site: a sheet by topic, one by document, and a page for each identity."""
+"""The site: a sheet by topic, one by document, the notes as a chapter, and a page for each identity."""
 
 import importlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from identities.catalog import catalog
+from identities.report.page.chapter.chapter import chapter
 from identities.report.page.environment import STATIC, render
 from identities.report.page.identity import about
 from identities.report.page.verdict import Verdict, verdict_of
@@ -51,6 +52,7 @@ def _pages(verdicts: Mapping[str, Verdict]) -> Iterator[tuple[str, str]]:
     sheets = {"verdicts": verdicts, "totals": _totals(verdicts), "filters": _filters(topics, documents)}
     yield "index.html", render("index.html", sections=topics, **sheets)
     yield "sources.html", render("sources.html", sections=documents, **sheets)
+    yield "notes.html", render("notes.html", **chapter(verdicts))
     order = [(row.identity, topic) for topic in topics for row in topic.rows]
     before = [None, *order]
     after = [*order[1:], None]

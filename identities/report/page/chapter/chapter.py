@@ -1,6 +1,7 @@
 """All that the chapter shows and that is computed when it is made."""
 
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from identities.catalog import Identity, find
@@ -8,27 +9,45 @@ from identities.report.page.chapter.descent import distance_plot, path_plot, run
 from identities.report.page.chapter.examples import quotients, worked
 from identities.report.page.chapter.numbers import numbers
 from identities.report.page.chapter.shapes import shapes_in_words
+from identities.report.page.identity import derivation_of
+from identities.report.page.verdict import Verdict
 from identities.report.rows import of_document
-
-DOCUMENT = "Notes"
 
 
 class Live(NamedTuple):
-    """A formula of the chapter: its shapes in words, an example, and what is misprinted in the notes."""
+    """A formula of the chapter.
+
+    **Fields:**
+
+    - `verdict`, `derivation`: as its record has them.
+    - `shapes`: in words.
+    - `given`, `result`: an example, in LaTeX.
+    - `errata`: what is misprinted in the notes.
+    """
 
     identity: Identity
+    verdict: Verdict
+    derivation: list[Mapping[str, Any]]
     shapes: str
-    given: str
+    given: list[str]
     result: str
     errata: tuple[str, ...]
 
 
-def chapter() -> dict[str, Any]:
-    """The values for `notes.html`, but for the verdicts."""
-    rows = of_document(DOCUMENT)
+def chapter(verdicts: Mapping[str, Verdict]) -> dict[str, Any]:
+    """The values for `notes.html`."""
+    rows = of_document("Notes")
     errata = {row.identity.name: row.errata for row in rows}
     live = {
-        name: Live(find(name), shapes_in_words(find(name)), given, result, errata[name])
+        name: Live(
+            find(name),
+            verdicts[name],
+            derivation_of(verdicts[name]),
+            shapes_in_words(find(name)),
+            given,
+            result,
+            errata[name],
+        )
         for name, (given, result) in worked().items()
     }
     rest: dict[str, list[Identity]] = {}

@@ -43,7 +43,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
 """The arguments, by the identity's name."""
 
 
-def worked() -> dict[str, tuple[str, str]]:
+def worked() -> dict[str, tuple[list[str], str]]:
     """The arguments of each example, and the result of the closed form, in LaTeX, by the identity's name."""
     results = _results()
     return {name: (assignments(values), numbers(results[name])) for name, values in EXAMPLES.items()}

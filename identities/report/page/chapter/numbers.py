@@ -1,5 +1,6 @@
 """Numbers as LaTeX."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -7,9 +8,9 @@ import numpy as np
 from identities.latex import symbol
 
 
-def assignments(values: dict[str, Any]) -> str:
-    r"""Arrays with their names, as in `W = \begin{pmatrix} ... \end{pmatrix}, \quad x = (1, 2)`."""
-    return r", \quad ".join(f"{symbol(name)} = {numbers(value)}" for name, value in values.items())
+def assignments(values: Mapping[str, Any]) -> list[str]:
+    r"""Arrays with their names, each as in `W = \begin{pmatrix} ... \end{pmatrix}`."""
+    return [f"{symbol(name)} = {numbers(value)}" for name, value in values.items()]
 
 
 def numbers(values: Any, digits: int = 3) -> str:
