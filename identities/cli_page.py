@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from identities.catalog import catalog
+from identities.oracle.run.processes import prepare
 from identities.report.order import by_source
 from identities.report.records import verification_record
 from identities.report.verdicts import Record, read_verdicts
@@ -34,6 +35,7 @@ def _page(options: argparse.Namespace) -> int:
     with writing():  # a folder that cannot be written is refused before the work
         options.directory.mkdir(parents=True, exist_ok=True)
     records = _records(options.json)
+    prepare()  # what a page measures of a closed form is kept, and known the next time
     with writing():
         write_site(options.directory, records)
     failed = [record for record in records.values() if not record["passed"]]

@@ -7,7 +7,7 @@ from typing import Any
 
 import identities
 from identities.catalog import Identity, find
-from identities.dimensions import describe
+from identities.dimensions import BATCH, BATCH_AXES, describe
 from identities.latex import plain
 from identities.oracle.reference.dense import WITNESSES
 from identities.oracle.reference.differences import DIFFERENCES
@@ -72,7 +72,7 @@ def show(name: str) -> str:
         "statement": [text for equation in identity.equations for text in (plain(equation), equation)],
         "kind": [f"{identity.kind} of {function.__module__}.{function.__name__}, wrt {', '.join(identity.wrt)}"],
         "function": [(function.__doc__ or "").strip(), f"result {_all_shapes(identity.signature.returns.leaves)}"],
-        "arguments": [", ".join(f"{a.name} {describe(a.forms[0])}{_kind_of(a)}" for a in identity.arguments)],
+        "arguments": [_taken(identity)],
         **({"static": [static]} if static else {}),
         "returns": list(_returned(identity)),
         **({"saves": [plain(identity.saves), identity.saves]} if identity.saves else {}),
@@ -111,8 +111,11 @@ def _returned(identity: Identity) -> Iterator[str]:
 
 def shapes_of(identity: Identity) -> str:
     """What a closed form takes and gives, as in `W (n, m), x (m,) → (n, m)`."""
-    takes = ", ".join(f"{a.name} {_shapes(a)}{_kind_of(a)}" for a in identity.arguments)
-    return f"{takes} → {_all_shapes(identity.leaves)}"
+    return f"{_taken(identity)} → {_all_shapes(identity.leaves)}"
+
+
+def _taken(identity: Identity) -> str:
+    return ", ".join(f"{a.name} {_shapes(a)}{_kind_of(a)}" for a in identity.arguments)
 
 
 def _all_shapes(leaves: Sequence[Argument]) -> str:
@@ -121,7 +124,10 @@ def _all_shapes(leaves: Sequence[Argument]) -> str:
 
 
 def _shapes(leaf: Argument) -> str:
-    return " or ".join(dict.fromkeys(map(describe, leaf.forms)))
+    """Its dimensions, in all forms; leading axes are `...`, as in an annotation."""
+    leading = any(BATCH_AXES[0] in form for form in leaf.forms)
+    forms = [(BATCH,) * leading + tuple(dim for dim in form if dim not in BATCH_AXES) for form in leaf.forms]
+    return " or ".join(dict.fromkeys(map(describe, forms)))
 
 
 def _kind_of(a: Argument) -> str:

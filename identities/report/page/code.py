@@ -2,6 +2,7 @@
 
 import inspect
 import itertools
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -21,4 +22,4 @@ def highlighted(code: str) -> Markup:
 def source_of(function: Callable[..., Any]) -> str:
     """The code of a function from its `def` on: its decorators declare what the page says anyhow."""
     lines = inspect.getsource(inspect.unwrap(function)).splitlines()
-    return inspect.cleandoc("\n".join(itertools.dropwhile(lambda line: not line.lstrip().startswith("def "), lines)))
+    return textwrap.dedent("\n".join(itertools.dropwhile(lambda line: not line.lstrip().startswith("def "), lines)))

@@ -72,9 +72,14 @@ def _pattern(identity: Identity) -> Mapping[str, Any] | None:
     pattern = pattern_of(identity)
     if pattern is None:
         return None
+    layout = (
+        "the gradient, a square for each entry of the argument"
+        if pattern.gradient
+        else "a row for each entry of the result, a column for each entry of the argument"
+    )
     caption = (
-        f"{described(pattern)}, at {pattern.shape}: a row for each entry of the result, a column for each entry of the "
-        "argument. Empty squares are zero, pale ones constant, full ones vary with the arguments."
+        f"{described(pattern)}, at {pattern.shape}: {layout}. "
+        "Empty squares are zero, pale ones constant, full ones vary with the arguments."
     )
     return {"picture": picture_of(pattern), "caption": caption}
 

@@ -4,6 +4,7 @@ The closed form says so, at a small shape: at a few random points, by NumPy. A p
 asked for a row or a column at a time, by vectors that are zero but for one entry.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,14 +35,16 @@ class Pattern:
     **Fields:**
 
     - `blocks`: for each argument that it is the derivative by, a matrix of `ZERO`, `CONSTANT` and `VARYING`, results
-      by entries of the argument.
+      by entries of the argument; if there is one result only, as of a loss, a matrix like the argument.
     - `names`: of these arguments.
     - `shape`: in words.
+    - `gradient`: whether there is one result only.
     """
 
     blocks: tuple[np.ndarray, ...]
     names: tuple[str, ...]
     shape: str
+    gradient: bool
 
 
 def pattern_of(identity: Identity) -> Pattern | None:
@@ -53,9 +56,13 @@ def pattern_of(identity: Identity) -> Pattern | None:
     if shape is None:
         return None
     blocks = tuple(map(_classified, _jacobians(identity, shape)))
-    return Pattern(blocks, identity.moving, shape.described(identity))
+    if gradient := _results(identity, shape) == 1:
+        shapes = _shapes(identity, shape)
+        blocks = tuple(b.reshape(-1, of[-1] if of else 1) for b, of in zip(blocks, shapes, strict=True))
+    return Pattern(blocks, identity.moving, shape.described(identity), gradient)
 
 
+@functools.cache
 def small_shape(identity: Identity) -> Shape | None:
     """Of the shapes that a verification draws, made as small as they may be, the one with the most different sizes."""
     small = [_shrunk(identity, shape) for shape in draw_shapes(identity, 4, seed=0)]
@@ -85,8 +92,13 @@ def _results(identity: Identity, shape: Shape) -> int:
 
 
 def _entries(identity: Identity, shape: Shape) -> list[int]:
-    moving = {a.name: a for a in identity.primals}
-    return [math.prod(shape.of(moving[name])) for name in identity.moving]
+    return list(map(math.prod, _shapes(identity, shape)))
+
+
+def _shapes(identity: Identity, shape: Shape) -> list[tuple[int, ...]]:
+    """Of the arguments that it is the derivative by."""
+    primals = {a.name: a for a in identity.primals}
+    return [shape.of(primals[name]) for name in identity.moving]
 
 
 def _jacobians(identity: Identity, shape: Shape) -> list[np.ndarray]:

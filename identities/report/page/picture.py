@@ -16,7 +16,7 @@ def picture_of(pattern: Pattern) -> Markup:
         parts += [f'<text x="{x}" y="14">{escape(name)}</text>', *_squares(block, x)]
         x += _SIDE * block.shape[1] + _GAP
     # A block may be narrower than the name above it.
-    width, height = x + 40, _TOP + _SIDE * pattern.blocks[0].shape[0] + 2
+    width, height = x + 40, _TOP + _SIDE * max(len(block) for block in pattern.blocks) + 2
     return Markup(
         f'<svg class="pattern" role="img" aria-label="{escape(described(pattern))}" width="{width}" height="{height}" '
         f'viewBox="0 0 {width} {height}">{"".join(parts)}</svg>'

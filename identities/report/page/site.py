@@ -1,6 +1,7 @@
 """The site: a sheet by topic, one by document, the notes as a chapter, and a page for each identity."""
 
 import importlib
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +28,15 @@ class Section(NamedTuple):
     def id(self) -> str:
         return anchor_of(self.title)
 
+    @property
+    def group(self) -> str:
+        return self.title.partition(": ")[0]
+
+    @property
+    def short(self) -> str:
+        """Its title within its group."""
+        return self.title.partition(": ")[2] or self.title
+
 
 def write_site(folder: Path, records: Mapping[str, Record]) -> None:
     """Write all pages into a folder, which is made if it is not there; the same records give the same bytes.
@@ -50,7 +60,8 @@ def _pages(verdicts: Mapping[str, Verdict]) -> Iterator[tuple[str, str]]:
     topics = [_topic(topic, rows) for topic, rows in by_topic()]
     documents = [Section(document, f"After {DOCUMENTS[document]}.", rows) for document, rows in by_document()]
     sheets = {"verdicts": verdicts, "totals": _totals(verdicts), "filters": _filters(topics, documents)}
-    yield "index.html", render("index.html", sections=topics, **sheets)
+    groups = {group: list(members) for group, members in itertools.groupby(topics, lambda topic: topic.group)}
+    yield "index.html", render("index.html", sections=topics, groups=groups, **sheets)
     yield "sources.html", render("sources.html", sections=documents, **sheets)
     yield "notes.html", render("notes.html", **chapter(verdicts))
     order = [(row.identity, topic) for topic in topics for row in topic.rows]
@@ -86,7 +97,7 @@ def _several(values: Iterable[str]) -> str:
 
 def _filters(topics: Iterable[Section], documents: Iterable[Section]) -> list[Mapping[str, Any]]:
     """What the search may be restricted to."""
-    first = dict.fromkeys(topic.title.partition(":")[0].lower() for topic in topics)
+    first = dict.fromkeys(topic.group.lower() for topic in topics)
     return [
         {"name": "kind", "title": "Kind", "options": list(dict.fromkeys(str(i.kind) for i in catalog.values()))},
         {"name": "topic", "title": "Topic", "options": list(first)},
