@@ -75,8 +75,8 @@ def distance_plot(run: Run) -> Plot:
     distance = Axis("distance to the closed form", math.log10(_SHOWN), 1, 230, -210, logarithmic=True)
     return Plot(
         "Distance to the closed form, by step",
-        f"It falls on a straight line from {distances[0]:.2g} to {distances[-1]:.0e} in {len(distances) - 1} steps, "
-        "just below the line that the theory gives.",
+        f"It falls along a straight line, by {math.log10(distances[0] / distances[-1]):.0f} digits in "
+        f"{len(distances) - 1} steps, as the theory has it.",
         steps,
         distance,
         steps.ticks(100),
@@ -113,6 +113,6 @@ def path_plot(run: Run) -> Plot:
         [
             *(curve("contour", intercept, slope, contour) for contour in contours),
             curve("path", intercept, slope, run.path[:60], "path"),
-            curve("minimum", intercept, slope, [tuple(run.minimum)], "closed form"),
+            curve("minimum", intercept, slope, [tuple(run.minimum)] * 2, "closed form"),
         ],
     )
