@@ -1,10 +1,11 @@
 """Each closed form, jitted, beside the two modes of automatic differentiation, at a size where it matters.
 
-    python -m benchmarks.closed_forms [NAME ...] [--dtype float32] [--device cpu|gpu]
+    python -m benchmarks.closed_forms [NAME ...] [--topic layers] [--dtype float32] [--device cpu|gpu]
 
 A Jacobian stands beside `jacfwd` and `jacrev`, a Hessian beside both orders of the two, a vjp beside
-`jax.vjp` and a jvp beside `jax.jvp`. The speed-up is over the better of the two. A mode that would need
-an array 64 times larger than the largest of the closed form, or four GiB, is left out.
+`jax.vjp` and a jvp beside `jax.jvp`. The speed-up is over the better of the two, and so is the share of its memory,
+results included. A mode that would need an array 64 times larger than the largest of the closed form, or four GiB, is
+left out.
 """
 
 import argparse
@@ -68,10 +69,10 @@ def in_time(identity: Identity, dtype: str, device: Device) -> tuple[Shape, list
         entries //= 4
 
 
-def fits(program: Callable[..., Any], values: list[jax.Array]) -> bool:
-    """Whether a program needs less than four GiB beside its arguments, as far as the compiler knows."""
-    memory = jax.jit(program).lower(*values).compile().memory_analysis()
-    return memory is None or memory.temp_size_in_bytes + memory.output_size_in_bytes < 4 << 30
+def memory(program: Callable[..., Any], values: list[jax.Array]) -> float:
+    """What a program needs beside its arguments, in bytes; not a number where the compiler does not know."""
+    known = jax.jit(program).lower(*values).compile().memory_analysis()
+    return math.nan if known is None else known.temp_size_in_bytes + known.output_size_in_bytes
 
 
 def autodiff(identity: Identity, shape: Shape) -> dict[str, Callable[..., Any]]:
@@ -117,7 +118,7 @@ def modes(identity: Identity, shape: Shape, values: list[jax.Array]) -> dict[str
         for mode, basis in (("jacfwd", inputs**2), ("jacrev", outputs**2)):
             if basis > 64 * ENTRIES:
                 del programs[mode]
-    return {name: jax.jit(program) for name, program in programs.items() if fits(program, values)}
+    return {name: jax.jit(program) for name, program in programs.items() if not memory(program, values) >= 4 << 30}
 
 
 def speed_up(taken: Times) -> float:
@@ -128,16 +129,18 @@ def speed_up(taken: Times) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--topic", default="", help="only identities whose topic begins so, as `layers`")
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--device")
     options = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
     device = find_device(options.device)
     table = Table(title=f"{options.dtype} on {device.device_kind}, jax {jax.__version__}; microseconds")
-    for title in ("identity", "shape", CLOSED_FORM, *MODES, "speed-up"):
+    for title in ("identity", "shape", CLOSED_FORM, *MODES, "speed-up", "memory"):
         table.add_column(title, justify="left" if title in ("identity", "shape") else "right")
     slower = []
-    for identity in [find(name) for name in options.names] or catalog.values():
+    chosen = [find(name) for name in options.names] or catalog.values()
+    for identity in (identity for identity in chosen if identity.topic.startswith(options.topic)):
         shape, values, closed_form = in_time(identity, options.dtype, device)
         subjects = {CLOSED_FORM: closed_form, **modes(identity, shape, values)}
         calls = {name: partial(program, *values) for name, program in subjects.items()}
@@ -148,7 +151,10 @@ def main() -> None:
             slower.append(identity.name)
         microseconds = [f"{1e6 * median(taken, n):,.1f}" if n in taken else "" for n in (CLOSED_FORM, *MODES)]
         style = "red" if identity.name in slower else None
-        table.add_row(identity.name, str(shape), *microseconds, f"{speed_up(taken):.2f}", style=style)
+        needed = {name: memory(program, values) for name, program in subjects.items()}
+        share = needed.pop(CLOSED_FORM) / max(min(needed.values(), default=math.nan), 1)
+        row = (*microseconds, f"{speed_up(taken):.2f}", f"{share:.2f}")
+        table.add_row(identity.name, str(shape), *row, style=style)
     Console(width=140).print(table)
     print(f"slower than {SLOWER} of the better mode: {', '.join(slower) or 'none'}")
 

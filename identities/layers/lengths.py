@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 from identities.catalog import vjp
 from identities.checking import checked
-from identities.layers.rows import p_norm, p_norm_gradient
+from identities.layers.rows import p_norm, p_norm_gradient, wide
 from identities.signature import Tried
 from identities.sources import paper, torch
 
@@ -21,8 +21,9 @@ Rows: TypeAlias = Float[Array, "... c"]
 
 
 class _Directed(NamedTuple):
-    """What has been divided by its length, the reciprocal of that, whether it moves, and its derivative."""
+    """What is divided by its length, the quotient, the reciprocal of that length, whether it moves, its derivative."""
 
+    x: Array
     xhat: Array
     rlength: Array
     moves: Array
@@ -30,15 +31,16 @@ class _Directed(NamedTuple):
     axis: int
 
     def pulled_back(self, g: Array) -> Array:
-        along = jnp.where(self.moves, (g * self.xhat).sum(self.axis, keepdims=True), 0)
-        return self.rlength * (g - along * self.u)
+        # Of x, not of its quotient: so the sum is taken beside that of the length, in one pass.
+        along = self.rlength * (wide(g) * self.x).sum(self.axis, keepdims=True).astype(g.dtype)
+        return self.rlength * (g - jnp.where(self.moves, along, 0) * self.u)
 
 
 def _directed(x: Array, eps: float, p: float = 2, axis: int = -1) -> _Directed:
     norm = p_norm(x, p, axis)
     rlength = 1 / jnp.maximum(norm, eps)
     xhat = x * rlength
-    return _Directed(xhat, rlength, norm > eps, xhat if p == 2 else p_norm_gradient(x, norm, p, axis), axis)
+    return _Directed(x, xhat, rlength, norm > eps, xhat if p == 2 else p_norm_gradient(x, norm, p, axis), axis)
 
 
 def _direction(x: Array, eps: float, p: float = 2, axis: int = -1) -> Array:

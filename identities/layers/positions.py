@@ -22,10 +22,12 @@ def _rotated(x, base, interleaved, direction):
     t, pairs = x.shape[-2], x.shape[-1] // 2
     wide = jnp.promote_types(x.dtype, jnp.float32)
     angles = direction * jnp.arange(t, dtype=wide)[:, None] * base ** (-jnp.arange(pairs, dtype=wide) / pairs)
-    cos, sin = jnp.cos(angles).astype(x.dtype), jnp.sin(angles).astype(x.dtype)
     axis = -1 if interleaved else -2
-    a, b = jnp.moveaxis(x.reshape(*x.shape[:-1], *((pairs, 2) if interleaved else (2, pairs))), axis, 0)
-    return jnp.stack([a * cos - b * sin, a * sin + b * cos], axis).reshape(x.shape)
+    cos, sin = (jnp.expand_dims(w.astype(x.dtype), axis) for w in (jnp.cos(angles), jnp.sin(angles)))
+    sides = jnp.array([-1, 1], x.dtype).reshape((2,) if interleaved else (2, 1))
+    points = x.reshape(*x.shape[:-1], *((pairs, 2) if interleaved else (2, pairs)))
+    # Stacked from two halves, neighbours would be written one by one.
+    return (points * cos + jnp.flip(points, axis) * (sides * sin)).reshape(x.shape)
 
 
 @checked

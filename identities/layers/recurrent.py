@@ -170,9 +170,11 @@ def lstm(
 def lstm_vjp(delta, delta_h, delta_c, x, h, c, w_ih, w_hh, b_ih, b_hh):
     """Backward in time for the gates alone; gradients by weights are products over all times at once."""
 
+    transposed = w_hh.T  # which XLA would do at every step anew
+
     def step(states, z):
         h, c = states
-        z = z + h @ w_hh.T
+        z = z + h @ transposed
         return _lstm_step(z, c), (z, h, c)
 
     _, (z, hs, cs) = jax.lax.scan(step, (h, c), x @ w_ih.T + b_ih + b_hh)
@@ -180,7 +182,7 @@ def lstm_vjp(delta, delta_h, delta_c, x, h, c, w_ih, w_hh, b_ih, b_hh):
     def back(states, at):
         (dh, dc), (delta, z, c) = states, at
         dz, dc = _lstm_step_back(dh + delta, dc, z, c)
-        return (dz @ w_hh, dc), dz
+        return (transposed @ dz, dc), dz
 
     (dh, dc), dz = jax.lax.scan(back, (delta_h, delta_c), (delta, z, cs), reverse=True)
     db = over_rows(dz)

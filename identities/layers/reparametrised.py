@@ -39,9 +39,8 @@ def weight_norm(v: Annotated[Matrix, no_zero_row], g: Float[Array, " n"]) -> Mat
 def weight_norm_vjp(delta, v, g):
     """By v, what is left of the cotangent without its part along v."""
     rlength = 1 / _length(v)
-    u = v * rlength
-    dg = (delta * u).sum(-1, keepdims=True)
-    return g[:, None] * rlength * (delta - dg * u), dg[:, 0]
+    dg = rlength * (wide(delta) * v).sum(-1, keepdims=True).astype(v.dtype)  # beside the sum of the length, in one pass
+    return g[:, None] * rlength * (delta - dg * (v * rlength)), dg[:, 0]
 
 
 @checked

@@ -1,25 +1,30 @@
 """Whether a closed form composes: outside `jit` and `vmap`, and with differentiation."""
 
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from identities.catalog import Identity
+from identities.claim import Claim, make
+from identities.kinds import KINDS
 from identities.oracle.candidates.calling import Answers
 from identities.oracle.candidates.closed_form import closed_form_of
-from identities.oracle.draw.shapes import Shape, admitted, shrinkable
-from identities.oracle.draw.values import draw_values
-from identities.oracle.reference.points import everywhere
-from identities.oracle.reference.witnesses import is_dense, reference
-from identities.oracle.reference.words import Reference, Word
+from identities.oracle.draw.shapes import Shape
+from identities.oracle.draw.values import Batch
 from identities.oracle.run.programs import evaluated, full_precision
 from identities.oracle.trial import Trial
+from identities.oracle.verdict.inquiry import Inquiry
 from identities.oracle.verdict.plan import Plan
-from identities.signature import Argument
+from identities.signature import Parameter, Signature
+from identities.trees import tuple_of
 
-_INSTANCES = 32
+Arrays = Sequence[Any]
+
+_INSTANCES = 64
 """How many instances are enough, for the most costly of the witnesses."""
 
 
@@ -32,69 +37,97 @@ def by_itself(identity: Identity, trial: Trial) -> Trial:
     return replace(trial, answers=Answers(tuple(list(map(np.asarray, of_leaf)) for of_leaf in outcomes)))
 
 
-def differentiated(identity: Identity, shape: Shape, plan: Plan, by: str) -> Trial:
-    """The derivative of the closed form by one array of the function's, beside the witnesses', in float64.
+def differentiated(identity: Identity, shape: Shape, plan: Plan) -> Trial:
+    """The derivative of the closed form along random tangents of the function's arguments, in float64.
 
-    At smaller sizes, where that would be too large to be written down.
+    That is one more claim: the jvp of what automatic differentiation makes of the function.
     """
-    position = [a.name for a in identity.arguments].index(by)
-    each = replace(plan, instances=_INSTANCES).each(identity.exact)
-    # At large arguments much saturates, and what is left of a second derivative is rounding.
-    regimes = [regime for regime in plan.regimes(identity.exact) if regime != "large"]
-    batch = draw_values(identity, shape, "float64", each, plan.seed, regimes)
-    while not is_dense(identity, shape, batch, by):
-        shape = _smaller(identity, shape)
-        batch = draw_values(identity, shape, "float64", each, plan.seed, regimes)
-    closed_form = closed_form_of(identity, shape)
-    made_of = ("derivative of a closed form", position, *closed_form.made_of)  # pyright: ignore[reportFunctionMemberAccess]
-    # Not compiled where NumPy will do: XLA can hang over several triangular solves in one program.
-    program = evaluated(jax.jacfwd(closed_form, position), tuple(batch.values()), made_of)
-    eps = 0.0 if identity.exact else float(jnp.finfo("float64").eps)
-    right = reference(identity, shape, batch, eps, plan.seed, then=by)
-    if not identity.exact:
-        right = _as_far_as_they_agree(right)
-    claim = _by_one_more(identity, identity.arguments[position])
-    return Trial(
-        claim,
-        shape,
-        "float64",
-        batch,
-        Answers(program(*batch.values())),
-        right,
-        everywhere(len(batch[by])),
-        len(regimes),
-        identity.exact,
-    )
+    plan = replace(plan, dtypes=("float64",), instances=_INSTANCES)
+    claim, candidate = _derivative_of(identity, shape), _Differentiated(identity)
+    (trial,) = Inquiry(claim, candidate, plan, identity.exact).trials(shape)
+    return trial
 
 
-def _as_far_as_they_agree(right: Reference) -> Reference:
-    """What both modes say, with a unit for twice as many operations; how far they are apart is part of it.
-
-    Nobody measures the rounding of a second derivative, and what does not compose is off by more than that.
-    """
-    apart = [np.abs(one.values - other.values) for one, other in zip(*right.words.values(), strict=True)]
-
-    def moved(words: tuple[Word, ...]) -> tuple[Word, ...]:
-        return tuple(replace(w, movement=2 * w.movement + by) for w, by in zip(words, apart, strict=True))
-
-    return Reference({witness: moved(words) for witness, words in right.words.items()})
+def _derivative_of(identity: Identity, shape: Shape) -> Claim:
+    """The claim about the derivative of what the closed form gives, at one shape."""
+    names = {str(i): None for i in range(len(identity.leaves))}
+    takes = tuple(Parameter(a.name, None, (a,)) for a in identity.arguments)
+    gives = Parameter("result", tuple_of(names), identity.leaves)
+    function = _by_automatic_differentiation(identity, shape)
+    return make(f"derivative of {identity.name}", KINDS["jvp"], function, Signature(takes, gives), identity.moving)
 
 
-def _smaller(identity: Identity, shape: Shape) -> Shape:
-    """The shape with the largest of its sizes, among those that may be smaller, one less."""
-    sizes = dict(shape.sizes)
-    for name in sorted(shrinkable(identity, shape), key=lambda name: -sizes[name]):
-        smaller = shape.resized(name, sizes[name] - 1)
-        if admitted(identity, smaller):
-            return smaller
-    raise ValueError(f"{identity.name} has no smaller shape than {shape.described(identity)}")
+@dataclass(frozen=True)
+class _Differentiated:
+    """The derivative of a closed form as a candidate: it takes what that takes, and tangents."""
+
+    identity: Identity
+
+    def __call__(
+        self, claim: Claim, shape: Shape, batches: Mapping[str, Batch], layout: str = "contiguous"
+    ) -> dict[str, Answers]:
+        closed_form = closed_form_of(self.identity, shape)
+        names = [a.name for a in self.identity.arguments]
+
+        def pushed(*given: Any) -> Any:
+            along, at = _restricted(closed_form, names, given[: len(names)], self.identity.moving)
+            return jax.jvp(along, at, given[len(names) :])[1]
+
+        # Not compiled where NumPy will do: XLA can hang over several triangular solves in one program.
+        by_dtype = {dtype: tuple(batch.values()) for dtype, batch in batches.items()}
+        return {dtype: Answers(tuple(evaluated(pushed, given)(*given))) for dtype, given in by_dtype.items()}
 
 
-def _by_one_more(identity: Identity, by: Argument) -> Identity:
-    """The identity with the axes of one more derivative in everything that it gives."""
+@dataclass(frozen=True)
+class _Traced:
+    """The derivative of a function at one point, a `kinds.LinearMap`, by whichever mode is asked for."""
 
-    def longer(leaf: Argument) -> Argument:
-        forms = range(max(len(leaf.forms), len(by.forms)))
-        return replace(leaf, forms=tuple((*leaf.dims(form), *by.dims(form)) for form in forms))
+    function: Callable[..., tuple[Any, ...]]
+    at: tuple[Any, ...]
 
-    return replace(identity, gives=replace(identity.gives, leaves=tuple(map(longer, identity.gives.leaves))))
+    def push(self, tangents: Arrays) -> Arrays:
+        return jax.jvp(self.function, self.at, tuple(tangents))[1]
+
+    def pull(self, cotangents: Arrays) -> Arrays:
+        return jax.vjp(self.function, *self.at)[1](tuple(cotangents))
+
+    def dense(self) -> Arrays:
+        return _all_by_all(self.function)(*self.at)
+
+
+def _by_automatic_differentiation(identity: Identity, shape: Shape) -> Callable[..., Any]:
+    """What the closed form gives, from arrays to a tuple of arrays, out of the function itself."""
+    function = identity.flat(shape.static(identity))
+    primals = [a.name for a in identity.primals]
+
+    def derivative(*arrays: Any) -> Any:
+        given = dict(zip((a.name for a in identity.arguments), arrays, strict=True))
+        along, at = _restricted(function, primals, [given[name] for name in primals], identity.moving)
+        for _ in range(identity.kind.order - 1):
+            along = _all_by_all(along)
+        found = identity.kind.present(_Traced(along, at), [given[a.name] for a in identity.vectors])
+        return tuple(jnp.reshape(v, shape.of(leaf)) for v, leaf in zip(found, identity.leaves, strict=True))
+
+    return derivative
+
+
+def _restricted(
+    function: Callable[..., Any], names: Sequence[str], given: Arrays, moving: Sequence[str]
+) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """A function of those of its arguments that move, the others being what they are; and where it is."""
+    here = dict(zip(names, given, strict=True))
+
+    def along(*moved: Any) -> Any:
+        there = here | dict(zip(moving, moved, strict=True))
+        return function(*there.values())
+
+    return along, tuple(here[name] for name in moving)
+
+
+def _all_by_all(function: Callable[..., Any]) -> Callable[..., tuple[Any, ...]]:
+    """The derivatives of each result by each argument."""
+
+    def derivatives(*at: Any) -> tuple[Any, ...]:
+        return tuple(jax.tree.leaves(jax.jacrev(function, tuple(range(len(at))))(*at)))
+
+    return derivatives

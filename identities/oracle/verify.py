@@ -39,7 +39,8 @@ def verify(
     - `identity`: an `Identity`, or the name of one in the catalog.
     - `dtypes`: among "float64", "float32", "bfloat16" and "float16".
     - `shapes`: how many different random shapes; each costs a compilation.
-    - `instances`: how many random argument values for each shape and dtype, rounded up to whole batches.
+    - `instances`: how many random argument values for each shape and dtype, rounded up to whole batches; fewer at
+      shapes where the derivative has many entries.
     - `seed`: the same seed gives the same verdict.
     - `device`: where the closed form runs, "cpu", "gpu" or a JAX device; JAX's default if left out. The
       witnesses run in float64 on the CPU.
@@ -88,7 +89,7 @@ def schwartz_zippel_log10(inquiry: Inquiry, shape: Shape) -> float:
     plan = inquiry.plan
     degree = max(_degree(inquiry, shape), 1)
     draws_from = [2 * exact_half_width(dtype) + 1 for dtype in plan.dtypes]
-    return sum(min(0, plan.each(True) * math.log10(degree / size)) for size in draws_from)
+    return sum(min(0, inquiry.each(shape) * math.log10(degree / size)) for size in draws_from)
 
 
 def _degree(inquiry: Inquiry, shape: Shape) -> int:
@@ -99,7 +100,7 @@ def _degree(inquiry: Inquiry, shape: Shape) -> int:
         float(jnp.finfo(widest).max) > 2.0**100
     )  # float16 has no room for growth: there, the witnesses tell it alone
     moving = [a.name for a in claim.arguments if a.moves]
-    batch = draw_values(claim, shape, widest, plan.each(True), plan.seed, EXACT)
+    batch = draw_values(claim, shape, widest, inquiry.each(shape), plan.seed, EXACT)
     batch = batch if in_range else wide(batch)
 
     def magnitudes(t: float) -> np.ndarray:

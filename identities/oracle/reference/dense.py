@@ -21,11 +21,9 @@ Said = dict[str, list[np.ndarray]]
 Mode = Callable[[Callable[..., Any], tuple[int, ...]], Callable[..., Any]]
 
 
-def steps_of(claim: Claim, then: str | None = None) -> tuple[tuple[int, ...], ...]:
-    """By which arrays to differentiate, one time after the other; `then` by one more."""
-    steps = [tuple(i for i, a in enumerate(claim.primals) if a.name in claim.moving)] * claim.kind.order
-    steps += [tuple(i for i, a in enumerate(claim.primals) if a.name == then)] if then else []
-    return tuple(steps)
+def steps_of(claim: Claim) -> tuple[tuple[int, ...], ...]:
+    """By which arrays to differentiate, one time after the other."""
+    return (tuple(i for i, a in enumerate(claim.primals) if a.name in claim.moving),) * claim.kind.order
 
 
 @functools.cache
@@ -46,7 +44,7 @@ def both_modes(function: Callable[..., Any], steps: tuple[tuple[int, ...], ...])
     return both
 
 
-def arranged(claim: Claim, shape: Shape, batch: Batch, tensors: Mapping[str, Any], then: str | None = None) -> Said:
+def arranged(claim: Claim, shape: Shape, batch: Batch, tensors: Mapping[str, Any]) -> Said:
     """What `both_modes` gives, as the claim has it."""
     order = [[a.name for a in claim.primals].index(name) for name in claim.moving]
     by = sorted(order)
@@ -58,22 +56,19 @@ def arranged(claim: Claim, shape: Shape, batch: Batch, tensors: Mapping[str, Any
         if claim.kind.order == 2:
             rows = [rows[r + i] for r in range(0, len(rows), len(by)) for i in place]
         ordered = [[row[i] for i in place] for row in rows]
-        said[witness] = presented(claim, shape, batch, ordered, then)
+        said[witness] = presented(claim, shape, batch, ordered)
     return said
 
 
-def presented(
-    claim: Claim, shape: Shape, batch: Batch, blocks: Sequence[Sequence[np.ndarray]], then: str | None = None
-) -> list[np.ndarray]:
+def presented(claim: Claim, shape: Shape, batch: Batch, blocks: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
     """Dense derivatives of every result by every argument, with the axes that the claim's conventions leave.
 
     Of `claim.part(i)` that is one array.
     """
     derivative = Tensors(blocks, [len(shape.of(a)) for a in claim.results])
     found = claim.kind.present(derivative, [batch[a.name] for a in claim.vectors])
-    more = next((shape.of(a) for a in claim.primals if a.name == then), ())
     found = of_part(claim, found)
-    return [np.reshape(v, (len(v), *shape.of(a), *more)) for v, a in zip(found, claim.leaves, strict=True)]
+    return [np.reshape(v, (len(v), *shape.of(a))) for v, a in zip(found, claim.leaves, strict=True)]
 
 
 def of_part(claim: Claim, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:

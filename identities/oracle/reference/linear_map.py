@@ -7,9 +7,9 @@ import numpy as np
 
 
 class Tensors:
-    """A linear map at every point of a batch: `blocks[r][w]` has the shape (batch, *result r, *argument w, *more).
+    """A linear map at every point of a batch: `blocks[r][w]` has the shape (batch, *result r, *argument w).
 
-    Axes after those of the argument, of another derivative, are carried along. It is a `claim.LinearMap`.
+    It is a `kinds.LinearMap`.
     """
 
     def __init__(self, blocks: Sequence[Sequence[np.ndarray]], ranks: Sequence[int]):

@@ -32,32 +32,24 @@ _DENSE, _DENSE_BATCH = 1 << 16, 1 << 25
 """The most entries of what is computed in full, for one instance and for a whole batch."""
 
 
-def reference(claim: Claim, shape: Shape, batch: Batch, eps: float, seed: int, then: str | None = None) -> Reference:
+def reference(claim: Claim, shape: Shape, batch: Batch, eps: float, seed: int) -> Reference:
     """The witnesses' word on a batch of arguments, which are taken as exact float64 numbers.
 
     **Arguments:**
 
     - `eps`: how far, relatively, to move the inputs for measuring the movement: the spacing of the
       dtype under test. At that of float64, the movement includes the witnesses' own rounding. At 0, there is none.
-    - `then`: an argument to differentiate by once more, for the derivative of an identity itself.
-
-    **Raises:** `ValueError`, if it is to be differentiated once more and is too large to be written down.
     """
     given = wide(batch)
     probes = random_vectors(claim, shape, given, seed, not eps) if not is_dense(claim, shape, given) else None
-    if probes is not None and then is not None:
-        raise ValueError(
-            f"{claim.name} has a derivative too large to be written down at {shape.described(claim)}, "
-            f"and products with it are not differentiated by {then} once more"
-        )
-    here = _said(claim, shape, given, then, probes)
+    here = _said(claim, shape, given, probes)
     copies = perturbed(claim, shape, given, eps, seed) if eps else []
     # The unit is known by those that give the result itself.
     asked = tuple(here) if probes is None else in_full(claim)
-    there = [_said(claim, shape, copy, then, probes, asked) for copy in copies]
+    there = [_said(claim, shape, copy, probes, asked) for copy in copies]
     said = {witness: [here[witness], *(copy[witness] for copy in there if witness in copy)] for witness in here}
     words = reference_of(said, probes)
-    if eps and then is None and claim.kind.order and probes is None:
+    if eps and claim.kind.order and probes is None:
         words = {
             witness: tuple(_with_rounding_of_terms(claim, shape, batch, eps, i, word) for i, word in enumerate(found))
             for witness, found in words.items()
@@ -127,12 +119,12 @@ def smooth(claim: Claim, shape: Shape, batch: Batch, seed: int) -> np.ndarray:
     steps = {a.name: tiny_steps(a, given[a.name], rng) for a in claim.arguments if a.moves}
     found = np.ones(len(next(iter(batch.values()), np.zeros(1))), bool)
     asked = WITNESSES if probes is None else in_full(claim)
-    here = _said(claim, shape, given, None, probes, asked)
+    here = _said(claim, shape, given, probes, asked)
     for sign in (1, -1):
         there = given | {
             a.name: moved_within(a, shape, given[a.name], sign * steps[a.name]) for a in claim.arguments if a.moves
         }
-        said = _said(claim, shape, there, None, probes, asked)
+        said = _said(claim, shape, there, probes, asked)
         for witness, leaf in ((w, i) for w in here for i in range(len(here[w]))):
             before, after = (real_parts(s[witness][leaf]).reshape(len(found), -1) for s in (here, said))
             finite = np.isfinite(before).all(axis=1) & np.isfinite(after).all(axis=1)
@@ -144,26 +136,28 @@ def smooth(claim: Claim, shape: Shape, batch: Batch, seed: int) -> np.ndarray:
     return found
 
 
-def is_dense(claim: Claim, shape: Shape, batch: Batch, then: str | None = None) -> bool:
-    """Whether the whole derivative is computed, rather than products with it; `then` one more of it by an argument."""
+def is_dense(claim: Claim, shape: Shape, batch: Batch) -> bool:
+    """Whether the whole derivative is computed, rather than products with it."""
     if not claim.kind.order:
         return True
-    arrays = [*claim.primals, *claim.results]
-    if any(a.values == "complex" for a in arrays):
+    if any(a.values == "complex" for a in (*claim.primals, *claim.results)):
         return False
+    entries = entries_on_the_way(claim, shape)
+    return entries <= _DENSE and entries * len(next(iter(batch.values()), ())) <= _DENSE_BATCH
+
+
+def entries_on_the_way(claim: Claim, shape: Shape) -> int:
+    """How many numbers the modes compute of one instance where they compute the whole derivative.
+
+    On their way there, they carry a copy of everything for each entry of the arguments, or of the results.
+    """
     inputs = sum(math.prod(shape.of(a)) for a in claim.primals if a.name in claim.moving)
     outputs = sum(math.prod(shape.of(a)) for a in claim.results)
-    # On their way there, the modes carry a copy of everything for each entry of the arguments, or of the results.
     everything = outputs + sum(math.prod(shape.of(a)) for a in claim.primals)
-    entries = max(inputs, outputs) * inputs ** (claim.kind.order - 1) * everything
-    entries *= math.prod(batch[then].shape[1:]) if then else 1
-    count = len(next(iter(batch.values()), ()))
-    return entries <= _DENSE and entries * count <= _DENSE_BATCH
+    return max(inputs, outputs) * inputs ** max(claim.kind.order - 1, 0) * everything
 
 
-def _said(
-    claim: Claim, shape: Shape, batch: Batch, then: str | None, probes: Any, witnesses: Sequence[str] = WITNESSES
-) -> Said:
+def _said(claim: Claim, shape: Shape, batch: Batch, probes: Any, witnesses: Sequence[str] = WITNESSES) -> Said:
     if not claim.kind.order:
         values = [v.astype(float) if v.dtype == bool else v for v in function_values(claim, shape, batch)]
         return {"function": of_part(claim, values)}
@@ -171,8 +165,8 @@ def _said(
         said = products(claim, shape, batch, probes, witnesses)
         return {witness: of_part(claim, arrays) for witness, arrays in said.items()}
     primals = [batch[a.name] for a in claim.primals]
-    program = _program(claim.flat(shape.static(claim)), steps_of(claim, then), tuple(map(structure, primals)))
-    return arranged(claim, shape, batch, program(*primals), then)
+    program = _program(claim.flat(shape.static(claim)), steps_of(claim), tuple(map(structure, primals)))
+    return arranged(claim, shape, batch, program(*primals))
 
 
 @recently_made

@@ -1,6 +1,7 @@
 """Putting any implementation to the test: whether it is right, and where it shows first that it is not."""
 
 import functools
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +20,7 @@ from identities.oracle.draw.values import Batch, draw_values
 from identities.oracle.reference.points import Points, examined
 from identities.oracle.reference.programs import equations
 from identities.oracle.reference.unit import TOLERANCE
-from identities.oracle.reference.witnesses import reference
+from identities.oracle.reference.witnesses import entries_on_the_way, reference
 from identities.oracle.reference.words import Reference
 from identities.oracle.trial import Leaf, Trial
 from identities.oracle.verdict.bias import Bias, bias_of
@@ -31,6 +32,9 @@ from identities.oracle.verdict.verification import Counterexample, Verification
 
 ENDED = ("timeout", "crash")
 """Faults after which a candidate is not called again."""
+
+_CHEAP, _FEWEST = 4096, 4
+"""Entries of a derivative that leave all instances of a shape cheap; the fewest of a regime where there are more."""
 
 _SECONDS_AT_SIZE = 10.0
 """How long a candidate may take for the larger shapes, as far as its time at the small ones tells."""
@@ -59,13 +63,21 @@ class Inquiry:
 
     def trials(self, shape: Shape, dtypes: Sequence[str] | None = None, each: int | None = None) -> list[Trial]:
         """What comes of one shape, by dtype; `each` instances of each regime."""
-        each = each or self.plan.each(self.exact)
+        each = each or self.each(shape)
         regimes = self.plan.regimes(self.exact, is_small(self.claim, shape))
         asked = {dtype: self._asked(shape, dtype, each, regimes) for dtype in dtypes or self.plan.dtypes}
         started = time.monotonic()
         answers = self.candidate(self.claim, shape, {dtype: right.batch for dtype, right in asked.items()})
         seconds = (time.monotonic() - started) / len(asked)
         return [self._trial(shape, dtype, right, answers[dtype], seconds) for dtype, right in asked.items()]
+
+    def each(self, shape: Shape) -> int:
+        """How many instances of each regime are tried: fewer where one is much work, and one where arrays are large."""
+        if not is_small(self.claim, shape):
+            return 1
+        wanted = self.plan.each(self.exact)
+        share = min(1.0, _CHEAP / entries_on_the_way(self.claim, shape)) if self.claim.kind.order else 1.0
+        return min(wanted, max(_FEWEST, math.ceil(wanted * share)))
 
     def _asked(self, shape: Shape, dtype: str, each: int, regimes: tuple[str, ...]) -> Asked:
         """Arguments of one shape and dtype, and what is right for them, which does not depend on the candidate."""
@@ -124,7 +136,7 @@ def inquire(inquiry: Inquiry, hasty: bool = False) -> Finding:
     warnings: list[str] = []
     slowest = 0.0
     for shape in draw_shapes(claim, plan.shapes, plan.seed, plan.sizes):
-        found = inquiry.trials(shape, each=None if is_small(claim, shape) else 1)
+        found = inquiry.trials(shape)
         slowest = max(slowest, sum(trial.seconds for trial in found))
         trials += found
         if has_ended(trials) or (hasty and not all(trial.passed for trial in found)):
@@ -274,8 +286,7 @@ def _smallest(inquiry: Inquiry, trials: Sequence[Trial], dtype: str) -> tuple[tu
     def try_at(shape: Shape) -> Trial:
         if shape in known:
             return known[shape]
-        each = None if is_small(inquiry.claim, shape) else 1
-        (trial,) = inquiry.trials(shape, (dtype,), each)
+        (trial,) = inquiry.trials(shape, (dtype,))
         return trial
 
     path = shrunk(smallest, try_at)

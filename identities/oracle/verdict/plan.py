@@ -24,7 +24,8 @@ class Options(TypedDict, total=False):
     - `dtypes`: of the arguments, among "float64", "float32", "bfloat16" and "float16"; the tolerance, in units
       of rounding, follows from it.
     - `arrays`: what to call the candidate with: "numpy", "jax" or "torch"; "torch:cuda" and "jax:gpu" name a device.
-    - `shapes`, `instances`: how many shapes, and how many calls for each of them and each dtype.
+    - `shapes`, `instances`: how many shapes, and how many calls for each of them and each dtype; fewer calls at shapes
+      where the derivative has many entries.
     - `seed`: the same seed gives the same verdict.
     - `strict`: whether a candidate that writes to its arguments is wrong for that alone.
     """
