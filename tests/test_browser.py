@@ -36,7 +36,7 @@ def report(tmp_path_factory) -> Path:
     return make_report(tmp_path_factory.mktemp("report"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=QUIET)

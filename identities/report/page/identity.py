@@ -57,7 +57,7 @@ def related(identity: Identity) -> list[Identity]:
 
 
 def derivation_of(verdict: Verdict) -> list[Mapping[str, Any]]:
-    """The lines of a derivation as its record has them, each with a word for the verdict on it; none, if there is none."""
+    """The lines of a derivation as its record has them, each with a word for its verdict; none, if there is none."""
     lines: Iterable[Mapping[str, Any]] = (verdict.record or {}).get("derivation") or ()
     return [{**line, "word": _word(line)} for line in lines]
 
