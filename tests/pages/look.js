@@ -1,15 +1,31 @@
 // What is wrong with how a page looks, in words; nothing, if all is well.
 () => {
-  const wrong = [];
   // What is not on the screen has no layout until it is scrolled to, where a page says so.
-  for (const e of document.querySelectorAll("main *")) if (getComputedStyle(e).contentVisibility === "auto") e.style.contentVisibility = "visible";
-  const visible = (element) => element.checkVisibility({ visibilityProperty: true }) && !element.closest(".visually-hidden, .skip");
+  for (const element of document.querySelectorAll("main *")) {
+    if (getComputedStyle(element).contentVisibility === "auto") element.style.contentVisibility = "visible";
+  }
 
-  if (document.documentElement.scrollWidth > innerWidth) wrong.push(`the page is ${document.documentElement.scrollWidth} wide`);
+  const visible = (element) =>
+    element.checkVisibility({ visibilityProperty: true }) && !element.closest(".visually-hidden, .skip");
 
-  const colour = (text) => {
-    const [r, g, b, a = 1] = text.match(/[\d.]+/g).map(Number);
-    return [[r, g, b], a];
+  const texts = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const node = walker.currentNode;
+    const element = node.parentElement;
+    if (node.data.trim() && !element.closest("script, style, math, title, desc") && visible(element)) {
+      texts.push({ node, element, text: node.data.trim() });
+    }
+  }
+
+  const width = () => {
+    const wide = document.documentElement.scrollWidth;
+    return wide > innerWidth ? [`the page is ${wide} wide`] : [];
+  };
+
+  const colour = (written) => {
+    const [r, g, b, a = 1] = written.match(/[\d.]+/g).map(Number);
+    return { rgb: [r, g, b], a };
   };
   const luminance = (rgb) => {
     const [r, g, b] = rgb.map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
@@ -17,10 +33,21 @@
   };
   const ground = (element) => {
     for (let e = element; e; e = e.parentElement) {
-      const [rgb, a] = colour(getComputedStyle(e).backgroundColor);
+      const { rgb, a } = colour(getComputedStyle(e).backgroundColor);
       if (a === 1) return rgb;
     }
     return [255, 255, 255];
+  };
+  const contrast = () => {
+    const found = new Set();
+    for (const { element } of texts) {
+      const style = getComputedStyle(element);
+      const ink = luminance(colour(element.closest("svg") ? style.fill : style.color).rgb);
+      const paper = luminance(ground(element));
+      const ratio = (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+      if (ratio < 4.5) found.add(`${element.tagName}.${element.className} has a contrast of ${ratio.toFixed(1)}`);
+    }
+    return [...found];
   };
 
   // The part of a rectangle that is not scrolled out of the box that it is in.
@@ -32,51 +59,51 @@
       [left, right] = [Math.max(left, box.left), Math.min(right, box.right)];
       [top, bottom] = [Math.max(top, box.top), Math.min(bottom, box.bottom)];
     }
-    return { left, right, top, bottom };
+    return { left, right, top, bottom, width: right - left, height: bottom - top };
   };
-
-  const boxes = [];
-  const add = (rectangles, element, text) => {
-    for (const rectangle of rectangles) {
-      const box = clipped(rectangle, element);
-      if (box.right - box.left > 2 && box.bottom - box.top > 2) boxes.push({ ...box, element, text });
-    }
-  };
-  const said = new Set();
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const node = walker.currentNode;
-    const element = node.parentElement;
-    if (!node.data.trim() || element.closest("script, style, math, title, desc") || !visible(element)) continue;
+  const lines = ({ node }) => {
     const range = document.createRange();
     range.selectNodeContents(node);
-    add(range.getClientRects(), element, node.data.trim().slice(0, 40));
-    const style = getComputedStyle(element);
-    const [one, other] = [luminance(colour(element.closest("svg") ? style.fill : style.color)[0]), luminance(ground(element))];
-    const contrast = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
-    if (contrast < 4.5) said.add(`${element.tagName}.${element.className} has a contrast of ${contrast.toFixed(1)}`);
-  }
-  for (const math of document.querySelectorAll("math")) if (visible(math)) add([math.getBoundingClientRect()], math, math.textContent);
-  wrong.push(...said);
+    return [...range.getClientRects()];
+  };
+  const overlaps = () => {
+    const formulas = [...document.querySelectorAll("math")].filter(visible);
+    const boxes = [
+      ...texts.flatMap((t) => lines(t).map((line) => ({ text: t.text.slice(0, 40), ...clipped(line, t.element) }))),
+      ...formulas.map((math) => ({ text: math.textContent, ...clipped(math.getBoundingClientRect(), math) })),
+    ].filter(({ width, height }) => width > 2 && height > 2);
+    boxes.sort((a, b) => a.top - b.top);
+    const found = [];
+    boxes.forEach((a, i) => {
+      for (const b of boxes.slice(i + 1)) {
+        if (b.top > a.bottom) break;
+        const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+        const down = Math.min(a.bottom, b.bottom) - b.top;
+        if (across > 3 && down > 0.4 * Math.min(a.height, b.height)) found.push(`"${a.text}" is under "${b.text}"`);
+      }
+    });
+    return found;
+  };
 
-  boxes.sort((a, b) => a.top - b.top);
-  for (let i = 0; i < boxes.length; i++) {
-    for (let j = i + 1; j < boxes.length && boxes[j].top < boxes[i].bottom - 4; j++) {
-      const [a, b] = [boxes[i], boxes[j]];
-      const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
-      const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
-      if (across > 3 && down > 0.4 * Math.min(a.bottom - a.top, b.bottom - b.top)) wrong.push(`"${a.text}" is under "${b.text}"`);
-    }
-  }
+  const headings = () => {
+    const levels = [...document.querySelectorAll("h1, h2, h3, h4")].filter(visible).map((h) => Number(h.tagName[1]));
+    const found = levels.filter((level, i) => i && level > levels[i - 1] + 1);
+    if (levels.filter((level) => level === 1).length !== 1) found.push(1);
+    return found.map((level) => `a heading of level ${level} is not in order, or not alone`);
+  };
 
-  const levels = [...document.querySelectorAll("h1, h2, h3, h4")].filter(visible).map((h) => Number(h.tagName[1]));
-  if (levels.filter((level) => level === 1).length !== 1) wrong.push("there is not one heading of level 1");
-  levels.forEach((level, i) => i && level > levels[i - 1] + 1 && wrong.push(`a heading of level ${level} comes after one of ${levels[i - 1]}`));
-  for (const e of document.querySelectorAll("a[href], button, input, select, svg")) {
-    const name = e.ariaLabel || e.textContent.trim() || e.labels?.[0]?.textContent.trim() || e.getAttribute("aria-labelledby");
-    if (!name && visible(e)) wrong.push(`${e.outerHTML.slice(0, 80)} has no name`);
-  }
-  const raw = document.body.innerText.match(/\\[a-zA-Z]+|\$.+?\$|[_^]\{/g);
-  if (raw && !raw.every((text) => [...document.querySelectorAll("code")].some((code) => code.textContent.includes(text)))) wrong.push(`raw LaTeX: ${raw}`);
-  return wrong.slice(0, 10);
+  const names = () => {
+    const spoken = (e) =>
+      e.ariaLabel || e.getAttribute("aria-labelledby") || e.labels?.[0]?.textContent.trim() || e.textContent.trim();
+    const operated = [...document.querySelectorAll("a[href], button, input, select, svg")].filter(visible);
+    return operated.filter((e) => !spoken(e)).map((e) => `${e.outerHTML.slice(0, 80)} has no name`);
+  };
+
+  const latex = () => {
+    const prose = texts.filter(({ element }) => !element.closest("code")).map(({ text }) => text);
+    const formulas = [...document.querySelectorAll("math")].map((math) => math.textContent);
+    return [...prose, ...formulas].filter((text) => /\\[a-zA-Z]+|\$.+\$|[_^]\{/.test(text)).map((text) => `LaTeX: ${text}`);
+  };
+
+  return [width, contrast, overlaps, headings, names, latex].flatMap((check) => check()).slice(0, 10);
 }
