@@ -79,8 +79,8 @@ class Derivation:
 
     **Fields:**
 
-    - `identity`: what is derived, as far as the derivation goes: for the shapes and values that it is annotated for, and
-      with options that it does not take at their default.
+    - `identity`: what is derived, as far as the derivation goes: for the shapes and values that it is annotated for,
+      and with options that it does not take at their default.
     - `steps`: the generator of its lines.
     - `code`: of each line.
     """
@@ -106,8 +106,8 @@ def derivation(steps: Steps) -> Steps:
     an argument, to speak of vectors only where the identity holds for rows, say. Its lines are yielded one by one, not
     in a loop or a branch.
 
-    **Raises:** `UnknownNameError` for the name of no identity; `TypeError` for other arguments, and for lines that are not
-    yielded one by one; `ValueError` for a second derivation of an identity.
+    **Raises:** `UnknownNameError` for the name of no identity; `TypeError` for other arguments, and for lines that are
+    not yielded one by one; `ValueError` for a second derivation of an identity.
     """
     name = steps.__name__
     if name in _derivations:

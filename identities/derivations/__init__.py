@@ -4,7 +4,16 @@
 """
 
 from identities.derivation import Derivation, declared, names
-from identities.derivations import attention, chain, elementwise, linear, linear_regression, matrix, normalisation, softmax
+from identities.derivations import (
+    attention,
+    chain,
+    elementwise,
+    linear,
+    linear_regression,
+    matrix,
+    normalisation,
+    softmax,
+)
 
 __all__ = [
     "Derivation",

@@ -26,7 +26,8 @@ def composition_jacobian_x(A, B, x):
         "likewise, at y = f(x) and not at x (the left side by automatic differentiation)",
     )
     yield derivative(
-        r"\frac{\partial z_i}{\partial x_j} = \sum_k \frac{\partial g_i}{\partial y_k} \frac{\partial f_k}{\partial x_j}",
+        r"\frac{\partial z_i}{\partial x_j}"
+        r" = \sum_k \frac{\partial g_i}{\partial y_k} \frac{\partial f_k}{\partial x_j}",
         jnp.sum(outer[:, :, None] * inner, axis=1),
         "x_j moves every y_k, and each of these moves z_i",
     )
@@ -73,7 +74,8 @@ def composition_vjp_x(delta, A, B, x):
     """From left to right: back-propagation."""
     outer, inner = A / (1 + (A @ jnp.sin(B @ x)) ** 2)[:, None], jnp.cos(B @ x)[:, None] * B
     yield derivative(
-        r"\frac{\partial J}{\partial x} = \delta \left(\frac{\partial g}{\partial f} \frac{\partial f}{\partial x}\right)",
+        r"\frac{\partial J}{\partial x}"
+        r" = \delta \left(\frac{\partial g}{\partial f} \frac{\partial f}{\partial x}\right)",
         delta @ (outer @ inner),
         "a row times a Jacobian, which is a product of two",
     )

@@ -1,4 +1,4 @@
-"""The notes' identity (4), functions applied entry by entry: what is off the diagonal is zero, and why what is on it is.
+"""The notes' identity (4), functions applied entry by entry: their derivatives, on the diagonal of a matrix.
 
 I is the identity matrix: z_i depends on x_i alone.
 """
@@ -86,5 +86,7 @@ def gelu_jacobian(x):
         "a distribution function is the integral of its density (the left side by automatic differentiation)",
     )
     yield derivative(
-        r"\frac{\partial z_i}{\partial x_j} = I_{ij} (\Phi(x_i) + x_i \varphi(x_i))", I * (tail + x * density), "product rule"
+        r"\frac{\partial z_i}{\partial x_j} = I_{ij} (\Phi(x_i) + x_i \varphi(x_i))",
+        I * (tail + x * density),
+        "product rule",
     )

@@ -42,7 +42,9 @@ def identity_map_jacobian(x):
     yield function(r"z_i = x_i", x)
     I = jnp.eye(x.shape[0])
     yield derivative(
-        r"\frac{\partial z_i}{\partial x_j} = \frac{\partial x_i}{\partial x_j} = I_{ij}", I, "one where i = j, else zero"
+        r"\frac{\partial z_i}{\partial x_j} = \frac{\partial x_i}{\partial x_j} = I_{ij}",
+        I,
+        "one where i = j, else zero",
     )
 
 
@@ -126,7 +128,9 @@ def squared_norm_jacobian(x):
     yield function(r"\lVert x \rVert^2 = \sum_i x_i x_i", jnp.sum(x * x))
     I = jnp.eye(x.shape[0])
     yield derivative(
-        r"\frac{\partial}{\partial x_j} \sum_i x_i x_i = \sum_i I_{ij} x_i + x_i I_{ij}", I.T @ x + x @ I, "product rule"
+        r"\frac{\partial}{\partial x_j} \sum_i x_i x_i = \sum_i I_{ij} x_i + x_i I_{ij}",
+        I.T @ x + x @ I,
+        "product rule",
     )
     yield derivative(r"= x_j + x_j = 2 x_j", 2 * x, "of each sum, the term i = j is left")
 
@@ -142,7 +146,8 @@ def squared_norm_hessian(x):
         "identity (8) (the left side by automatic differentiation)",
     )
     yield derivative(
-        r"\frac{\partial^2}{\partial x_k \partial x_j} \lVert x \rVert^2 = 2 \frac{\partial x_j}{\partial x_k} = 2 I_{jk}",
+        r"\frac{\partial^2}{\partial x_k \partial x_j} \lVert x \rVert^2"
+        r" = 2 \frac{\partial x_j}{\partial x_k} = 2 I_{jk}",
         2 * I,
         "identity (3)",
     )

@@ -46,7 +46,7 @@ def mean_squared_error_jacobian_theta(theta, X, Y):
         r"-\frac{n}{2} \left(\frac{\partial J}{\partial \theta}\right)^\top = X^\top Y - X^\top X \theta",
         -n / 2 * (-2 / n * r @ X),
         X.T @ Y - X.T @ X @ theta,
-        "so the gradient is zero where X^T X theta = X^T Y, the normal equations; a factor of n makes no difference to that",
+        "zero where the normal equations hold, that both terms are equal; the lost factor makes no difference to that",
     )
 
 
@@ -70,17 +70,13 @@ def mean_squared_error_hessian_theta(theta, X, Y):
     )
 
 
-def _solution(X, Y):
-    return jnp.linalg.solve(X.T @ X, X.T @ Y)
-
-
 @derivation
 def normal_equations_jvp_X_Y(X, Y, dX, dY):
     """Both sides of the normal equations are differentiated, and solved for the tangent of theta."""
-    G, theta = X.T @ X, _solution(X, Y)
-    yield function(r"\theta = (X^\top X)^{-1} X^\top Y", jnp.linalg.solve(G, X.T @ Y), "X has full column rank")
+    G, theta = X.T @ X, jnp.linalg.solve(X.T @ X, X.T @ Y)
+    yield function(r"\theta = (X^\top X)^{-1} X^\top Y", theta, "X has full column rank")
     yield equation(r"X^\top X \theta = X^\top Y", G @ theta, X.T @ Y, "which theta solves: the normal equations")
-    dtheta = jax.jvp(_solution, (X, Y), (dX, dY))[1]
+    _, dtheta = jax.jvp(lambda X, Y: jnp.linalg.solve(X.T @ X, X.T @ Y), (X, Y), (dX, dY))
     yield equation(
         r"(dX^\top X + X^\top dX) \theta + X^\top X \, d\theta = dX^\top Y + X^\top dY",
         (dX.T @ X + X.T @ dX) @ theta + G @ dtheta,
@@ -103,7 +99,7 @@ def normal_equations_jvp_X_Y(X, Y, dX, dY):
 def normal_equations_vjp_Y(delta, X, Y):
     """The solution is linear in the targets."""
     G = X.T @ X
-    yield function(r"\theta = (X^\top X)^{-1} X^\top Y", _solution(X, Y))
+    yield function(r"\theta = (X^\top X)^{-1} X^\top Y", jnp.linalg.solve(G, X.T @ Y))
     yield derivative(
         r"\frac{\partial J}{\partial Y} = \delta \frac{\partial \theta}{\partial Y} = \delta (X^\top X)^{-1} X^\top",
         delta @ jnp.linalg.solve(G, X.T),
@@ -120,7 +116,7 @@ def normal_equations_vjp_Y(delta, X, Y):
 @derivation
 def normal_equations_vjp_X(delta, X, Y):
     """The differential of the solution, for a tangent that moves one entry of X."""
-    G, theta = X.T @ X, _solution(X, Y)
+    G, theta = X.T @ X, jnp.linalg.solve(X.T @ X, X.T @ Y)
     w, r = jnp.linalg.solve(G, delta), Y - X @ theta
     yield function(r"\theta = (X^\top X)^{-1} X^\top Y", theta)
     I = jnp.eye(X.shape[1])
@@ -128,7 +124,7 @@ def normal_equations_vjp_X(delta, X, Y):
         r"\frac{\partial J}{\partial X_{ij}} = \sum_k w_k (I_{kj} r_i - X_{ik} \theta_j),"
         r" \quad w = (X^\top X)^{-1} \delta^\top, \quad r = Y - X \theta",
         jnp.einsum("k,kj,i->ij", w, I, r) - jnp.einsum("k,ik,j->ij", w, X, theta),
-        "of d theta, see normal_equations_jvp_X_Y: dX^T r - X^T dX theta, where dX is one in entry ij and zero elsewhere",
+        "see normal_equations_jvp_X_Y, for a dX that is one in entry ij and zero elsewhere",
     )
     yield derivative(r"= r_i w_j - (Xw)_i \theta_j", r[:, None] * w - (X @ w)[:, None] * theta, "summed over k")
     yield derivative(

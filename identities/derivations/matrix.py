@@ -12,7 +12,7 @@ def inverse_jvp(X, dX):
     """The inverse is what XY = I defines, and that is differentiated."""
     I, Y = jnp.eye(X.shape[0]), linalg.inv(X)
     yield equation(r"X X^{-1} = I", X @ Y, I, "what an inverse is")
-    dY = jax.jvp(linalg.inv, (X,), (dX,))[1]
+    _, dY = jax.jvp(linalg.inv, (X,), (dX,))
     yield equation(
         r"(dX) X^{-1} + X \, d(X^{-1}) = 0",
         dX @ Y + X @ dY,
@@ -48,7 +48,9 @@ def inverse_vjp(delta, X):
         "chain rule, see inverse_jacobian",
     )
     yield derivative(
-        r"= -\sum_{kl} (Y^\top)_{ik} \delta_{kl} (Y^\top)_{lj}", -Y.T @ delta @ Y.T, "neighbouring indices are summed over"
+        r"= -\sum_{kl} (Y^\top)_{ik} \delta_{kl} (Y^\top)_{lj}",
+        -Y.T @ delta @ Y.T,
+        "transposed, so that neighbouring indices are summed over: a product of three",
     )
 
 
@@ -58,10 +60,8 @@ def solve_jvp_A_B(A, B, dA, dB):
     C = linalg.solve(A, B)
     yield function(r"C = A^{-1} B", C)
     yield equation(r"A C = B", A @ C, B, "what C solves")
-    dC = jax.jvp(linalg.solve, (A, B), (dA, dB))[1]
-    yield equation(
-        r"(dA) C + A \, dC = dB", dA @ C + A @ dC, dB, "product rule (dC by automatic differentiation)"
-    )
+    _, dC = jax.jvp(linalg.solve, (A, B), (dA, dB))
+    yield equation(r"(dA) C + A \, dC = dB", dA @ C + A @ dC, dB, "product rule (dC by automatic differentiation)")
     yield derivative(r"dC = A^{-1} (dB - (dA) C)", linalg.solve(A, dB - dA @ C), "solved for dC: the same matrix again")
 
 
@@ -91,7 +91,10 @@ def solve_vjp(delta, A, B):
         by="A",
     )
     yield derivative(
-        r"\frac{\partial J}{\partial A} = -\frac{\partial J}{\partial B} C^\top", -W @ C.T, "the sum over k is known", by="A"
+        r"\frac{\partial J}{\partial A} = -\frac{\partial J}{\partial B} C^\top",
+        -W @ C.T,
+        "the sum over k is the gradient by B",
+        by="A",
     )
 
 
@@ -115,7 +118,7 @@ def determinant_jacobian(X):
     yield derivative(
         r"\frac{\partial \det X}{\partial X} = \det(X) X^{-\top}",
         d * linalg.inv(X).T,
-        "X C^T = det(X) I, from above, solved for C",
+        "line 2, solved for the cofactors",
     )
 
 
@@ -131,7 +134,9 @@ def log_determinant_jacobian(X):
         "the logarithm's derivative is the reciprocal, for either sign; C the cofactors, see determinant_jacobian",
     )
     yield derivative(
-        r"\frac{\partial J}{\partial X} = X^{-\top}", linalg.inv(X).T, "Cramer's rule: X^-1 = C^T / det X"
+        r"\frac{\partial J}{\partial X} = X^{-\top}",
+        linalg.inv(X).T,
+        "the cofactors, transposed and over the determinant, are the inverse",
     )
 
 

@@ -9,20 +9,12 @@ import jax.numpy as jnp
 from identities.derivation import derivation, derivative, equation, function
 
 
-def _sigma(x, eps):
-    return jnp.sqrt(x.var(axis=-1, keepdims=True) + eps)
-
-
-def _root_mean_square(x, eps):
-    return jnp.sqrt((x * x).mean(axis=-1, keepdims=True) + eps)
-
-
 @derivation
 def layer_norm_vjp(delta, x, w, b, eps=1e-5):
     """Three ways lead from an entry of x to the result: the entry itself, the mean, and the deviation."""
     c, rows = x.shape[-1], tuple(range(x.ndim - 1))
-    sigma = _sigma(x, eps)
-    xhat = (x - x.mean(axis=-1, keepdims=True)) / sigma
+    sigma = jnp.sqrt(x.var(-1, keepdims=True) + eps)
+    xhat = (x - x.mean(-1, keepdims=True)) / sigma
     yield function(
         r"z_i = w_i \hat{x}_i + b_i, \quad \hat{x}_i = \frac{x_i - \mu}{\sigma},"
         r" \quad \mu = \frac{1}{c} \sum_k x_k, \quad \sigma = \sqrt{\frac{1}{c} \sum_k (x_k - \mu)^2 + \epsilon}",
@@ -30,7 +22,10 @@ def layer_norm_vjp(delta, x, w, b, eps=1e-5):
         "each row by itself",
     )
     yield derivative(
-        r"\frac{\partial J}{\partial b_i} = \sum \delta_i", delta.sum(rows), "b is added to every row: summed over rows", by="b"
+        r"\frac{\partial J}{\partial b_i} = \sum \delta_i",
+        delta.sum(rows),
+        "b is added to every row: summed over rows",
+        by="b",
     )
     yield derivative(
         r"\frac{\partial J}{\partial w_i} = \sum \delta_i \hat{x}_i",
@@ -48,9 +43,9 @@ def layer_norm_vjp(delta, x, w, b, eps=1e-5):
     yield equation(
         r"\frac{\partial \sigma}{\partial x_j} = \frac{1}{2 \sigma} \frac{2}{c} \sum_k (x_k - \mu)"
         r" \left(I_{kj} - \frac{1}{c}\right) = \frac{\hat{x}_j}{c}",
-        jax.grad(lambda x: _sigma(x, eps).sum())(x),
+        jax.grad(lambda x: jnp.sqrt(x.var(-1) + eps).sum())(x),
         xhat / c,
-        "the deviations sum to zero, so that the mean's own movement drops out (the left side by automatic differentiation)",
+        "chain rule; deviations sum to zero, so that 1/c drops out (the left side by automatic differentiation)",
     )
     P = jnp.eye(c) - 1 / c - xhat[..., :, None] * xhat[..., None, :] / c
     yield derivative(
@@ -78,7 +73,7 @@ def layer_norm_vjp(delta, x, w, b, eps=1e-5):
 def rms_norm_vjp(delta, x, w, eps=1e-5):
     """Without a mean, two of the three ways are left."""
     c, rows = x.shape[-1], tuple(range(x.ndim - 1))
-    sigma = _root_mean_square(x, eps)
+    sigma = jnp.sqrt((x * x).mean(-1, keepdims=True) + eps)
     xhat = x / sigma
     yield function(
         r"z_i = w_i \hat{x}_i, \quad \hat{x}_i = \frac{x_i}{\sigma},"
@@ -95,14 +90,14 @@ def rms_norm_vjp(delta, x, w, eps=1e-5):
     g = delta * w
     yield equation(
         r"\frac{\partial \sigma}{\partial x_j} = \frac{1}{2 \sigma} \frac{2 x_j}{c} = \frac{\hat{x}_j}{c}",
-        jax.grad(lambda x: _root_mean_square(x, eps).sum())(x),
+        jax.grad(lambda x: jnp.sqrt((x * x).mean(-1) + eps).sum())(x),
         xhat / c,
         "chain rule (the left side by automatic differentiation)",
     )
     P = jnp.eye(c) - xhat[..., :, None] * xhat[..., None, :] / c
     yield derivative(
-        r"\frac{\partial J}{\partial x_j} = \frac{1}{\sigma} \sum_i g_i \left(I_{ij} - \frac{\hat{x}_i \hat{x}_j}{c}\right),"
-        r" \quad g = \delta \circ w",
+        r"\frac{\partial J}{\partial x_j}"
+        r" = \frac{1}{\sigma} \sum_i g_i \left(I_{ij} - \frac{\hat{x}_i \hat{x}_j}{c}\right), \quad g = \delta \circ w",
         jnp.einsum("...i,...ij->...j", g, P) / sigma,
         "quotient rule: the entry itself, and the root of the mean square",
         by="x",

@@ -27,7 +27,9 @@ def softmax_jacobian(x):
     z = e / s
     yield derivative(r"= I_{ij} z_i - z_i z_j", I * z - z[:, None] * z, "divided through by s")
     yield derivative(
-        r"\frac{\partial z}{\partial x} = \operatorname{diag}(z) - z z^\top", jnp.diag(z) - jnp.outer(z, z), "as matrices"
+        r"\frac{\partial z}{\partial x} = \operatorname{diag}(z) - z z^\top",
+        jnp.diag(z) - jnp.outer(z, z),
+        "as matrices",
     )
 
 
@@ -88,9 +90,7 @@ def softmax_cross_entropy_jacobian_theta(theta, y):
     )
     I = jnp.eye(theta.shape[0])
     yield derivative(
-        r"\frac{\partial J}{\partial \theta_j} = -\sum_i y_i (I_{ij} - \hat{y}_j)",
-        -(y @ (I - yhat)),
-        "term by term",
+        r"\frac{\partial J}{\partial \theta_j} = -\sum_i y_i (I_{ij} - \hat{y}_j)", -(y @ (I - yhat)), "term by term"
     )
     yield derivative(
         r"= \left(\sum_i y_i\right) \hat{y}_j - y_j", y.sum() * yhat - y, "of the first sum, the term i = j is left"
@@ -105,7 +105,8 @@ def softmax_cross_entropy_jacobian_theta_any_y(theta, y):
     yield function(r"J = -\sum_i y_i \ln \hat{y}_i", -jnp.sum(y * jnp.log(yhat)))
     I = jnp.eye(theta.shape[0])
     yield derivative(
-        r"\frac{\partial J}{\partial \theta_j} = -\sum_i \frac{y_i}{\hat{y}_i} \frac{\partial \hat{y}_i}{\partial \theta_j}"
+        r"\frac{\partial J}{\partial \theta_j}"
+        r" = -\sum_i \frac{y_i}{\hat{y}_i} \frac{\partial \hat{y}_i}{\partial \theta_j}"
         r" = -\sum_i \frac{y_i}{\hat{y}_i} \hat{y}_i (I_{ij} - \hat{y}_j)",
         -((y / yhat) @ (yhat[:, None] * (I - yhat))),
         "chain rule, with the Jacobian of the softmax",

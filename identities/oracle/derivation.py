@@ -23,42 +23,57 @@ from identities.oracle.draw.shapes import Shape, draw_shapes
 from identities.oracle.draw.values import Batch
 from identities.oracle.reference import described
 from identities.oracle.reference.function import Structure, structure, structures
+from identities.oracle.reference.words import Reference
 from identities.oracle.run.programs import evaluated, full_precision, recently_made
 from identities.oracle.verdict.inquiry import Inquiry, inquire
 from identities.oracle.verdict.judge import diagnosed
-from identities.oracle.verdict.shared import Shared
+from identities.oracle.verdict.shared import Asked, Shared
 from identities.oracle.verdict.verification import DerivationMismatch, LineVerdict
 from identities.signature import Argument, Parameter, Signature
 from identities.trees import build
 
-def judge_lines(derivation: Derivation, whole: Inquiry) -> tuple[LineVerdict, ...]:
-    """The verdict on every line of a derivation, in float64.
 
-    **Arguments:**
+def judge_lines(derivation: Derivation, inquiry: Inquiry) -> tuple[LineVerdict, ...]:
+    """The verdict on every line of a derivation, in float64, with as much as an inquiry into its identity tries.
 
-    - `whole`: the inquiry into the identity. What it knows of the derivative is not asked for again.
+    What that inquiry knows already is not asked again.
 
     **Raises:** `ValueError` for a line that says nothing of the identity.
     """
-    plan = replace(whole.plan, dtypes=("float64",))
-    known = {("derivative", None): whole.shared} if derivation.identity is whole.claim else {}
+    identity, plan = derivation.identity, replace(inquiry.plan, dtypes=("float64",))
+    shared = inquiry.shared if identity is inquiry.claim else Shared()
+    whole = Inquiry(identity, inquiry.candidate, plan, shared=shared)
+    of_function = Shared()
     verdicts = []
-    for number, claim in enumerate(claims(derivation)):
-        line = outline(derivation)[number]
-        shared = known.setdefault((line.of, line.by), Shared()) if line.of != "equation" else Shared()
-        inquiry = Inquiry(claim, _Written(derivation, number), plan, shared=shared)
-        verdicts.append(_judged(inquiry, derivation.identity.name, number, line))
+    for i, (line, claim) in enumerate(zip(outline(derivation), claims(derivation), strict=True)):
+        known = {"derivative": _OfPart(whole=whole, part=claim.place or 0), "function": of_function}
+        of_line = Inquiry(claim, _Written(derivation, i), plan, shared=known.get(line.of) or Shared())
+        verdicts.append(_judged(of_line, identity.name, i + 1, line))
     return tuple(verdicts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _OfPart(Shared):
+    """What an inquiry into several results knows of one of them."""
+
+    whole: Inquiry
+    part: int
+
+    def asked(self, what: Any, ask: Callable[[], Asked]) -> Asked:
+        asked = self.whole.asked(*what)
+        words = {witness: (leaves[self.part],) for witness, leaves in asked.reference.words.items()}
+        return asked._replace(reference=Reference(words))
 
 
 def _judged(inquiry: Inquiry, name: str, number: int, line: Line) -> LineVerdict:
     found = inquire(inquiry)
     counterexample = found.verdict.counterexample
     if counterexample is None:
-        return LineVerdict(line, found.verdict.worst)
-    asked = f"line {number + 1} of its derivation, {plain(line.latex)}, {_SAYS[line.of]}"
+        return LineVerdict(number, line, found.verdict.worst)
+    asked = f"line {number}, {plain(line.latex)}, {_SAYS[line.of]}"
     evidence = counterexample, diagnosed(inquiry, found), asked, f"identities show {name} --derivation"
-    return LineVerdict(line, found.verdict.worst, DerivationMismatch(name, *evidence, line=number + 1, label=line.note))
+    mismatch = DerivationMismatch(f"the derivation of {name}", *evidence, line=number, label=line.note)
+    return LineVerdict(number, line, found.verdict.worst, mismatch)
 
 
 _SAYS = {"function": "is the function", "derivative": "is the derivative", "equation": "has two equal sides"}
@@ -151,8 +166,8 @@ def _dimensions(derivation: Derivation, number: int, form: int) -> Dims:
     (of_left, _) = outline(derivation, form)[number].values
     if unknown := [size for size in of_left if size >= _TELLING[0] and size not in names]:
         raise ValueError(
-            f"{derivation.identity.name}, line {number + 1}: the sides of an equation have dimensions of the arguments, "
-            f"{', '.join(names.values())}; at {at} this one has the shape {of_left}, with {unknown[0]}"
+            f"{derivation.identity.name}, line {number + 1}: sides of an equation have dimensions of the arguments, "
+            f"{', '.join(names.values())}; at {at} this one has the shape {of_left}, and {unknown[0]} is none of them"
         )
     return tuple(names.get(size, str(size)) for size in of_left)
 
@@ -183,6 +198,4 @@ def _telling(identity: Identity, form: int) -> Shape:
     drawn = draw_shapes(identity, 1, seed=0)[0]
     options = {option.name for option in identity.options}
     sizes = iter(_TELLING)
-    return replace(
-        drawn, sizes=tuple((n, size if n in options else next(sizes)) for n, size in drawn.sizes), form=form
-    )
+    return replace(drawn, sizes=tuple((n, size if n in options else next(sizes)) for n, size in drawn.sizes), form=form)

@@ -45,7 +45,7 @@ def verify(
       shapes where the derivative has many entries.
     - `seed`: the same seed gives the same verdict.
     - `device`: where the closed form runs, "cpu", "gpu" or a JAX device; JAX's default if left out. The
-      witnesses run in float64 on the CPU.
+      witnesses run in float64 on the CPU, and so does the derivation.
 
     **Raises:** `LookupError` for an unknown name, `ValueError` for an option that makes no sense.
     """

@@ -139,7 +139,7 @@ class CandidateMismatch(AssertionError):
 
 
 class DerivationMismatch(CandidateMismatch):
-    """A line of a derivation differs from the one before: `line`, counted from 1, and its `label`."""
+    """A line of a derivation is not what it should be: `line`, counted from 1, and its `label`."""
 
     __module__ = "identities"
 
@@ -160,11 +160,13 @@ class LineVerdict:
 
     **Fields:**
 
+    - `number`: which line it is, counted from 1.
     - `line`: the line, with shapes in place of its values.
     - `error`: the worst, in units of rounding.
     - `mismatch`: what is wrong with it, or None.
     """
 
+    number: int
     line: Line
     error: float
     mismatch: DerivationMismatch | None = None
