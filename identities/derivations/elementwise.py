@@ -41,7 +41,7 @@ def tanh_jacobian(x):
     """The quotient rule."""
     I, c, s = jnp.eye(x.shape[0]), jnp.cosh(x), jnp.sinh(x)
     yield function(r"z_i = \tanh x_i = \frac{\sinh x_i}{\cosh x_i}", s / c)
-    yield equation(r"\cosh^2 x_i - \sinh^2 x_i = 1", (c - s) * (c + s), jnp.ones_like(x), "e^-x e^x, by the factors")
+    yield equation(r"\cosh^2 x_i = 1 + \sinh^2 x_i", c**2, 1 + s**2, "their difference is a product, of e^-x and e^x")
     yield derivative(
         r"\frac{\partial z_i}{\partial x_j} = I_{ij} \frac{\cosh^2 x_i - \sinh^2 x_i}{\cosh^2 x_i}"
         r" = I_{ij} \frac{1}{\cosh^2 x_i}",
