@@ -239,7 +239,7 @@ def _declare(
     if wrt is None:
         (wrt,) = (parameter.name for parameter in signature.parameters)
     claimed = make(function.__name__, KINDS[kind], function, signature, wrt)
-    statements = tuple(map(_in_full, (states,) if isinstance(states, str) else states))
+    statements = tuple(map(in_full, (states,) if isinstance(states, str) else states))
     if len(statements) not in (1, len(claimed.wrt)):
         raise ValueError(f"{function.__name__}: {len(statements)} statements for {len(claimed.wrt)} arguments in wrt")
 
@@ -247,19 +247,44 @@ def _declare(
         name = closed_form.__name__
         if name in _catalog:
             raise ValueError(f"the catalog has an identity {name} already")
-        parameters = _restricted(claimed, closed_form)
-        public = checked(closed_form, parameters, of=function)
+        _check_options(claimed, closed_form)
+        claim = replace(_as_taken(claimed, closed_form), name=name)
+        public = checked(closed_form, claim.parameters, of=function)
         sources = (source,) if isinstance(source, Source) else source
-        own = tuple(p for p in parameters if p.name in {q.name for q in signature.parameters})
-        # A closed form may have fewer dimensions than its function, as one for square matrices has, or fewer forms.
-        narrowed = make(name, claimed.kind, function, _narrowed(signature, own), wrt)
-        of_claim = {f.name: getattr(narrowed, f.name) for f in fields(Claim)}
-        of_claim |= {"parameters": parameters, "gives": _without_ones(narrowed.gives)}
+        of_claim = {f.name: getattr(claim, f.name) for f in fields(Claim)}
         formula = {"statements": statements, "sources": sources, "exact": exact, "saves": saves}
         _catalog[name] = Identity(**of_claim, closed_form=public, **formula)
         return public
 
     return declare
+
+
+def restricted(identity: Identity, function: Callable[..., Any]) -> Identity:
+    """What an identity says where a function of the closed form's parameters may speak of it.
+
+    That is for the shapes and values that the annotations of the function name, and with options that it has no
+    parameter for at their default; the identity itself, for a function without annotations that takes every option.
+
+    **Raises:** `TypeError` for a function with other parameters.
+    """
+    parameters = inspect.signature(function).parameters
+    usual = at_defaults(identity, parameters)
+    claim = make(identity.name, identity.kind, identity.function, usual.signature, identity.wrt)
+    taken = _as_taken(claim, function)
+    if all(p.annotation is p.empty for p in parameters.values()):
+        return usual
+    return replace(usual, **{f.name: getattr(taken, f.name) for f in fields(Claim)})
+
+
+def _as_taken(claim: Claim, closed_form: Callable[..., Any]) -> Claim:
+    """The claim as a closed form takes its arguments: under its names, and as far as its annotations go.
+
+    It may have fewer dimensions than its function, as one for square matrices has, or fewer forms.
+    """
+    own = {parameter.name for parameter in claim.signature.parameters}
+    taken = tuple(p for p in _restricted(claim, closed_form) if p.name in own)
+    narrowed = make(claim.name, claim.kind, claim.function, _narrowed(claim.signature, taken), claim.wrt)
+    return replace(narrowed, parameters=_restricted(narrowed, closed_form), gives=_without_ones(narrowed.gives))
 
 
 def _narrowed(signature: Signature, own: tuple[Parameter, ...]) -> Signature:
@@ -277,7 +302,8 @@ def _narrowed(signature: Signature, own: tuple[Parameter, ...]) -> Signature:
     return replace(signature, parameters=own, returns=returns)
 
 
-def _in_full(statement: str) -> str:
+def in_full(statement: str) -> str:
+    """LaTeX without the shorthands that statements have."""
     for shorthand, latex in _SHORTHANDS.items():
         statement = re.sub(shorthand, latex, statement)
     return statement
@@ -291,17 +317,21 @@ def _without_ones(gives: Parameter) -> Parameter:
     return replace(gives, leaves=tuple(dropped))
 
 
+def _check_options(claim: Claim, closed_form: Callable[..., Any]) -> None:
+    """Raise `TypeError` for a closed form that does not take the options of its function as that does."""
+    own_options, left_out = inspect.signature(closed_form).parameters, defaults(claim.function)
+    for name in statics(claim.function):
+        if name not in own_options or own_options[name].default != left_out.get(name, inspect.Parameter.empty):
+            written = f"{name}={left_out[name]!r}" if name in left_out else name
+            raise TypeError(f"{closed_form.__name__} must take the option {written}, as {claim.function.__name__} does")
+
+
 def _restricted(claim: Claim, closed_form: Callable[..., Any]) -> tuple[Parameter, ...]:
     """The claim's parameters under the names of the closed form, with its annotations in place wherever it has any.
 
     A closed form that holds only on a part of its function's domain says so by annotating the argument.
     """
     static = statics(claim.function)
-    own_options, left_out = inspect.signature(closed_form).parameters, defaults(claim.function)
-    for name in static:
-        if name not in own_options or own_options[name].default != left_out.get(name, inspect.Parameter.empty):
-            written = f"{name}={left_out[name]!r}" if name in left_out else name
-            raise TypeError(f"{closed_form.__name__} must take the option {written}, as {claim.function.__name__} does")
     parameters = [p for p in inspect.signature(closed_form).parameters.values() if p.name not in static]
     own = {parameter.name for parameter in claim.signature.parameters}
     fits = len(parameters) == len(claim.parameters) and all(

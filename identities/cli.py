@@ -17,17 +17,28 @@ import identities
 from identities.catalog import Identity, catalog, find
 from identities.cli_check import add_check
 from identities.cli_page import add_page
+from identities.derivations import declared, names
 from identities.latex import plain
 from identities.oracle.candidates.grading import check_dtypes
+from identities.oracle.derivation import judge_lines
 from identities.oracle.reference.dense import WITNESSES
 from identities.oracle.reference.differences import DIFFERENCES
 from identities.oracle.reference.unit import TOLERANCE
+from identities.oracle.run.processes import prepare
 from identities.oracle.run.programs import describe_device, find_device
 from identities.oracle.verdict.explain import explain
-from identities.oracle.verdict.plan import DTYPES, check_options
+from identities.oracle.verdict.plan import DTYPES, INSTANCES, SHAPES, Plan, check_options
 from identities.oracle.verdict.verification import Verification
+from identities.oracle.verify import inquiry_of
+from identities.report.derivation import derivation_text
 from identities.report.order import by_source
-from identities.report.records import identity_record, verification_record, without_derivative_record, worst
+from identities.report.records import (
+    identity_record,
+    line_record,
+    verification_record,
+    without_derivative_record,
+    worst,
+)
 from identities.report.rows import of_document
 from identities.report.sheet import sheet
 from identities.report.tables import cells, show
@@ -101,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
 
     show = commands.add_parser("show", help="show all that is known of an identity")
     show.add_argument("name", metavar="NAME")
+    show.add_argument("--derivation", action="store_true", help="show its derivation, every line put to the test")
     show.set_defaults(run=_show)
     return parser
 
@@ -201,6 +213,19 @@ def _sheet(options: argparse.Namespace) -> int:
 
 def _show(options: argparse.Namespace) -> int:
     with validating():
-        find(options.name)
+        identity = find(options.name)
+    if options.derivation:
+        return _show_derivation(identity)
     print(show(options.name))
     return 0
+
+
+def _show_derivation(identity: Identity) -> int:
+    derivation = declared(identity)
+    if derivation is None:
+        raise MisuseError(f"{identity.name} has no derivation; those that have one are {', '.join(sorted(names()))}")
+    prepare()
+    plan = Plan(("float64",), SHAPES, INSTANCES, 0, find_device("cpu"))
+    verdicts = judge_lines(derivation, inquiry_of(identity, plan))
+    print(derivation_text(identity, list(map(line_record, verdicts))))
+    return 0 if all(verdict.holds for verdict in verdicts) else 1

@@ -187,7 +187,7 @@ def test_the_notes_show_verdicts_a_derivation_and_a_descent(site, opened):
     page = opened(site, "notes.html")
     shown = page.locator("#mean_squared_error_jacobian_theta")
     assert "verified float64" in shown.inner_text()
-    assert "it returns n times the right result" in shown.locator(".misprint").inner_text()
+    assert "n times the right result" in shown.locator(".misprint").inner_text()
     assert "not verified" in page.locator("#matvec_jacobian_x").inner_text()
     assert page.get_by_role("img", name="Distance to the closed form, by step").is_visible()
     rows = dict(

@@ -1,11 +1,14 @@
-"""The example in CONTRIBUTING.md, followed to the letter."""
+"""The examples in CONTRIBUTING.md, followed to the letter."""
 
+import inspect
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import identities.derivations.linear
 import identities.linear
 from identities import verify
 from identities.catalog import _catalog
@@ -36,3 +39,8 @@ def test_the_example_adds_an_identity_that_holds(added):
     verdict = verify(name)
     assert verdict.passed, explain(verdict)
     assert verdict.bound_log10 is not None, "it is claimed to be exact"
+
+
+def test_the_derivation_is_one_of_the_catalog():
+    (example,) = re.findall(r"^    @derivation\n(?:    .*\n|\n(?=    ))+", PAGE, re.MULTILINE)
+    assert textwrap.dedent(example) == inspect.getsource(identities.derivations.linear.squared_norm_jacobian)

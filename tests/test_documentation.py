@@ -125,4 +125,4 @@ def _settled(text: str) -> list[str]:
     return [" ".join(_OFF.sub("little", line).split()) for line in text.splitlines() if not _RULE.match(line)]
 
 
-_OFF, _RULE = re.compile(r"[\d.]+ units of rounding at most, in \d+ calls"), re.compile("[┏┡└]")
+_OFF, _RULE = re.compile(r"[\d.]+ units of rounding at most(, in \d+ calls)?"), re.compile("[┏┡└]")

@@ -1,4 +1,4 @@
-"""Every identity of the catalog, against both witnesses and in composition."""
+"""Every identity of the catalog, against both witnesses and in composition, with its derivation."""
 
 import math
 from dataclasses import replace
@@ -8,8 +8,10 @@ import pytest
 from jax.core import Tracer
 
 from identities import Identity
+from identities.derivations import declared
 from identities.latex import plain
 from identities.oracle.composition import by_itself, differentiated
+from identities.oracle.derivation import judge_lines
 from identities.oracle.draw.shapes import Shape, draw_shapes
 from identities.oracle.verdict.explain import explain
 from identities.oracle.verdict.inquiry import Inquiry, inquire
@@ -21,6 +23,10 @@ from tests.altered import of_two_gradients
 def test_identity(identity: Identity, inquiry: Inquiry, plan: Plan) -> None:
     verdict = inquire(inquiry).verdict
     assert verdict.passed, explain(verdict, plain(identity.statement))
+
+    if derivation := declared(identity):
+        lines = judge_lines(derivation, inquiry)
+        assert all(line.holds for line in lines), explain(replace(verdict, passed=False, derivation=lines))
 
     shapes = draw_shapes(identity, plan.shapes, plan.seed)
     shape = min(shapes, key=lambda shape: _entries(identity, shape))

@@ -76,7 +76,7 @@ def _check_differentiable(claimed: Claim) -> None:
     """Raise `TypeError` for a body that has no derivative but by its rule, as a Pallas kernel."""
     (shape, *_) = draw_shapes(claimed, 1, 0)
     flat = claimed.flat(shape.static(claimed))
-    given = structures(claimed, shape)
+    given = structures(claimed.primals, shape)
     jax.eval_shape(flat, *given)  # by itself first: what is wrong with the body or its signature is said as it is
     try:
         jax.eval_shape(lambda *primals: jax.linearize(flat, *primals)[0], *given)

@@ -11,7 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from identities.catalog import Identity, find
+from identities.derivations import declared
 from identities.oracle.candidates.closed_form import ClosedForm
+from identities.oracle.derivation import judge_lines
 from identities.oracle.draw.shapes import Shape, draw_shapes
 from identities.oracle.draw.values import EXACT, draw_values, exact_half_width, wide
 from identities.oracle.reference.witnesses import reference
@@ -32,7 +34,7 @@ def verify(
     seed: int = 0,
     device: str | Device | None = None,
 ) -> Verification:
-    """Put one identity to the test against both witnesses.
+    """Put one identity to the test against both witnesses, and each line of its derivation, if it has one.
 
     **Arguments:**
 
@@ -43,7 +45,7 @@ def verify(
       shapes where the derivative has many entries.
     - `seed`: the same seed gives the same verdict.
     - `device`: where the closed form runs, "cpu", "gpu" or a JAX device; JAX's default if left out. The
-      witnesses run in float64 on the CPU.
+      witnesses run in float64 on the CPU, and so does the derivation.
 
     **Raises:** `LookupError` for an unknown name, `ValueError` for an option that makes no sense.
     """
@@ -52,7 +54,10 @@ def verify(
     verdict = inquire(inquiry).verdict
     if identity.exact and verdict.passed:
         drawn = draw_shapes(identity, shapes, seed)
-        return replace(verdict, bound_log10=sum(schwartz_zippel_log10(inquiry, shape) for shape in drawn))
+        verdict = replace(verdict, bound_log10=sum(schwartz_zippel_log10(inquiry, shape) for shape in drawn))
+    if derivation := declared(identity):
+        lines = judge_lines(derivation, inquiry)
+        verdict = replace(verdict, passed=verdict.passed and all(line.holds for line in lines), derivation=lines)
     return verdict
 
 

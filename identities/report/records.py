@@ -17,7 +17,7 @@ from identities.oracle.diagnosis import Diagnosis
 from identities.oracle.diagnosis.edits.place import Place
 from identities.oracle.run.programs import describe_device
 from identities.oracle.verdict.explain import given_lines, shown
-from identities.oracle.verdict.verification import CandidateMismatch, Counterexample, Verification
+from identities.oracle.verdict.verification import CandidateMismatch, Counterexample, LineVerdict, Verification
 from identities.sources import WITHOUT_DERIVATIVE
 
 
@@ -42,7 +42,7 @@ def without_derivative_record(source: Source) -> dict[str, Any]:
 
 
 def verification_record(verification: Verification) -> dict[str, Any]:
-    """A verdict on an identity; an infinite error is null.
+    """A verdict on an identity; an infinite error is null. `derivation` is there where the identity has one.
 
     It holds for this version of the package, this version of JAX, and the mathematics of which `digest` is made.
     """
@@ -64,6 +64,23 @@ def verification_record(verification: Verification) -> dict[str, Any]:
         "warnings": list(verification.warnings),
         "seed": verification.plan.seed,
         "device": describe_device(verification.plan.device),
+        **({"derivation": list(map(line_record, verification.derivation))} if verification.derivation else {}),
+    }
+
+
+def line_record(verdict: LineVerdict) -> dict[str, Any]:
+    """A line of a derivation with the verdict on it; a misprint has not `passed`, and `diagnosis` says why."""
+    line = verdict.line
+    return {
+        "latex": line.latex,
+        "code": line.code,
+        "of": line.of,
+        "by": line.by,
+        "misprint": line.misprint,
+        "note": line.note,
+        "passed": verdict.passed,
+        "error": _finite(verdict.error),
+        "diagnosis": verdict.mismatch and f"it {verdict.mismatch.diagnosis.sentence}",
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import identities
 from identities.catalog import Identity, find
+from identities.derivations import declared
 from identities.dimensions import BATCH, BATCH_AXES, describe
 from identities.latex import plain
 from identities.oracle.reference.dense import WITNESSES
@@ -79,6 +80,7 @@ def show(name: str) -> str:
         "formula": [_place_of(identity)],
         "import": [f"from {identity.closed_form.__module__} import {identity.name}"],
         "exact": ["yes: agrees bit for bit on small integers" if identity.exact else "no"],
+        **({"derived": [f"identities show {name} --derivation"]} if declared(identity) else {}),
         "sources": [f"{s}" + f"; erratum: {s.erratum}" * bool(s.erratum) for s in identity.sources],
         "needs": list(identity.preconditions) or ["nothing"],
     }

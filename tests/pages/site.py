@@ -12,31 +12,12 @@ from identities.report.records import verification_record
 
 VERIFIED = ("squared_norm_jacobian", "softmax_vjp", "log_jacobian", "mean_squared_error_jacobian_theta")
 
-_LINE = {"of": "derivative", "by": None, "note": "", "misprint": False, "passed": True, "error": 0.5, "diagnosis": None}
-
-DERIVATION = [
-    _LINE
-    | {"latex": r"\frac{\partial J}{\partial \theta} = \frac{2}{n} (X \theta - Y)^\top X", "code": "2 / n * r @ X"},
-    _LINE
-    | {
-        "latex": r"\frac{\partial J}{\partial \theta} = 2 (Y - X \theta)^\top (-X)",
-        "code": "2 * (Y - X @ theta) @ (-X)",
-        "note": "as printed",
-        "misprint": True,
-        "passed": False,
-        "error": None,
-        "diagnosis": "it returns n times the right result",
-    },
-]
-"""As `verify` records one, with a misprint."""
-
 
 def make_site(folder: Path) -> Path:
     records = {
         name: verification_record(identities.verify(name, dtypes=("float64",), shapes=1, instances=16))
         for name in VERIFIED
     }
-    records["mean_squared_error_jacobian_theta"]["derivation"] = DERIVATION
     with pytest.MonkeyPatch.context() as patched:  # to compute these for all takes long
         for computed, nothing in ((identity_page.needs_of, []), (identity_page.pattern_of, None)):
 

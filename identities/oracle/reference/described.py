@@ -1,6 +1,6 @@
 """What a function says of itself when it is traced: that it is in JAX, and what its results consist of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from identities.domains import Values
 from identities.kinds import KINDS
 from identities.oracle.draw.shapes import Shape, draw_shapes
 from identities.oracle.run.programs import full_precision
-from identities.signature import Signature
+from identities.signature import Argument, Signature
 from identities.trees import MisfitError
 
 _DTYPES = {"floating": np.float32, "complex": np.complex64, "integer": np.int32, "boolean": np.bool_}
@@ -39,16 +39,16 @@ def completed(function: Callable[..., Any], signature: Signature) -> Signature:
     return replace(signature, returns=replace(signature.returns, leaves=tuple(kinds)))
 
 
-def structures(claim: Claim, shape: Shape) -> list[jax.ShapeDtypeStruct]:
-    """What the function of a claim takes, at a shape."""
-    return [jax.ShapeDtypeStruct(shape.of(a), _DTYPES[a.values]) for a in claim.primals]
+def structures(arguments: Sequence[Argument], shape: Shape) -> list[jax.ShapeDtypeStruct]:
+    """Arrays of a shape, to trace a function with."""
+    return [jax.ShapeDtypeStruct(shape.of(a), _DTYPES[a.values]) for a in arguments]
 
 
 def _results(claim: Claim, shape: Shape) -> list[Any]:
     flat = claim.flat(shape.static(claim))
     try:
         with full_precision():
-            got = jax.eval_shape(flat, *structures(claim, shape))
+            got = jax.eval_shape(flat, *structures(claim.primals, shape))
     except (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError) as error:
         raise TypeError(f"{claim.name} must be written in JAX, to be differentiated: {error}") from error
     except MisfitError as error:

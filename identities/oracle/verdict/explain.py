@@ -7,16 +7,30 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from identities.latex import plain
+
 if TYPE_CHECKING:
     from identities.oracle.diagnosis.edits.place import Place
-    from identities.oracle.verdict.verification import CandidateMismatch, Counterexample, Verification
+    from identities.oracle.verdict.verification import CandidateMismatch, Counterexample, LineVerdict, Verification
 
 
 def explain(verification: "Verification", statement: str = "") -> str:
-    """Why a claim failed, with its smallest counterexample and the command that repeats it."""
-    failure = verification.counterexample
-    if failure is None:
+    """Why a claim failed, or its derivation: the smallest counterexample, and the command that repeats it."""
+    if verification.passed:
         return f"{verification.identity} passed."
+    failed = [_explain_claim(verification, failure, statement)] if (failure := verification.counterexample) else []
+    lines = [_explain_line(verification.identity, line) for line in verification.derivation if not line.holds]
+    return "\n\n".join([*failed, *lines])
+
+
+def _explain_line(name: str, verdict: "LineVerdict") -> str:
+    if verdict.mismatch:
+        return str(verdict.mismatch)
+    formula = plain(verdict.line.latex)
+    return f"the derivation of {name}: line {verdict.number}, {formula}, is right, and is said to be a misprint"
+
+
+def _explain_claim(verification: "Verification", failure: "Counterexample", statement: str) -> str:
     same = isinstance(failure.got, np.ndarray) and failure.got.shape == failure.expected.shape
     by = f"off by {_units(failure)}" if same else "of another shape"
     which = f", in {failure.leaf}," * bool(failure.leaf)

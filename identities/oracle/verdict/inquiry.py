@@ -65,7 +65,7 @@ class Inquiry:
         """What comes of one shape, by dtype; `each` instances of each regime."""
         each = each or self.each(shape)
         regimes = self.plan.regimes(self.exact, is_small(self.claim, shape))
-        asked = {dtype: self._asked(shape, dtype, each, regimes) for dtype in dtypes or self.plan.dtypes}
+        asked = {dtype: self.asked(shape, dtype, each, regimes) for dtype in dtypes or self.plan.dtypes}
         started = time.monotonic()
         answers = self.candidate(self.claim, shape, {dtype: right.batch for dtype, right in asked.items()})
         seconds = (time.monotonic() - started) / len(asked)
@@ -79,7 +79,7 @@ class Inquiry:
         share = min(1.0, _CHEAP / entries_on_the_way(self.claim, shape)) if self.claim.kind.order else 1.0
         return min(wanted, max(_FEWEST, math.ceil(wanted * share)))
 
-    def _asked(self, shape: Shape, dtype: str, each: int, regimes: tuple[str, ...]) -> Asked:
+    def asked(self, shape: Shape, dtype: str, each: int, regimes: tuple[str, ...]) -> Asked:
         """Arguments of one shape and dtype, and what is right for them, which does not depend on the candidate."""
 
         def ask() -> Asked:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from identities.derivation import Line
 from identities.oracle.diagnosis import Diagnosis
 from identities.oracle.reference.unit import TOLERANCE
 from identities.oracle.verdict.explain import explain_mismatch
@@ -55,6 +56,7 @@ class Verification:
       derivative is beyond the range of the dtype on the way.
     - `warnings`: what is worth knowing of a candidate that is right, as that it writes to its arguments, or is too slow
       to be tried at larger sizes.
+    - `derivation`: the verdict on each line of the derivation, if the identity has one; all must hold for it to pass.
     """
 
     identity: str
@@ -67,6 +69,7 @@ class Verification:
     plan: Plan
     warnings: tuple[str, ...] = ()
     not_judged: Mapping[str, int] = field(default_factory=dict)
+    derivation: "tuple[LineVerdict, ...]" = ()
 
     @property
     def judged(self) -> int:
@@ -136,7 +139,7 @@ class CandidateMismatch(AssertionError):
 
 
 class DerivationMismatch(CandidateMismatch):
-    """A line of a derivation differs from the one before: `line`, counted from 1, and its `label`."""
+    """A line of a derivation is not what it should be: `line`, counted from 1, and its `label`."""
 
     __module__ = "identities"
 
@@ -149,3 +152,30 @@ class DerivationMismatch(CandidateMismatch):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self.args, {"line": self.line, "label": self.label}
+
+
+@dataclass(frozen=True)
+class LineVerdict:
+    """The verdict on a line of the derivation of an identity.
+
+    **Fields:**
+
+    - `number`: which line it is, counted from 1.
+    - `line`: the line, with shapes in place of its values.
+    - `error`: the worst, in units of rounding.
+    - `mismatch`: what is wrong with it, or None.
+    """
+
+    number: int
+    line: Line
+    error: float
+    mismatch: DerivationMismatch | None = None
+
+    @property
+    def passed(self) -> bool:
+        return self.mismatch is None
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is as it is said to be: right, or a misprint."""
+        return self.passed != self.line.misprint
