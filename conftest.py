@@ -8,6 +8,7 @@ pytest --device gpu --dtypes float32 bfloat16
 """
 
 import contextlib
+import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,11 +41,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # Compiled programs are kept with pytest's own cache, if it has one, so that a second run is faster.
+    # Compiled programs are kept with pytest's own cache, if it has one, so that a second run is faster; or else where
+    # JAX_COMPILATION_CACHE_DIR says, which shares them with `identities verify`.
     cache = getattr(config, "cache", None)
     if cache is None:
         jax.config.update("jax_enable_compilation_cache", False)
-    prepare(cache.mkdir("programs") if cache else None)
+    shared = "JAX_COMPILATION_CACHE_DIR" in os.environ
+    prepare(cache.mkdir("programs") if cache and not shared else None)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

@@ -22,7 +22,8 @@ from identities.checking import checked
 from identities.claim import Claim, make
 from identities.kinds import KINDS
 from identities.latex import is_equation, symbol
-from identities.signature import Option, Parameter, Signature, defaults, read_annotation, signature_of, statics
+from identities.narrowing import as_taken, check_options
+from identities.signature import Option, defaults, signature_of, statics
 
 ClosedForm: TypeAlias = Callable[..., Array]
 ClosedForms: TypeAlias = Callable[..., tuple[Array, ...]]
@@ -247,8 +248,8 @@ def _declare(
         name = closed_form.__name__
         if name in _catalog:
             raise ValueError(f"the catalog has an identity {name} already")
-        _check_options(claimed, closed_form)
-        claim = replace(_as_taken(claimed, closed_form), name=name)
+        check_options(claimed, closed_form)
+        claim = replace(as_taken(claimed, closed_form), name=name)
         public = checked(closed_form, claim.parameters, of=function)
         sources = (source,) if isinstance(source, Source) else source
         of_claim = {f.name: getattr(claim, f.name) for f in fields(Claim)}
@@ -270,36 +271,10 @@ def restricted(identity: Identity, function: Callable[..., Any]) -> Identity:
     parameters = inspect.signature(function).parameters
     usual = at_defaults(identity, parameters)
     claim = make(identity.name, identity.kind, identity.function, usual.signature, identity.wrt)
-    taken = _as_taken(claim, function)
+    taken = as_taken(claim, function)
     if all(p.annotation is p.empty for p in parameters.values()):
         return usual
     return replace(usual, **{f.name: getattr(taken, f.name) for f in fields(Claim)})
-
-
-def _as_taken(claim: Claim, closed_form: Callable[..., Any]) -> Claim:
-    """The claim as a closed form takes its arguments: under its names, and as far as its annotations go.
-
-    It may have fewer dimensions than its function, as one for square matrices has, or fewer forms.
-    """
-    own = {parameter.name for parameter in claim.signature.parameters}
-    taken = tuple(p for p in _restricted(claim, closed_form) if p.name in own)
-    narrowed = make(claim.name, claim.kind, claim.function, _narrowed(claim.signature, taken), claim.wrt)
-    return replace(narrowed, parameters=_restricted(narrowed, closed_form), gives=_without_ones(narrowed.gives))
-
-
-def _narrowed(signature: Signature, own: tuple[Parameter, ...]) -> Signature:
-    """The signature with a closed form's own parameters, and of the results the one form that belongs to these."""
-    pairs = [
-        (leaf, mine)
-        for parameter, closed in zip(signature.parameters, own, strict=True)
-        for leaf, mine in zip(parameter.leaves, closed.leaves, strict=True)
-        if len(leaf.forms) > 1
-    ]
-    returns = signature.returns
-    if pairs and all(len(mine.forms) == 1 for _, mine in pairs):
-        form = next(i for i in range(len(pairs[0][0].forms)) if all(leaf.dims(i) == m.dims(0) for leaf, m in pairs))
-        returns = replace(returns, leaves=tuple(replace(leaf, forms=(leaf.dims(form),)) for leaf in returns.leaves))
-    return replace(signature, parameters=own, returns=returns)
 
 
 def in_full(statement: str) -> str:
@@ -307,42 +282,3 @@ def in_full(statement: str) -> str:
     for shorthand, latex in _SHORTHANDS.items():
         statement = re.sub(shorthand, latex, statement)
     return statement
-
-
-def _without_ones(gives: Parameter) -> Parameter:
-    """In the catalog, a row vector counts as a vector: Jacobians have no axes of fixed size 1."""
-    if "1" not in {dim for leaf in gives.leaves for form in leaf.forms for dim in form}:
-        return gives
-    dropped = [replace(a, forms=tuple(tuple(d for d in form if d != "1") for form in a.forms)) for a in gives.leaves]
-    return replace(gives, leaves=tuple(dropped))
-
-
-def _check_options(claim: Claim, closed_form: Callable[..., Any]) -> None:
-    """Raise `TypeError` for a closed form that does not take the options of its function as that does."""
-    own_options, left_out = inspect.signature(closed_form).parameters, defaults(claim.function)
-    for name in statics(claim.function):
-        if name not in own_options or own_options[name].default != left_out.get(name, inspect.Parameter.empty):
-            written = f"{name}={left_out[name]!r}" if name in left_out else name
-            raise TypeError(f"{closed_form.__name__} must take the option {written}, as {claim.function.__name__} does")
-
-
-def _restricted(claim: Claim, closed_form: Callable[..., Any]) -> tuple[Parameter, ...]:
-    """The claim's parameters under the names of the closed form, with its annotations in place wherever it has any.
-
-    A closed form that holds only on a part of its function's domain says so by annotating the argument.
-    """
-    static = statics(claim.function)
-    parameters = [p for p in inspect.signature(closed_form).parameters.values() if p.name not in static]
-    own = {parameter.name for parameter in claim.signature.parameters}
-    fits = len(parameters) == len(claim.parameters) and all(
-        mine.name == p.name or mine.name not in own for mine, p in zip(claim.parameters, parameters, strict=True)
-    )
-    if not fits:
-        expected = ", ".join(p.name if p.name in own else "<any name>" for p in claim.parameters)
-        raise TypeError(f"{closed_form.__name__} must take the arguments ({expected})")
-    return tuple(
-        (mine if mine.name == p.name else mine.prefixed(p.name))
-        if p.annotation is inspect.Parameter.empty
-        else read_annotation(p.name, p.annotation)
-        for mine, p in zip(claim.parameters, parameters, strict=True)
-    )

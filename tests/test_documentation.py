@@ -108,7 +108,7 @@ def test_homework_is_judged_as_the_page_says(tmp_path, monkeypatch, capsys):
     for name, text in _HANDED_IN.findall(_TEACHING):
         Path(name).write_text(text)
     commands = _COMMANDS.findall(_TEACHING)
-    assert len(commands) == 5
+    assert len(commands) == 6
     for command, said in commands:
         program, *arguments = shlex.split(command)
         if program == "identities":
