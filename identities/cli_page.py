@@ -39,7 +39,9 @@ def _page(options: argparse.Namespace) -> int:
     with writing():
         write_site(options.directory, records)
     failed = [record for record in records.values() if not record["passed"]]
-    print(f"{len(records) - len(failed)} of {len(catalog)} identities verified; open {options.directory / 'index.html'}")
+    print(
+        f"{len(records) - len(failed)} of {len(catalog)} identities verified; open {options.directory / 'index.html'}"
+    )
     return 1 if failed else 0
 
 

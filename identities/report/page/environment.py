@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 import identities
 from identities.oracle.reference.unit import TOLERANCE
 from identities.report.page.code import highlighted
-from identities.report.page.mathml import mathml
+from identities.report.page.mathml import breakable, is_wide, mathml
 from identities.report.page.words import anchor_of, numbers_of, words_of
 from identities.report.tables import shapes_of
 
@@ -32,7 +32,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(math=mathml, python=highlighted)
+    environment.filters.update(math=mathml, formula=breakable, python=highlighted)
+    environment.tests["wide"] = is_wide
     environment.globals.update(
         version=identities.__version__,
         root="",

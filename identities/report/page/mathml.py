@@ -8,12 +8,15 @@ from xml.etree import ElementTree
 from latex2mathml.converter import convert
 from markupsafe import Markup
 
+from identities.latex import plain
+
 _ACCENTS = {"^": "^", "~": "~", "¯": "¯", "―": "¯", "˙": "˙"}
 """What stands above a letter, each with the character that a browser stretches and places well."""
 
 _MINUS, _TRANSPOSED = "\N{MINUS SIGN}", "\N{DOWN TACK}"
 _CLOSING = {")", "]", "}", "⟩"}
 _THIN = "0.167em"
+_COLUMN = 52  # characters
 
 
 @functools.cache
@@ -30,6 +33,43 @@ def mathml(latex: str) -> Markup:
     for repair in (_accents, _bars, _functions, _signs):
         repair(math)
     return Markup(ElementTree.tostring(math, encoding="unicode", short_empty_elements=False))
+
+
+def breakable(latex: str) -> Markup:
+    """A formula as several elements `math`, so that a line may end before a sign at which one may end on paper."""
+    first, *others = _pieces(latex)
+    return Markup("<wbr>").join([mathml(first), *map(_continued, others)])
+
+
+def is_wide(latex: str) -> bool:
+    """Whether a part of a formula, between places where a line may end, is wider than a column of paper."""
+    return max(len(plain(part)) for part in _pieces(latex)) > _COLUMN
+
+
+def _pieces(latex: str) -> list[str]:
+    """A formula in parts: each begins with a sign that is in no bracket, or behind a quad."""
+    parts, depth, bar = [""], 0, False
+    for token in re.findall(r"\\(?:left|right)\W|\\[A-Za-z]+ ?|\\.|.", latex):
+        name = token.strip()
+        bar ^= name == "|"
+        depth += (name.startswith(_OPENING)) - (name.startswith(_CLOSED))
+        outside = depth == 0 and not bar
+        if outside and name in ("=", "+", "-") and parts[-1].strip() and parts[-1].rstrip()[-1] not in "=:,^_":
+            parts.append("")
+        parts[-1] += token
+        if outside and name == r"\quad":
+            parts.append("")
+    return [part for part in parts if part.strip()] if depth == 0 and not bar else [latex]
+
+
+_OPENING = ("{", "(", "[", r"\left", r"\langle", r"\lVert", r"\begin")
+_CLOSED = ("}", ")", "]", r"\right", r"\rangle", r"\rVert", r"\end")
+
+
+@functools.cache
+def _continued(latex: str) -> Markup:
+    """A part of a formula that is not the first: the sign that it begins with is between two terms."""
+    return Markup(re.sub(r"^(<math[^>]*><mrow>)<mo( form=\"prefix\")?>", r'\1<mo form="infix">', str(mathml(latex))))
 
 
 def _accents(math: ElementTree.Element) -> None:
@@ -63,7 +103,7 @@ def _functions(math: ElementTree.Element) -> None:
         name.tag = "mo"
         opens = i + 1 < len(row) and _text_of(row[i + 1])[:1] in ("(", "[")
         applied = row.tag in ("math", "mrow", "mstyle") and i + 1 < len(row)
-        follows = i and row[i - 1].tag != "mo" and applied
+        follows = (i and row[i - 1].tag != "mo" and applied) or row.tag in ("msub", "msup")
         name.set("lspace", _THIN if follows else "0")
         name.set("rspace", _THIN if applied and not opens else "0")
 

@@ -30,7 +30,9 @@ class Section(NamedTuple):
 
     @property
     def group(self) -> str:
-        return self.title.partition(": ")[0]
+        """The first part of its title, if it has several."""
+        group, colon, _ = self.title.partition(": ")
+        return group if colon else ""
 
     @property
     def short(self) -> str:
@@ -97,7 +99,7 @@ def _several(values: Iterable[str]) -> str:
 
 def _filters(topics: Iterable[Section], documents: Iterable[Section]) -> list[Mapping[str, Any]]:
     """What the search may be restricted to."""
-    first = dict.fromkeys(topic.group.lower() for topic in topics)
+    first = dict.fromkeys((topic.group or topic.title).lower() for topic in topics)
     return [
         {"name": "kind", "title": "Kind", "options": list(dict.fromkeys(str(i.kind) for i in catalog.values()))},
         {"name": "topic", "title": "Topic", "options": list(first)},

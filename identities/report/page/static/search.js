@@ -12,7 +12,15 @@
   const count = document.getElementById("count");
   const filters = [...form.querySelectorAll("select")];
 
-  const split = (text) => text.toLowerCase().replace(/iz(?=e|ing|at)/g, "is").split(/[\s_,;:|/()[\]'"]+/).filter(Boolean);
+  // Signs of a formula, each with the word that it is found by.
+  const SIGNS = {
+    "⁻¹": "inverse", "^{-1}": "inverse", "^-1": "inverse", "⁻ᵀ": "inverse transpose", "ᵀ": "transpose", "^t": "transpose",
+    "‖": "norm", "⊗": "kronecker", "∘": "elementwise", "⊙": "elementwise", "√": "sqrt", "∫": "integral", "∂": "",
+    α: "alpha", β: "beta", δ: "delta", θ: "theta", λ: "lambda", μ: "mu", σ: "sigma", φ: "phi", ω: "omega",
+  };
+  const read = (text) => Object.entries(SIGNS).reduce((all, [sign, word]) => all.replaceAll(sign, ` ${word} `), text);
+
+  const split = (text) => read(text.toLowerCase()).replace(/iz(?=e|ing|at)/g, "is").split(/[\s_,;:|/()[\]'"]+/).filter(Boolean);
 
   const entries = [...all.querySelectorAll(".entry")].map((element, place) => {
     const { name, kind, topic, exact, documents, numbers, words } = element.dataset;
@@ -109,7 +117,7 @@
     history.replaceState(null, "", address ? `#${address}` : location.pathname + location.search);
   };
 
-  const read = () => {
+  const restore = () => {
     if (!location.hash.includes("=")) return;
     const kept = new URLSearchParams(location.hash.slice(1));
     for (const field of [input, ...filters]) field.value = kept.get(field.name) ?? "";
@@ -127,7 +135,7 @@
     event.preventDefault();
     found.querySelector("a")?.focus();
   });
-  window.addEventListener("hashchange", read);
+  window.addEventListener("hashchange", restore);
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey;
     if (event.key === "/" && !typing) {
@@ -138,5 +146,5 @@
       changed();
     }
   });
-  read();
+  restore();
 })();
