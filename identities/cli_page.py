@@ -17,7 +17,7 @@ def add_page(commands: Any, epilog: str) -> None:
     page = commands.add_parser(
         "page",
         help="verify the catalog, and write it as a static site",
-        description="Write the catalog and its verdicts as a static site, which works from disk and from any web server.",
+        description="Write the catalog and its verdicts as a static site, which works from disk and on any web server.",
         epilog=epilog,
     )
     page.add_argument("directory", type=Path, metavar="DIRECTORY", help="where the site goes; made if it is not there")

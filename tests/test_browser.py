@@ -5,12 +5,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urldefrag, urljoin
 
 import pytest
 
 from tests.pages import make_report
-from tests.pages.site import VERIFIED, make_site
+from tests.pages.site import VERIFIED
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
 
@@ -24,11 +23,6 @@ QUIET += ["--disable-component-update", "--disable-sync"]
 LOOK = (Path(__file__).parent / "pages" / "look.js").read_text()
 
 WIDE, TELEPHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory) -> Path:
-    return make_site(tmp_path_factory.mktemp("site"))
 
 
 @pytest.fixture(scope="session")
@@ -167,20 +161,6 @@ def test_on_paper_it_is_a_few_pages(path, most, opened, request):
     assert 0 < pages <= most
     page.emulate_media(media="print")
     assert not page.get_by_role("navigation", name="Site").is_visible()
-
-
-def test_no_link_is_dead(site):
-    ids: dict[str, set[str]] = {}
-    links: dict[str, set[str]] = {}
-    for file in site.rglob("*.html"):
-        html = file.read_text(encoding="utf-8")
-        ids[file.as_uri()] = set(re.findall(r'\bid="([^"]+)"', html))
-        links[file.as_uri()] = set(re.findall(r'\b(?:href|src)="([^"]+)"', html))
-    for page, found in links.items():
-        for link in found:
-            target, place = urldefrag(urljoin(page, link))
-            assert Path(unquote(target.removeprefix("file://"))).is_file(), f"{link} of {page}"
-            assert not place or place in ids[target], f"{link} of {page}"
 
 
 def test_the_notes_show_verdicts_a_derivation_and_a_descent(site, opened):

@@ -1,5 +1,8 @@
 """A site of the whole catalog of which few identities have a verdict, and those their pattern and conditions too."""
 
+import contextlib
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,16 +17,23 @@ VERIFIED = ("squared_norm_jacobian", "softmax_vjp", "log_jacobian", "mean_square
 
 
 def make_site(folder: Path) -> Path:
-    records = {
-        name: verification_record(identities.verify(name, dtypes=("float64",), shapes=1, instances=16))
-        for name in VERIFIED
-    }
-    with pytest.MonkeyPatch.context() as patched:  # to compute these for all takes long
+    """Write it into a folder, and its verdicts beside that."""
+    verdicts = (identities.verify(name, dtypes=("float64",), shapes=1, instances=16) for name in VERIFIED)
+    records = {verdict.identity: verification_record(verdict) for verdict in verdicts}
+    (folder.parent / "verdicts.json").write_text(json.dumps(list(records.values())))
+    with of_few_only():
+        write_site(folder, records)
+    return folder
+
+
+@contextlib.contextmanager
+def of_few_only() -> Iterator[None]:
+    """Where patterns and conditions are computed for these alone: for all that takes long."""
+    with pytest.MonkeyPatch.context() as patched:
         for computed, nothing in ((identity_page.needs_of, []), (identity_page.pattern_of, None)):
 
             def of_few(identity: Identity, computed=computed, nothing=nothing):
                 return computed(identity) if identity.name in VERIFIED else nothing
 
             patched.setattr(identity_page, computed.__name__, of_few)
-        write_site(folder, records)
-    return folder
+        yield

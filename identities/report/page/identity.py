@@ -95,7 +95,7 @@ def _judged(identity: Identity, verdict: Verdict) -> str:
     )
     if identity.exact and record["bound_log10"] is not None:
         found += (
-            " On small integers it equals forward and reverse mode to the last bit; a wrong polynomial would have passed "
-            f"with probability 10^{record['bound_log10']:,.0f} at most."
+            " On small integers it equals forward and reverse mode to the last bit; a wrong polynomial would have "
+            f"passed with probability 10^{record['bound_log10']:,.0f} at most."
         )
     return found

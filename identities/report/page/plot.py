@@ -1,4 +1,4 @@
-"""The errors of a verdict as a picture: a dot for each dtype and witness, on a scale that ends a little beyond what passes."""
+"""The errors of a verdict as a picture: a dot for each dtype and witness, on a scale that ends beyond what passes."""
 
 from collections.abc import Mapping
 

@@ -1,0 +1,13 @@
+"""What several files of tests look at."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.pages.site import make_site
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a site, made once, with `verdicts.json` beside it."""
+    return make_site(tmp_path_factory.mktemp("pages") / "site")
