@@ -23,6 +23,19 @@ def test_every_statement_is_typeset_and_none_shows_latex():
                 assert not re.search(r"[\\{}$]|mathvariant=\"monospace", re.sub(r"<[^>]*>", "", typeset)), latex
 
 
+def test_a_formula_that_may_break_says_the_same():
+    def text(typeset: object) -> str:
+        return re.sub(r"<[^>]*>|\s", "", str(typeset))
+
+    parts = 0
+    for identity in catalog.values():
+        for latex in identity.equations:
+            assert text(breakable(latex)) == text(mathml(latex))
+            parts += breakable(latex).count("<math")
+    assert parts > 2 * len(catalog)
+    assert breakable(r"a = (b + c)^+ - d \text{ where it is}").count("<math") == 6
+
+
 def test_every_identity_has_its_page_with_its_code(site):
     for name, identity in catalog.items():
         page = (site / "identities" / f"{name}.html").read_text(encoding="utf-8")

@@ -49,12 +49,13 @@ def is_wide(latex: str) -> bool:
 def _pieces(latex: str) -> list[str]:
     """A formula in parts: each begins with a sign that is in no bracket, or behind a quad."""
     parts, depth, bar = [""], 0, False
-    for token in re.findall(r"\\(?:left|right)\W|\\[A-Za-z]+ ?|\\.|.", latex):
+    for token in _TOKEN.findall(_words_apart(latex)):
         name = token.strip()
         bar ^= name == "|"
         depth += (name.startswith(_OPENING)) - (name.startswith(_CLOSED))
         outside = depth == 0 and not bar
-        if outside and name in ("=", "+", "-") and parts[-1].strip() and parts[-1].rstrip()[-1] not in "=:,^_":
+        begins = name in ("=", "+", "-") and parts[-1].strip() and parts[-1].rstrip()[-1] not in "=:,^_"
+        if outside and (begins or re.match(r"\\text\{\w", name)):
             parts.append("")
         parts[-1] += token
         if outside and name == r"\quad":
@@ -62,6 +63,14 @@ def _pieces(latex: str) -> list[str]:
     return [part for part in parts if part.strip()] if depth == 0 and not bar else [latex]
 
 
+def _words_apart(latex: str) -> str:
+    """The same with every word of a text by itself."""
+    return re.sub(
+        r"\\text\{([^{}]+)\}", lambda text: "".join(rf"\text{{{w}}}" for w in re.findall(r"\S+ *| +", text[1])), latex
+    )
+
+
+_TOKEN = re.compile(r"\\(?:left|right)\W|\\text\{[^{}]*\}|\\[A-Za-z]+ ?|\\.|.")
 _OPENING = ("{", "(", "[", r"\left", r"\langle", r"\lVert", r"\begin")
 _CLOSED = ("}", ")", "]", r"\right", r"\rangle", r"\rVert", r"\end")
 
