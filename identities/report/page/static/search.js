@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const FIRST = 60; // of what is found, how many are shown until somebody asks for all
+  const FIRST = 30; // of what is found, how many are shown until somebody asks for all
   const IGNORED = new Set(["of", "the", "by", "with", "to", "and", "in", "a", "for", "respect", "wrt", "eq", "equation"]);
 
   const form = document.getElementById("search");
