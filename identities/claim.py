@@ -4,12 +4,20 @@ import functools
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol, cast
 
 from identities.domains import Domain
 from identities.kinds import Kind
 from identities.signature import Argument, Option, Parameter, Signature, names
 from identities.trees import Node, build, leaves_of
+
+
+class Flat(Protocol):
+    """A function from arrays to a tuple of arrays, which bears what it was made of: its programs are kept by that."""
+
+    made_of: tuple[Any, ...]
+
+    def __call__(self, *leaves: Any) -> tuple[Any, ...]: ...
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -95,7 +103,7 @@ class Claim:
         """What a derivative is called with by position: the names of its parameters."""
         return tuple(parameter.name for parameter in self.parameters)
 
-    def flat(self, static: Mapping[str, Any]) -> Callable[..., tuple[Any, ...]]:
+    def flat(self, static: Mapping[str, Any]) -> Flat:
         """The function from arrays to a tuple of arrays, with its options filled in: the same one each time."""
         trees = tuple(parameter.tree for parameter in self.signature.parameters)
         kept = tuple(leaf.moves or not self.kind.order for leaf in self.signature.returns.leaves)
@@ -137,7 +145,7 @@ def flattened(
     static: tuple[tuple[str, Any], ...] = (),
     kept: tuple[bool, ...] | None = None,
     order: tuple[str, ...] | None = None,
-) -> Callable[..., tuple[Any, ...]]:
+) -> Flat:
     """A function of trees as one of arrays; the same each time that it is asked for, so that programs are shared.
 
     **Arguments:**
@@ -156,7 +164,7 @@ def flattened(
 
 
 @functools.lru_cache(maxsize=4096)
-def _flattened(function, takes, gives, static, kept, order):
+def _flattened(function, takes, gives, static, kept, order) -> Flat:
     options = dict(static)
 
     def flat(*leaves):
@@ -168,7 +176,7 @@ def _flattened(function, takes, gives, static, kept, order):
 
     # A function bears what it was made of, which the type checker has no way to say.
     flat.made_of = (function, takes, gives, static, kept)  # pyright: ignore[reportFunctionMemberAccess]
-    return flat
+    return cast(Flat, flat)
 
 
 def make(

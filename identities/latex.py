@@ -62,7 +62,10 @@ _SPELT = {"lambda": "lamda", "Lambda": "lamda"}
 
 def symbol(name: str) -> str:
     """How a formula writes an argument of that name: `alpha` as a Greek letter, `w_hh` and `x2` with an index."""
-    word, index = re.fullmatch(r"(.+?)_?((?<=_).+|\d*)", name).groups()  # pyright: ignore[reportOptionalMemberAccess]
+    word, _, index = name.partition("_")
+    if not index:  # a number may follow at once
+        letters = word.rstrip("0123456789")
+        word, index = letters, word[len(letters) :]
     written = word if len(word) == 1 else rf"\{word}" if _letter(word) else rf"\text{{{word}}}"
     return f"{written}_{{{index}}}" if index else written
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from identities.catalog import Identity
-from identities.claim import Claim, flattened
+from identities.claim import Claim, Flat, flattened
 from identities.oracle.candidates.calling import Answers
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import Batch
@@ -39,7 +39,7 @@ class ClosedForm:
         return _program(closed_form_of(self.identity, shape), of, self.device)
 
 
-def closed_form_of(identity: Identity, shape: Shape) -> Callable[..., tuple[Any, ...]]:
+def closed_form_of(identity: Identity, shape: Shape) -> Flat:
     """The closed form from arrays to a tuple of arrays, with its static arguments filled in."""
     trees = tuple(parameter.tree for parameter in identity.parameters)
     static = shape.static(identity)

@@ -130,8 +130,7 @@ def _one_hot(batch: Batch, vectors: Sequence[str]) -> tuple[Batch, int]:
 def _evaluated(identity: Identity, shape: Shape, batch: Batch) -> list[np.ndarray]:
     closed_form = closed_form_of(identity, shape)
     arrays = tuple(batch.values())
-    made_of = ("pattern", *closed_form.made_of)  # pyright: ignore[reportFunctionMemberAccess]  # see `flattened`
-    program = evaluated(closed_form, arrays, made_of)
+    program = evaluated(closed_form, arrays, ("pattern", *closed_form.made_of))
     return [np.asarray(leaf) for leaf in program(*arrays)]
 
 
