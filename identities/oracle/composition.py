@@ -11,6 +11,7 @@ import numpy as np
 from identities.catalog import Identity
 from identities.claim import Claim, make
 from identities.kinds import KINDS
+from identities.oracle.candidates.autodiff import restricted
 from identities.oracle.candidates.calling import Answers
 from identities.oracle.candidates.closed_form import closed_form_of
 from identities.oracle.draw.shapes import Shape
@@ -68,9 +69,10 @@ class _Differentiated:
     ) -> dict[str, Answers]:
         closed_form = closed_form_of(self.identity, shape)
         names = [a.name for a in self.identity.arguments]
+        places = [names.index(name) for name in self.identity.moving]
 
         def pushed(*given: Any) -> Any:
-            along, at = _restricted(closed_form, names, given[: len(names)], self.identity.moving)
+            along, at = restricted(closed_form, given[: len(names)], places, {})
             return jax.jvp(along, at, given[len(names) :])[1]
 
         # Not compiled where NumPy will do: XLA can hang over several triangular solves in one program.
@@ -99,29 +101,17 @@ def _by_automatic_differentiation(identity: Identity, shape: Shape) -> Callable[
     """What the closed form gives, from arrays to a tuple of arrays, out of the function itself."""
     function = identity.flat(shape.static(identity))
     primals = [a.name for a in identity.primals]
+    places = [primals.index(name) for name in identity.moving]
 
     def derivative(*arrays: Any) -> Any:
         given = dict(zip((a.name for a in identity.arguments), arrays, strict=True))
-        along, at = _restricted(function, primals, [given[name] for name in primals], identity.moving)
+        along, at = restricted(function, [given[name] for name in primals], places, {})
         for _ in range(identity.kind.order - 1):
             along = _all_by_all(along)
         found = identity.kind.present(_Traced(along, at), [given[a.name] for a in identity.vectors])
         return tuple(jnp.reshape(v, shape.of(leaf)) for v, leaf in zip(found, identity.leaves, strict=True))
 
     return derivative
-
-
-def _restricted(
-    function: Callable[..., Any], names: Sequence[str], given: Arrays, moving: Sequence[str]
-) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-    """A function of those of its arguments that move, the others being what they are; and where it is."""
-    here = dict(zip(names, given, strict=True))
-
-    def along(*moved: Any) -> Any:
-        there = here | dict(zip(moving, moved, strict=True))
-        return function(*there.values())
-
-    return along, tuple(here[name] for name in moving)
 
 
 def _all_by_all(function: Callable[..., Any]) -> Callable[..., tuple[Any, ...]]:
