@@ -1,18 +1,17 @@
 """Wrong closed forms, made from the right ones by machine."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import ClosedJaxpr, JaxprEqn, Literal
 
 from identities.catalog import Identity
 from identities.oracle.candidates.closed_form import closed_form_of
 from identities.oracle.draw.shapes import Shape
-from identities.oracle.run.programs import compiled, cpu, full_precision
+from identities.oracle.run.programs import full_precision
+from identities.oracle.run.tape import Step, Tape, run_step, tape_of
 from identities.oracle.trial import Trial
 
 
@@ -46,86 +45,23 @@ def dropping_terms(identity: Identity, trial: Trial) -> list[tuple[np.ndarray, .
     Nothing if there is no sum.
     """
     arguments = tuple(trial.batch.values())
-    with full_precision():
-        closed_form = closed_form_of(identity, trial.shape)
-        traced = jax.make_jaxpr(closed_form)(*[jnp.asarray(values[0]) for values in arguments])
-
-    def mutant(number, *values):
-        return tuple(_evaluate(traced, number, 0, *values))
-
-    # All mutants are one program, which is told which of them to be.
-    numbers = [np.full(trial.count, number) for number in (_NONE, *range(2 * _sums(traced)))]
-    program = compiled(mutant, (numbers[0], *arguments), cpu()) if numbers[1:] else None
-    return [program(number, *arguments) for number in numbers] if program else []
+    with full_precision(), np.errstate(all="ignore"):
+        traced = jax.jit(jax.vmap(closed_form_of(identity, trial.shape)), keep_unused=True).trace(*arguments)
+        tape = tape_of(traced.jaxpr, complete=True)
+        executions = [partial(_keeping, place, step) for step in _sums(tape) for place in (0, 1)]
+        return [tuple(tape.run(arguments, each)) for each in (run_step, *executions)] if executions else []
 
 
-_NONE = -1
-"""The number of the mutant that is none."""
+def _sums(tape: Tape) -> Iterator[Step]:
+    """The steps that add or subtract, those in loops and branches among them."""
+    for step in tape.steps:
+        if step.name in ("add", "sub", "add_any"):
+            yield step
+        for inner in jax.tree.leaves(step.parameters, is_leaf=lambda part: isinstance(part, Tape)):
+            yield from _sums(inner) if isinstance(inner, Tape) else ()
 
 
-def _sums(traced: ClosedJaxpr) -> int:
-    """How many equations add or subtract, in all the functions that are called."""
-    return sum(sum(map(_sums, _called(e))) + (e.primitive.name in _SUMS) for e in traced.jaxpr.eqns)
-
-
-_SUMS = ("add", "sub", "add_any")
-
-
-def _called(equation: JaxprEqn) -> list[ClosedJaxpr]:
-    parameters = equation.params
-    called = parameters.get("branches", [parameters.get("jaxpr", parameters.get("call_jaxpr"))])
-    return [inner for inner in called if isinstance(inner, ClosedJaxpr)]
-
-
-def _evaluate(traced: ClosedJaxpr, mutant: jax.Array, first: int, *arguments: Any) -> list[Any]:
-    """The traced function, where one sum consists of one of its operands only.
-
-    Sums are numbered from `first` on; of number n, the mutants 2n and 2n + 1 have the one and the other operand.
-    """
-    values = dict(zip(traced.jaxpr.constvars, traced.consts, strict=True))
-    values |= dict(zip(traced.jaxpr.invars, arguments, strict=True))
-
-    def read(variable):
-        return variable.val if isinstance(variable, Literal) else values[variable]
-
-    for equation in traced.jaxpr.eqns:
-        operands = [read(variable) for variable in equation.invars]
-        called = _called(equation)
-        if equation.primitive.name == "cond" and not any(map(_sums, called)):
-            called = []  # such as one between the algorithms of platforms, of which there is one here
-        firsts = [first + sum(map(_sums, called[:i])) for i in range(len(called))]
-        inner = [partial(_evaluate, function, mutant, n) for function, n in zip(called, firsts, strict=True)]
-        if not called:
-            outputs = equation.primitive.bind(*operands, **equation.params)
-            outputs = list(outputs) if equation.primitive.multiple_results else [outputs]
-        elif equation.primitive.name == "scan":
-            outputs = _scan(equation, inner[0], operands)
-        elif equation.primitive.name == "cond":
-            outputs = jax.lax.switch(operands[0], inner, *operands[1:])
-        else:
-            outputs = inner[0](*operands)
-        first += sum(map(_sums, called))
-        if equation.primitive.name in _SUMS:
-            for i, operand in enumerate(operands):
-                outputs = [jnp.where(mutant == 2 * first + i, operand, output) for output in outputs]
-            first += 1
-        values |= dict(zip(equation.outvars, outputs, strict=True))
-    return [read(variable) for variable in traced.jaxpr.outvars]
-
-
-def _scan(equation: JaxprEqn, body: Callable[..., list[Any]], operands: list[Any]) -> list[Any]:
-    # How many of the operands are constants, carried and sliced is told differently by every version of JAX, but by
-    # their shapes: what is sliced or stacked has an axis more outside than inside.
-    inside = _called(equation)[0].jaxpr
-    sliced = sum(i.aval != o.aval for i, o in zip(inside.invars, equation.invars, strict=True))
-    carries = sum(i.aval == o.aval for i, o in zip(inside.outvars, equation.outvars, strict=True))
-    constants = len(operands) - carries - sliced
-    fixed, varied = operands[:constants], operands[constants:]
-
-    def step(carry, slices):
-        outputs = body(*fixed, *carry, *slices)
-        return outputs[:carries], outputs[carries:]
-
-    options = {name: equation.params[name] for name in ("length", "reverse", "unroll")}
-    carry, stacked = jax.lax.scan(step, varied[:carries], varied[carries:], **options)
-    return [*carry, *stacked]
+def _keeping(place: int, mutated: Step, step: Step, operands: Sequence[Any]) -> Sequence[Any]:
+    """The results of one operation; of the one that is mutated, one of its operands."""
+    made = run_step(step, operands)
+    return [np.broadcast_to(operands[place], np.shape(made[0]))] if step is mutated else made

@@ -17,8 +17,6 @@ from identities.signature import Argument
 LARGEST = 6
 """The largest size that a dimension takes by default: enough to tell every index from every other."""
 
-_CORNERS = 4
-"""Of the shapes that are drawn, the first: tall, wide, square, and of one entry."""
 _LARGEST_LEADING: Mapping[str, int] = dict(zip(BATCH_AXES, (2, 3), strict=True))
 """The largest sizes that leading axes take: enough to tell them from one another, at a fraction of the work."""
 

@@ -54,7 +54,7 @@ _PACKAGE = Path(__file__).parents[2]
 _SOURCES = hashlib.sha256(repr([(f.name, f.read_bytes()) for f in sorted(_PACKAGE.rglob("*.py"))]).encode()).hexdigest()
 """A digest of this package as it is imported, and not as it may be by the time that a program is compiled."""
 
-_MOST_BY_NUMPY = 2_000_000
+_MOST_BY_NUMPY = 5_000_000
 """Numbers that a program computes in one go: beyond that, its runs take NumPy longer than a compilation takes."""
 
 _folder: Path | None = None
