@@ -121,7 +121,7 @@ bilinear_sample.wrong(
 )
 bilinear_sample.wrong("missing-term|detached", "", ("    np.add.at(dimage, (i + 1, j + 1), dout * fy * fx)\n", ""))
 bilinear_sample.wrong("sign", "", ("(b - a) * (1 - fy) + (d - c)", "(b - a) * (1 - fy) - (d - c)"))
-bilinear_sample.wrong("missing-factor", "", ("((c - a) * (1 - fx)", "((c - a)"))
+bilinear_sample.wrong("missing-factor|missing-term", "", ("((c - a) * (1 - fx)", "((c - a)"))
 bilinear_sample.wrong("swapped", "", ("return dimage, dfy, dfx", "return dimage, dfx, dfy"))
 bilinear_sample.wrong("missing-term|detached", "", ("((c - a) * (1 - fx) + (d - b) * fx)", "(-a * (1 - fx) - b * fx)"))
 

@@ -149,6 +149,10 @@ class Case:
                 return False
         return True
 
+    def nearly_explained(self, guess: Guess) -> bool:
+        """Whether a guess gives every instance, nearly all of them to the tolerance."""
+        return all(sample.nearly(guess(sample)) for sample in self.samples)
+
     def with_results(self, change: Callable[[Sample], np.ndarray]) -> "Case":
         """With the results rearranged."""
         return replace(self, samples=tuple(replace(sample, got=change(sample)) for sample in self.samples))

@@ -36,6 +36,6 @@ def _other(case: Case, name: str, leaves: Mapping[str, Sequence[Leaf]]) -> str |
                 leaf = known.get((sample.shape, len(sample.got)))
                 return Truth(leaf.expected, leaf.movement) if leaf else sample.truth
 
-            if case.explained(right):
+            if case.nearly_explained(right):
                 return other
     return None

@@ -95,8 +95,7 @@ def find_factor(case: Case, guess: Guess, beside: Guess | None = None) -> Factor
         ratios.append(times)
     near = min(4096 * float(jnp.finfo(case.dtype).eps), 0.03)  # relatively, of a ratio and a simple number
     for factor in _factors(case, ratios, near):
-        product = multiple(guess, factor, beside)
-        if all(sample.nearly(product(sample)) for sample in case.samples):
+        if case.nearly_explained(multiple(guess, factor, beside)):
             return factor
     return None
 

@@ -1,6 +1,7 @@
 """One sample on the bench: what a changed program would have given for its instances."""
 
 import functools
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -121,6 +122,15 @@ class Bench:
             off = np.abs(self.result(edit, self.batch | there) - here).reshape(len(here), -1).max(axis=1, initial=0)
             found |= off > 1e-6 * size
         return found.reshape(-1, *[1] * (here.ndim - 1))
+
+    def between(self) -> frozenset[int]:
+        """The values on the way from the arguments that are differentiated by to the results."""
+        claim, moving = self.sample.claim, self.moving()
+        if not claim.kind.order:
+            return frozenset()
+        by = moving if claim.kind.name == "jvp" else [moving[(claim.place or 0) % len(moving)]]
+        ways = [self.program.way_from(self.program.arguments[i]) for i in by]
+        return self.program.leading.intersection(itertools.chain(*ways))
 
     def moving(self) -> list[int]:
         """The numbers of the arguments that are differentiated by, as they are asked for."""

@@ -1,8 +1,10 @@
 """Whether an edit reproduces every instance of every shape, and what is said if it does."""
 
 import functools
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from typing import TypeAlias
 
 import numpy as np
 
@@ -16,7 +18,7 @@ from identities.oracle.diagnosis.factors import Factor, find_factor, multiple, r
 from identities.oracle.reference.instances import largest_of
 
 _NEAR, _AT_KINKS = 1e-3, 0.2
-"""How near a multiple is that is one, relatively, and in what part of the instances it may be none."""
+"""How near a quick look finds what explains a result, relatively, and in what part of the instances it may not."""
 
 
 def both(one: At, other: At, program: Program) -> Edit:
@@ -34,7 +36,7 @@ class Confirmation:
 
     def exactly(self, proposal: Proposal) -> Diagnosis | None:
         """What is said of an edit that gives what came back."""
-        if not self.reproduced(self.guess(proposal.at)):
+        if not self._comes_near(proposal.at, _rest) or not self.reproduced(self.guess(proposal.at)):
             return None
         return Diagnosis(proposal.kind, proposal.says, where=outside(proposal.place))
 
@@ -50,24 +52,26 @@ class Confirmation:
 
     def _find_factor(self, at: At) -> Factor | None:
         """The multiple of what an edit takes away that came back, if it is one."""
-        if not self._leaves_a_multiple(at):
+        if not self._comes_near(at, _rest_beside_a_multiple):
             return None
         rest = self.guess(at, jumps=False)
         return find_factor(self._case, _part(rest), beside=rest)
 
-    def _leaves_a_multiple(self, at: At) -> bool:
-        """Whether what came back may have a multiple of what an edit takes away: a quick look, without any rounding."""
+    def _comes_near(self, at: At, rest: "_Rest") -> bool:
+        """Whether an edit may explain what came back: a quick look at every sample, without any rounding.
+
+        **Arguments:**
+
+        - `rest`: what is left unexplained of a sample by what the edit gives for it, and what there was to explain.
+        """
         for sample in self._case.samples:
             bench = self._bench(sample)
             try:
-                rest = bench.result(at(bench.program))
+                left, whole = rest(sample, bench.result(at(bench.program)))
             except (LookupError, ValueError, TypeError):
                 return False
-            target, part = ((values - rest)[sample.kept] for values in (sample.got, sample.truth.values))
-            if (times := ratio(target, part)) is None:
-                continue
-            sizes, left = largest_of(np.abs(target)), largest_of(np.abs(target - times * part))
-            if np.mean(left > _NEAR * sizes) > _AT_KINKS:
+            far = largest_of(np.abs(left[sample.kept])) > _NEAR * largest_of(np.abs(whole[sample.kept]))
+            if far.size and far.mean() > _AT_KINKS:
                 return False
         return True
 
@@ -90,7 +94,7 @@ class Confirmation:
 
     def reproduced(self, guess: Guess) -> bool:
         """Whether every instance comes out, nearly all of them to the tolerance."""
-        return all(sample.nearly(guess(sample)) for sample in self._case.samples)
+        return self._case.nearly_explained(guess)
 
     def guess(self, at: At, jumps: bool = True) -> Guess:
         """What an edit gives for a sample; `jumps` as of `Bench.truth`."""
@@ -154,6 +158,21 @@ class Confirmation:
 def outside(place: Place | None) -> Place | None:
     """A place in somebody's source; none in a function of the catalog, which has a statement."""
     return None if place is None or place.is_own else place
+
+
+_Rest: TypeAlias = Callable[[Sample, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+def _rest(sample: Sample, result: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What is left of what came back beside what an edit gives."""
+    return sample.got - result, sample.got
+
+
+def _rest_beside_a_multiple(sample: Sample, result: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same beside the multiple that fits of what the edit takes away."""
+    target, part = sample.got - result, sample.truth.values - result
+    times = ratio(target[sample.kept], part[sample.kept])
+    return (np.zeros_like(target) if times is None else target - times * part), target
 
 
 def _part(rest: Guess) -> Guess:

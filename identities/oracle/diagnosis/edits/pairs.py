@@ -21,7 +21,7 @@ def pairs(effects: np.ndarray, target: np.ndarray, near: float) -> Iterator[Pair
     """The pairs of rows of which the target is a combination.
 
     What is left of the target beside the plane of two effects follows from their products with it and with each other.
-    Of effects that are multiples of each other only the first counts.
+    Of effects that are the same only the first counts.
     """
     size = np.linalg.norm(target)
     if not size or not len(effects):
@@ -30,7 +30,8 @@ def pairs(effects: np.ndarray, target: np.ndarray, near: float) -> Iterator[Pair
     unit = effects / sizes[:, None]
     gram, along = unit @ unit.T, unit @ target / size
     apart = 1 - gram * gram
-    new = np.logical_not(np.any(np.triu(apart < _ALIKE, 1), axis=0))
+    same = (apart < _ALIKE) & (np.abs(sizes[:, None] - sizes) < _ALIKE * sizes)
+    new = np.logical_not(np.any(np.triu(same, 1), axis=0))
     with np.errstate(all="ignore"):
         first = (along[:, None] - gram * along[None, :]) / apart
         left = 1 - first * along[:, None] - first.T * along[None, :]

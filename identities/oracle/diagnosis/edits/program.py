@@ -65,7 +65,7 @@ class Program:
     **Fields:**
 
     - `avals`: shape and dtype of every numbered value, without the axis of the batch.
-    - `moving`: which values depend on what is differentiated by.
+    - `moving`: which values have derivatives by what is differentiated by.
     - `uses`: by value, the operations that take it, and as which operand.
     """
 
@@ -106,18 +106,27 @@ class Program:
         return tuple(reversed(moving))
 
     def way_from(self, number: int) -> frozenset[int]:
-        """A value, and all that are made of it."""
+        """A value, and all that are made of it, as far as derivatives go."""
         if number not in self._ways:
             made = {number}
             for operation in self.operations:
                 if not made.isdisjoint(operation.takes):
-                    made.update(operation.makes)
+                    made.update(self.moving.intersection(operation.makes))
             self._ways[number] = frozenset(made)
         return self._ways[number]
 
     @functools.cached_property
     def _ways(self) -> dict[int, frozenset[int]]:
         return {}
+
+    @functools.cached_property
+    def leading(self) -> frozenset[int]:
+        """The values that results are made of, as far as derivatives go."""
+        found = set(self.moving.intersection(self.results))
+        for i in self.backwards:
+            if not found.isdisjoint(self.operations[i].makes):
+                found.update(self.moving.intersection(self.operations[i].takes))
+        return frozenset(found)
 
     def active(self, operation: Operation) -> tuple[bool, ...]:
         """Which operands of an operation have cotangents."""
@@ -240,7 +249,7 @@ class _Writer:
         if len(self._operations) >= MOST:
             raise TooLargeError
         makes = [self._new(*aval) for aval in made.gives]
-        if self._moving.intersection(takes):
+        if self._moving.intersection(takes) and made.name != "stop_gradient":
             self._moving.update(n for n, (_, dtype) in zip(makes, made.gives, strict=True) if is_inexact(dtype))
         where = (place.file, place.line, place.start, place.end) if place else ("", 0, 0, 0)
         key = (*where, made.name, turn)

@@ -51,11 +51,11 @@ class Hints:
     """
 
     proposals: list[Proposal] = field(default_factory=list)
-    seconds: float = 6.0
+    seconds: float = 3.0
 
     def for_another(self) -> "Hints":
         """The same for one more array, which gets a little time although others have used up what there was."""
-        self.seconds = max(self.seconds, 0.5)
+        self.seconds = max(self.seconds, 0.3)
         return self
 
 

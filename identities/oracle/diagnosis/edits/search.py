@@ -183,15 +183,15 @@ class _Search:
 
     @functools.cached_property
     def _neutral_parts(self) -> list[Proposal]:
-        """Values whose derivative makes no difference, as of the largest entry that is subtracted before exponentials.
+        """Values on the way whose derivative makes no difference: the largest entry, subtracted before exponentials.
 
         Who derives by hand takes them for constants.
         """
-        found = []
-        for proposal in parts.values(self._bench.program):
-            result = self._bench.result(proposal.at(self._bench.program))
-            arrives = self._close(result, self._right)
-            found += [proposal] * arrives
+        found, program, between = [], self._bench.program, self._bench.between()
+        for proposal in parts.values(program):
+            edit = proposal.at(program)
+            if not between.isdisjoint(edit.arriving) and self._close(self._bench.result(edit), self._right):
+                found.append(proposal)
         return found
 
     def _neutral(self, program: Program) -> Edit:

@@ -28,12 +28,9 @@ def cotangents(program: Program) -> Iterator[Proposal]:
     for i, (shape, _) in enumerate(avals):
         for axis, size in enumerate(shape):
             for words, some in (("first", slice(1)), ("last", slice(-1, None))) if size > 1 else ():
-                yield _of_cotangents(
-                    f"takes the {words} entry of the cotangent along axis {axis} for all of them",
-                    lambda given, i=i, axis=axis, some=some: [
-                        _repeated(g, 1 + axis, some) if k == i else g for k, g in enumerate(given)
-                    ],
-                )
+                for says, kind, change in _ENTRY:
+                    says = says.format(entry=f"{words} entry of the cotangent along axis {axis}")
+                    yield _of_cotangents(says, functools.partial(_of_one, i, change, 1 + axis, some), kind)
         if len(shape) > 1 and shape[-1] == shape[-2] > 1:
             yield _of_cotangents(
                 "takes the cotangent for its transpose",
@@ -114,6 +111,23 @@ def _in_parts(result: int, count: int, axis: int, change: Change, given: Arrays)
 
 def _repeated(values: np.ndarray, axis: int, some: slice) -> np.ndarray:
     return np.broadcast_to(values[(*[slice(None)] * axis, some)], values.shape)
+
+
+def _alone(values: np.ndarray, axis: int, some: slice) -> np.ndarray:
+    found = np.zeros_like(values)
+    found[(*[slice(None)] * axis, some)] = values[(*[slice(None)] * axis, some)]
+    return found
+
+
+_ENTRY = (
+    ("takes the {entry} for all of them", "cotangent", _repeated),
+    ("uses only the {entry}", "missing-term", _alone),
+)
+"""What is made of a cotangent by one of its entries."""
+
+
+def _of_one(result: int, change: Callable[..., np.ndarray], axis: int, some: slice, given: Arrays) -> Arrays:
+    return [change(g, axis, some) if k == result else g for k, g in enumerate(given)]
 
 
 def _of_cotangents(says: str, change: Change, kind: str = "cotangent") -> Proposal:

@@ -216,22 +216,29 @@ def operands(program: Program) -> Iterator[Proposal]:
                     pulling(address, lambda here, k=k: here.pull(operands=with_operand(here, k, here.results[0]))),
                     operation.place,
                 )
-        for factor, rest in _INCOMPLETE.get(operation.name, ()):
-            says = f"leaves out the {factor} of the derivative of {where}, y being its result"
-            yield Proposal(
-                "missing-factor", says, 1.6, pulling(address, functools.partial(_by_result, rest)), operation.place
-            )
+        for kind, wrong, slope in _SLIPS.get(operation.name, ()):
+            says = f"{wrong} the derivative of {where}, y being its result"
+            yield Proposal(kind, says, 1.6, pulling(address, functools.partial(_by_result, slope)), operation.place)
 
 
 def _by_result(derivative: Callable[[np.ndarray], np.ndarray], here: Here) -> Mapping[int, np.ndarray]:
     return {0: here.cotangents[0] * derivative(here.results[0])}
 
 
-_INCOMPLETE: dict[str, tuple[tuple[str, Callable[[np.ndarray], np.ndarray]], ...]] = {
-    "logistic": (("factor 1 - y", lambda y: y), ("factor y", lambda y: 1 - y)),
-    "tanh": (("square", lambda y: 1 - y),),
+_SLIPS: dict[str, tuple[tuple[str, str, Callable[[np.ndarray], np.ndarray]], ...]] = {
+    "logistic": (
+        ("missing-factor", "leaves out the factor 1 - y of", lambda y: y),
+        ("missing-factor", "leaves out the factor y of", lambda y: 1 - y),
+        ("sign", "has 1 + y for 1 - y in", lambda y: y * (1 + y)),
+        ("other-argument", "has y for 1 - y in", lambda y: y * y),
+        ("other-argument", "has 1 - y for y in", lambda y: (1 - y) ** 2),
+    ),
+    "tanh": (
+        ("missing-factor", "leaves out the square of", lambda y: 1 - y),
+        ("sign", "has 1 + y^2 for 1 - y^2 in", lambda y: 1 + y * y),
+    ),
 }
-"""Derivatives by way of the result, with something left out."""
+"""Derivatives by way of the result, with a slip of the pen."""
 
 
 _LINEAR = (
