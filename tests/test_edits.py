@@ -324,6 +324,10 @@ def elu(x):
             *(lambda g, x, w: g * w / (2 + np.exp(x) + np.exp(-x)), "x"),
             *("other-argument", "takes the second derivative of"),
         ),
+        (
+            *(lambda x: jnp.tanh(x) + x, "(n)->(n)", lambda g, x: g * (2 + np.tanh(x) ** 2), "x"),
+            *("sign", "has 1 + y^2 for 1 - y^2 in the derivative of `jnp.tanh(x)`"),
+        ),
     ],
 )
 def test_steps_that_are_taken_for_others(function, signature, wrong, wrt, kind, says):

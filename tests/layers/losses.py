@@ -92,7 +92,7 @@ def binary_cross_entropy_backward(dout, x, y, weight):
 
 
 binary_cross_entropy.wrong("missing-factor|constant|region", "", ("-weight * expit", "-expit"))
-binary_cross_entropy.wrong("sign|region", "", ("-weight", "weight"))
+binary_cross_entropy.wrong("sign|region|constant", "", ("-weight", "weight"))
 binary_cross_entropy.wrong("missing-factor|factor|reduction", "", ("d / len(x)", "d"))
 binary_cross_entropy.wrong("other-argument|sign", "", ("expit(-x), expit(x)", "expit(x), expit(x)"))
 binary_cross_entropy.wrong("cotangent|missing-factor", "", ("dout * d", "d"))

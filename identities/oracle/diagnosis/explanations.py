@@ -145,8 +145,17 @@ def _column_major(case: Case, hints: Hints) -> Diagnosis | None:
 
 
 def _other_derivative(case: Case, hints: Hints) -> Diagnosis | None:
+    return _another(case, lambda factor: bool(factor.powers) or abs(factor.constant) == 1)
+
+
+def _multiple_of_another_derivative(case: Case, hints: Hints) -> Diagnosis | None:
+    """Times a number: so is the right one without a term, if the other one comes by the same way."""
+    return _another(case, lambda factor: True)
+
+
+def _another(case: Case, is_meant: Callable[[Factor], bool]) -> Diagnosis | None:
     for what, guess in other_derivatives(case):
-        if factor := find_factor(case, guess):
+        if (factor := find_factor(case, guess)) and is_meant(factor):
             return Diagnosis("other-argument", f"returns {what}{times(factor)}".rstrip(","))
     return None
 
@@ -289,6 +298,7 @@ EXPLANATIONS: tuple[Explanation, ...] = (
     Explanation("an option has another value", find_option),
     Explanation("one step of the closed form of the catalog is another", find_step),
     Explanation("one step of the function or of its derivative is another", find_edit),
+    Explanation("it is a multiple of another derivative of the function", _multiple_of_another_derivative),
     Explanation("its rows or columns are multiplied with different numbers", _multiples_by_place),
     Explanation("it has fewer digits", _less_precise),
     Explanation("a product of what is at hand is missing", _term),

@@ -53,6 +53,7 @@ GENERATORS: tuple[Generator, ...] = (
     loops.loops,
     given.arguments_in_pulls,
     sums.sums,
+    given.ends,
     steps.by_way_of_others,
     steps.others,
     steps.behind,

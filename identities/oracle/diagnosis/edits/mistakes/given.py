@@ -27,15 +27,23 @@ def cotangents(program: Program) -> Iterator[Proposal]:
         yield from _of_entries(program, i, number)
     for i, (shape, _) in enumerate(avals):
         for axis, size in enumerate(shape):
-            for words, some in (("first", slice(1)), ("last", slice(-1, None))) if size > 1 else ():
-                for says, kind, change in _ENTRY:
-                    says = says.format(entry=f"{words} entry of the cotangent along axis {axis}")
-                    yield _of_cotangents(says, functools.partial(_of_one, i, change, 1 + axis, some), kind)
+            for words, some in _ENDS if size > 1 else ():
+                says = f"takes the {words} entry of the cotangent along axis {axis} for all of them"
+                yield _of_cotangents(says, functools.partial(_of_one, i, _repeated, 1 + axis, some))
         if len(shape) > 1 and shape[-1] == shape[-2] > 1:
             yield _of_cotangents(
                 "takes the cotangent for its transpose",
                 lambda given, i=i: [g.swapaxes(-1, -2) if k == i else g for k, g in enumerate(given)],
             )
+
+
+def ends(program: Program) -> Iterator[Proposal]:
+    """Of the cotangent of a result, one entry at an end of an axis, and nothing of the others."""
+    for i, number in enumerate(program.results):
+        for axis, size in enumerate(program.avals[number][0]):
+            for words, some in _ENDS if size > 1 else ():
+                says = f"uses only the {words} entry of the cotangent along axis {axis}"
+                yield _of_cotangents(says, functools.partial(_of_one, i, _alone, 1 + axis, some), "missing-term")
 
 
 def _between(avals: Sequence[Aval], called: str) -> Iterator[tuple[str, Change]]:
@@ -119,11 +127,7 @@ def _alone(values: np.ndarray, axis: int, some: slice) -> np.ndarray:
     return found
 
 
-_ENTRY = (
-    ("takes the {entry} for all of them", "cotangent", _repeated),
-    ("uses only the {entry}", "missing-term", _alone),
-)
-"""What is made of a cotangent by one of its entries."""
+_ENDS = (("first", slice(1)), ("last", slice(-1, None)))
 
 
 def _of_one(result: int, change: Callable[..., np.ndarray], axis: int, some: slice, given: Arrays) -> Arrays:
