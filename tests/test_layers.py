@@ -33,7 +33,6 @@ _NAMED = (
     "swiglu: + dup @ wu.T",
     "classifier: d *= dout / n -> d /= n",
     "geglu: 0.044715",
-    "rnn: dh = dh + dout[t] -> dh = dh + dout[t] * (t == steps - 1)",
 )
 """One mistake of most kinds."""
 

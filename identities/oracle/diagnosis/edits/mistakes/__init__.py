@@ -53,7 +53,6 @@ GENERATORS: tuple[Generator, ...] = (
     loops.loops,
     given.arguments_in_pulls,
     sums.sums,
-    given.ends,
     steps.by_way_of_others,
     steps.others,
     steps.behind,

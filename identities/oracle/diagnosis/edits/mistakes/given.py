@@ -37,15 +37,6 @@ def cotangents(program: Program) -> Iterator[Proposal]:
             )
 
 
-def ends(program: Program) -> Iterator[Proposal]:
-    """Of the cotangent of a result, one entry at an end of an axis, and nothing of the others."""
-    for i, number in enumerate(program.results):
-        for axis, size in enumerate(program.avals[number][0]):
-            for words, some in _ENDS if size > 1 else ():
-                says = f"uses only the {words} entry of the cotangent along axis {axis}"
-                yield _of_cotangents(says, functools.partial(_of_one, i, _alone, 1 + axis, some), "missing-term")
-
-
 def _between(avals: Sequence[Aval], called: str) -> Iterator[tuple[str, Change]]:
     """What may be done to the cotangents of several things: they are ignored, or go by each other's ways."""
     for i in range(len(avals)) if len(avals) > 1 else ():
@@ -119,12 +110,6 @@ def _in_parts(result: int, count: int, axis: int, change: Change, given: Arrays)
 
 def _repeated(values: np.ndarray, axis: int, some: slice) -> np.ndarray:
     return np.broadcast_to(values[(*[slice(None)] * axis, some)], values.shape)
-
-
-def _alone(values: np.ndarray, axis: int, some: slice) -> np.ndarray:
-    found = np.zeros_like(values)
-    found[(*[slice(None)] * axis, some)] = values[(*[slice(None)] * axis, some)]
-    return found
 
 
 _ENDS = (("first", slice(1)), ("last", slice(-1, None)))
