@@ -47,6 +47,7 @@ APPROXIMATELY = {"approximate": "tanh"}
 def test_far_out_derivatives_are_their_limits(name: str, options: dict[str, str], dtype: str):
     x = jnp.array([-3e4, 3e4], dtype)
     found = catalog[f"{name}_vjp"].closed_form(jnp.ones_like(x), x, **options)
+    # One rounding: softsign's limit and selu's are no numbers of the dtype. Where a limit is zero, it is met.
     np.testing.assert_allclose(found, jnp.array(LIMITS[name], dtype), rtol=float(jnp.finfo(dtype).eps))
 
 

@@ -36,7 +36,7 @@ class Confirmation:
 
     def exactly(self, proposal: Proposal) -> Diagnosis | None:
         """What is said of an edit that gives what came back."""
-        if not self._comes_near(proposal.at, _rest) or not self.reproduced(self.guess(proposal.at)):
+        if not self._comes_near(proposal.at, _rest) or not self._case.nearly_explained(self.guess(proposal.at)):
             return None
         return Diagnosis(proposal.kind, proposal.says, where=outside(proposal.place))
 
@@ -85,16 +85,12 @@ class Confirmation:
         factor = None if kept[1] is None else Factor(kept[1])
         if factor is None:
             factor = find_factor(self._case, _part(rest), beside=_together(first, rest))
-        elif not self.reproduced(_together(first, multiple(_part(rest), factor, rest))):
+        elif not self._case.nearly_explained(_together(first, multiple(_part(rest), factor, rest))):
             factor = None
         if factor is None:
             return None
         said, besides = self._of_share(one, Factor(kept[0])), self._of_share(other, factor)
         return replace(said, sentence=f"{said.sentence}; and {besides.sentence}", factor=None)
-
-    def reproduced(self, guess: Guess) -> bool:
-        """Whether every instance comes out, nearly all of them to the tolerance."""
-        return self._case.nearly_explained(guess)
 
     def guess(self, at: At, jumps: bool = True) -> Guess:
         """What an edit gives for a sample; `jumps` as of `Bench.truth`."""

@@ -249,6 +249,7 @@ class _Writer:
         if len(self._operations) >= MOST:
             raise TooLargeError
         makes = [self._new(*aval) for aval in made.gives]
+        # What is stopped has no derivative, so that an edit of what arrives there would change nothing.
         if self._moving.intersection(takes) and made.name != "stop_gradient":
             self._moving.update(n for n, (_, dtype) in zip(makes, made.gives, strict=True) if is_inexact(dtype))
         where = (place.file, place.line, place.start, place.end) if place else ("", 0, 0, 0)

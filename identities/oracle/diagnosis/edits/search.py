@@ -273,7 +273,7 @@ class _Search:
                     if not self._close(one.result + sign * (changed.result - rest), self._got):
                         continue
                     mixture = self._confirmation.mixture(one.proposal, proposal, sign)
-                    if self._confirmation.reproduced(mixture):
+                    if self._case.nearly_explained(mixture):
                         place = one.proposal.place
                         says = f"{proposal.says}{', and has the wrong sign' * (sign < 0)}"
                         where = f", in what comes by way of {place or 'one of its parts'}"

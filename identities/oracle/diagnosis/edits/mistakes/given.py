@@ -29,7 +29,7 @@ def cotangents(program: Program) -> Iterator[Proposal]:
         for axis, size in enumerate(shape):
             for words, some in _ENDS if size > 1 else ():
                 says = f"takes the {words} entry of the cotangent along axis {axis} for all of them"
-                yield _of_cotangents(says, functools.partial(_of_one, i, _repeated, 1 + axis, some))
+                yield _of_cotangents(says, functools.partial(_of_one, i, 1 + axis, some))
         if len(shape) > 1 and shape[-1] == shape[-2] > 1:
             yield _of_cotangents(
                 "takes the cotangent for its transpose",
@@ -108,15 +108,14 @@ def _in_parts(result: int, count: int, axis: int, change: Change, given: Arrays)
     return [np.concatenate(parts, axis) if k == result else g for k, g in enumerate(given)]
 
 
-def _repeated(values: np.ndarray, axis: int, some: slice) -> np.ndarray:
-    return np.broadcast_to(values[(*[slice(None)] * axis, some)], values.shape)
-
-
 _ENDS = (("first", slice(1)), ("last", slice(-1, None)))
+"""The entries at the ends of an axis."""
 
 
-def _of_one(result: int, change: Callable[..., np.ndarray], axis: int, some: slice, given: Arrays) -> Arrays:
-    return [change(g, axis, some) if k == result else g for k, g in enumerate(given)]
+def _of_one(result: int, axis: int, some: slice, given: Arrays) -> Arrays:
+    """Some entries of the cotangent of one result, for all of them."""
+    of_it = np.broadcast_to(given[result][(*[slice(None)] * axis, some)], given[result].shape)
+    return [of_it if k == result else g for k, g in enumerate(given)]
 
 
 def _of_cotangents(says: str, change: Change, kind: str = "cotangent") -> Proposal:
