@@ -15,7 +15,7 @@ import pytest
 from identities import CandidateMismatch, Diagnosis, check, check_jacobian, check_jvp, check_value, check_vjp
 from identities.domains import boolean, index, invertible, positive_definite
 from identities.oracle.candidates.grading import Grade
-from identities.oracle.diagnosis.edits import search
+from identities.oracle.diagnosis.edits import proposals
 from identities.report.records import grade_record
 
 quick: Any = {"dtypes": ("float64",), "shapes": 4, "instances": 32}
@@ -273,7 +273,7 @@ def test_two_mistakes_at_once(shares, says):
 
 def test_without_time_nothing_is_said_and_nothing_fails():
     wrong = functools.partial(normed_vjp, by_mean=0.3, by_variance=0.7)
-    with mock.patch.object(search, "_SECONDS", 0):
+    with mock.patch.multiple(proposals, _SECONDS=1e-9, _LEAST=0):
         found = mistake(check_vjp, normed, wrong, signature="(n)->(n)").diagnosis
     assert (found.kind, found.failure) == ("unexplained", None)
 

@@ -202,7 +202,7 @@ def _less_precise(case: Case, hints: Hints) -> Diagnosis | None:
 
 def _textbook_term(case: Case, hints: Hints) -> Diagnosis | None:
     """Of a function of the catalog, whose users have its formula at hand and not its source."""
-    if not case.claim.function.__module__.startswith("identities.") or not (found := _term_of(case)):
+    if not case.claim.function.__module__.startswith("identities.") or not (found := _term_of(case, hints)):
         return None
     missing, _, entry = found
     return Diagnosis("missing-term", f"lacks the term {missing} {entry}".rstrip())
@@ -210,16 +210,24 @@ def _textbook_term(case: Case, hints: Hints) -> Diagnosis | None:
 
 def _term(case: Case, hints: Hints) -> Diagnosis | None:
     """What is subtracted may be missing, and what is added too much: that is the same."""
-    if not (found := _term_of(case)):
+    if not (found := _term_of(case, hints)):
         return None
     missing, surplus, entry = found
     either = f", or has {surplus} too much" * missing.startswith("-")
     return Diagnosis("missing-term", f"lacks the term {missing} {entry}".rstrip() + either)
 
 
-def _term_of(case: Case) -> tuple[str, str, str] | None:
+_LEAST, _MOST = 0.3, 0.6
+"""Seconds for terms that may be missing: though edits have used up all there were, and though they have not."""
+
+
+def _term_of(case: Case, hints: Hints) -> tuple[str, str, str] | None:
     """A term that is missing, its negative, and in which entry."""
-    if case.dtype not in ("float64", "float32") or not (found := find_term(case)):
+    if case.dtype not in ("float64", "float32"):
+        return None
+    with hints.counting():
+        found = find_term(case, min(max(hints.seconds, _LEAST), _MOST))
+    if not found:
         return None
     term, factor = found
     missing = _product(replace(factor, constant=-factor.constant), str(term))

@@ -22,7 +22,6 @@ from identities.signature import Argument
 
 _MOST = 6000  # terms, tried on one sample; simplest first
 _ENTRIES, _INSTANCES = 100, 24  # of that sample, at most
-_SECONDS = 3.0
 _PRODUCTS = 1 << 22  # of numbers, for one term of that sample
 
 _INDICES, _SUMMED = "ijkl", "pqrstuvwxyabcdefghmno"  # of the result, and others
@@ -97,8 +96,13 @@ def _indexed(name: str, indices: str) -> str:
     return f"{head}{bracket}{rest}_{indices}"
 
 
-def find_term(case: Case) -> tuple[Term, Factor] | None:
-    """A term, times a factor, by which the result differs from the right one in every instance."""
+def find_term(case: Case, seconds: float) -> tuple[Term, Factor] | None:
+    """A term, times a factor, by which the result differs from the right one in every instance.
+
+    **Arguments:**
+
+    - `seconds`: of computation, after which no more terms are tried.
+    """
     if len({s.got.ndim for s in case.samples}) > 1 or len(case.dims) != case.samples[0].got.ndim - 1:
         return None
     involved = (*case.claim.arguments, *case.claim.results)
@@ -109,9 +113,9 @@ def find_term(case: Case) -> tuple[Term, Factor] | None:
     probe = _probe(case)
     target = (probe.got - probe.truth.values)[probe.kept].reshape(int(probe.kept.sum()), -1)
     norm = float(np.sqrt(np.sum(target**2)))
-    until = time.monotonic() + _SECONDS
+    until = time.thread_time() + seconds
     for term in itertools.islice(_terms(case), _MOST if norm else 0):
-        if time.monotonic() > until:
+        if time.thread_time() > until:
             break
         if term.cost(probe) > _PRODUCTS:
             continue

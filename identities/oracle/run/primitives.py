@@ -14,12 +14,22 @@ from identities.oracle.run.factorisations import cholesky, eigh, lu, qr, svd, tr
 
 Array = Any
 
+_FEW = 1 << 14
+"""Entries that are copied sooner than NumPy has made a view that repeats them."""
 
-def broadcast_in_dim(x: Array, shape: Sequence[int], broadcast_dimensions: Sequence[int]) -> Array:
+
+def broadcast_in_dim(x: Array, shape: tuple[int, ...], broadcast_dimensions: Sequence[int]) -> Array:
     wide = [1] * len(shape)
     for axis, size in zip(broadcast_dimensions, np.shape(x), strict=True):
         wide[axis] = size
-    return np.broadcast_to(np.reshape(x, wide), shape)
+    x = np.reshape(x, wide)
+    if x.shape == shape:
+        return x
+    if math.prod(shape) > _FEW:
+        return np.broadcast_to(x, shape)
+    wider = np.empty(shape, x.dtype)
+    wider[...] = x
+    return wider
 
 
 def dot_general(a: Array, b: Array, dimension_numbers: Any, preferred_element_type: Any) -> Array:

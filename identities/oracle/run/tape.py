@@ -6,7 +6,7 @@ A program of the oracle's runs a handful of times on small arrays, so that compi
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import jax
@@ -31,6 +31,20 @@ class Step:
     makes: tuple[int, ...]
     done: tuple[int, ...]
     compiled: Callable[..., Any] | None = None  # JAX's own, of an operation that NumPy has not
+
+    @cached_property
+    def call(self) -> Callable[..., Any]:
+        """The operation by itself, not of a loop or a branch."""
+        return self.compiled or partial(TABLE[self.name][0], **self.parameters)
+
+    @cached_property
+    def control(self) -> Callable[..., Sequence[Any]] | None:
+        """What executes a loop or a branch, whose operations somebody else executes."""
+        return partial(_CONTROL[self.name], **self.parameters) if self.name in _CONTROL and not self.compiled else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process: without what is made again there."""
+        return {name: value for name, value in vars(self).items() if name not in ("call", "control")}
 
 
 @dataclass(frozen=True)
@@ -59,9 +73,7 @@ class Tape:
     @staticmethod
     def executed(step: Step, operands: Sequence[Any], execute: "Execute") -> Sequence[Any]:
         """The results of one step: of a loop or a branch by its operations, each of them executed so."""
-        if step.name in _CONTROL and step.compiled is None:
-            return _CONTROL[step.name](operands, execute, **step.parameters)
-        return execute(step, operands)
+        return step.control(operands, execute) if step.control else execute(step, operands)
 
 
 Execute = Callable[[Step, Sequence[Any]], Sequence[Any]]
@@ -70,11 +82,9 @@ Execute = Callable[[Step, Sequence[Any]], Sequence[Any]]
 
 def run_step(step: Step, operands: Sequence[Any]) -> Sequence[Any]:
     """The results of one operation, by JAX if NumPy has it not."""
-    if step.compiled is None:
-        function, _ = TABLE[step.name]
-        made = function(*operands, **step.parameters)
-    else:
-        made = step.compiled(*operands)
+    made = step.call(*operands)
+    if isinstance(made, np.ndarray):
+        return (made,)
     return list(map(_as_numpy, made)) if isinstance(made, (list, tuple)) else [_as_numpy(made)]
 
 
@@ -189,9 +199,11 @@ def _variables(jaxpr: Jaxpr) -> list[Any]:
 
 
 def _forgetting(steps: Sequence[Step], kept: set[int]) -> tuple[Step, ...]:
-    """The steps, each with the values that no later one needs."""
+    """The steps that something comes of, each with the values that no later one needs."""
     needed, found = set(kept), []
     for step in reversed(steps):
+        if needed.isdisjoint(step.makes):
+            continue
         done = tuple({*step.takes, *step.makes} - needed)
         needed.update(step.takes)
         found.append(replace(step, done=done))

@@ -60,7 +60,7 @@ def _explained(leaves: Mapping[str, list[Leaf]], steady: bool, layout: str) -> d
     return {name: diagnoses[name] for name in leaves if name in diagnoses}
 
 
-_FRESH = 3
+_FRESH = 2
 """How many more shapes are tried for an explanation, which has to hold at them too."""
 
 

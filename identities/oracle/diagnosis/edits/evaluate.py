@@ -159,7 +159,9 @@ def pulled_back(
     def arrived(number: int) -> np.ndarray:
         if number not in arriving:
             return np.zeros_like(values[number], np.result_type(values[number], float))
-        by = edit.arriving.get(number, 1)
+        if number not in edit.arriving:
+            return arriving[number]
+        by = edit.arriving[number]
         return arriving[number] * (by(values) if callable(by) else by)
 
     for number, cotangent in zip(
@@ -210,4 +212,6 @@ def _pulled(
     pulled = here.pull()
     if i in edit.pulls:
         pulled |= edit.pulls[i](here)
-    return {k: cotangent * edit.leaving.get((i, k), 1) for k, cotangent in pulled.items()}
+    if edit.leaving:
+        pulled = {k: cotangent * edit.leaving.get((i, k), 1) for k, cotangent in pulled.items()}
+    return pulled

@@ -3,7 +3,9 @@
 A proposal is made on one program and found again, by address, in the programs of other shapes.
 """
 
+import contextlib
 import functools
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -40,6 +42,10 @@ class Proposal:
     times: str = ""
 
 
+_SECONDS, _LEAST = 1.8, 0.3
+"""How long is looked for explanations of all arrays together, and how long for each of them at least."""
+
+
 @dataclass
 class Hints:
     """What is known from other arrays of the same results.
@@ -51,12 +57,21 @@ class Hints:
     """
 
     proposals: list[Proposal] = field(default_factory=list)
-    seconds: float = 3.0
+    seconds: float = field(default_factory=lambda: _SECONDS)
 
     def for_another(self) -> "Hints":
         """The same for one more array, which gets a little time although others have used up what there was."""
-        self.seconds = max(self.seconds, 0.3)
+        self.seconds = max(self.seconds, _LEAST)
         return self
+
+    @contextlib.contextmanager
+    def counting(self) -> Iterator[None]:
+        """Takes off the time that something needs."""
+        started = time.thread_time()
+        try:
+            yield
+        finally:
+            self.seconds -= time.thread_time() - started
 
 
 def kept(generator: Callable[[Program], Iterator[Proposal]]) -> Callable[[Program], Iterator[Proposal]]:

@@ -22,7 +22,6 @@ from identities.oracle.diagnosis.edits.program import Program, TooLargeError
 from identities.oracle.diagnosis.edits.proposals import Hints, Proposal, merged
 from identities.oracle.diagnosis.regions import makes_an_assumption
 
-_SECONDS = 3.0  # for one array, if there is as much left for all
 _INSTANCES = 12  # that are looked at first
 _ENTRIES = 1 << 21  # of a sample, at most
 _SAMPLES = 6
@@ -46,13 +45,11 @@ def find_edit(case: Case, hints: Hints, generators: Sequence[Generator] = ()) ->
     samples = _chosen(case)
     if not samples:
         return None
-    started = time.thread_time()
     try:
-        found = _Search(replace(case, samples=samples), hints).found(generators)
+        with hints.counting():
+            found = _Search(replace(case, samples=samples), hints).found(generators)
     except TooLargeError:
         return None
-    finally:
-        hints.seconds -= time.thread_time() - started
     if found and case.claim.kind.order > 1:
         return replace(found, sentence=f"{found.sentence}, in the gradient that is differentiated")
     return found
@@ -87,7 +84,7 @@ class _Search:
     def __init__(self, case: Case, hints: Hints):
         self._case, self._hints = case, hints
         self._confirmation = Confirmation(case)
-        self._until = time.thread_time() + min(_SECONDS, hints.seconds)
+        self._until = time.thread_time() + hints.seconds
         self._tried: list[_Tried] = []
         sample = self._first()
         right = np.asarray(sample.right.reshape(len(sample.got), -1).all(axis=1))
@@ -116,7 +113,8 @@ class _Search:
             return found
         if found := self._odd_multiple() or self._confirmed(self._fitted()) or self._confirmed(self._added()):
             return found
-        if makes_an_assumption(self._case):  # which is simpler than two mistakes
+        # What has not been tried for lack of time, and an assumption, are simpler than two mistakes.
+        if self._is_over or makes_an_assumption(self._case):
             return None
         return self._pair() or self._mixed()
 
