@@ -4,6 +4,7 @@ The adaptive windows of n entries, m of them, are where the i-th part of m would
 an entry is in are the adaptive ones of m entries, n of them; so the way back gathers too, and nothing is scattered.
 """
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Annotated, TypeAlias
 
@@ -36,6 +37,10 @@ def _ends(n: int, count: int) -> tuple[np.ndarray, np.ndarray]:
 def _windows(x: Array, axis: int, count: int, beyond: float = 0) -> Array:
     """The adaptive windows along an axis, each as long as the longest, side by side on one more axis behind it."""
     n = x.shape[axis]
+    if n % count == 0:  # they lie side by side
+        return x.reshape(*x.shape[:axis], count, n // count, *x.shape[axis + 1 :])
+    if count % n == 0:  # one entry each, several times
+        return jnp.repeat(jnp.expand_dims(x, axis + 1), count // n, axis)
     starts, ends = _ends(n, count)
     places = starts[:, None] + np.arange((ends - starts).max())
     return jnp.take(x, np.where(places < ends[:, None], places, n), axis, mode="fill", fill_value=beyond)
@@ -72,11 +77,31 @@ def _largest_along(x: Array, axis: int, count: int) -> Array:
     return _windows(x, axis, count, -jnp.inf).max(axis + 1)
 
 
+_SLICED = 32
+"""Up to so many windows are cut out one by one, which is quicker than gathering, and more to compile."""
+
+
 def _to_the_largest_along(delta: Array, x: Array, z: Array, axis: int) -> Array:
     n, count = x.shape[axis], z.shape[axis]
+    if count <= min(_SLICED, n):
+        # Two windows that are next to each other may share an entry, and no others do.
+        return sum(_to_the_largest_of(range(first, count, 2), delta, x, z, axis) for first in (0, 1)[:count])
     ties = (_windows(x, axis, count, -jnp.inf) == jnp.expand_dims(z, axis + 1)).sum(axis + 1)
     is_largest = _windows(z, axis, n) == jnp.expand_dims(x, axis + 1)
     return jnp.where(is_largest, _windows(delta / ties, axis, n), 0).sum(axis + 1)
+
+
+def _to_the_largest_of(windows: Iterable[int], delta: Array, x: Array, z: Array, axis: int) -> Array:
+    """Of windows that share no entry: their parts of the gradient, and zeros between them."""
+    cut, parts, end = partial(jax.lax.slice_in_dim, axis=axis), [], 0
+    starts, stops = (places.tolist() for places in _ends(x.shape[axis], z.shape[axis]))
+    for i in windows:
+        start, stop = starts[i], stops[i]
+        is_largest = cut(x, start, stop) == cut(z, i, i + 1)
+        share = cut(delta, i, i + 1) / is_largest.sum(axis, keepdims=True)
+        parts += [jnp.zeros_like(cut(x, end, start)), jnp.where(is_largest, share, 0).astype(x.dtype)]
+        end = stop
+    return jnp.concatenate([*parts, jnp.zeros_like(cut(x, end, x.shape[axis]))], axis)
 
 
 @checked

@@ -35,11 +35,16 @@ _MANY = 1 << 18
 """From so many scores of a head on, blocks of them that are made twice are quicker than all of them held at once."""
 
 
-def _weights(s, seen, sinks: Array | float = -jnp.inf):
-    """The softmax of what is seen; and for each query, what goes to its sink."""
+def _unnormalised(s, seen, sinks: Array | float = -jnp.inf):
+    """Exponentials of what is seen, and of each query's sink; and the sums of both, by which they are to be divided."""
     m = largest(s, seen, jnp.maximum(sinks, jnp.finfo(s.dtype).min))
     e, of_sinks = exponentials(s, m, seen), jnp.exp(sinks - m)
-    sums = or_one(row_sums(e) + of_sinks)
+    return e, of_sinks, or_one(row_sums(e) + of_sinks)
+
+
+def _weights(s, seen, sinks: Array | float = -jnp.inf):
+    """The softmax of what is seen; and for each query, what goes to its sink."""
+    e, of_sinks, sums = _unnormalised(s, seen, sinks)
     return e / sums, of_sinks / sums
 
 
@@ -132,13 +137,14 @@ def scaled_dot_product_attention_vjp(delta, q, k, v, is_causal=False, scale=None
     source=paper("Attention Is All You Need", "1"),
 )
 def scaled_dot_product_attention_jvp(q, k, v, dq, dk, dv, is_causal=False, scale=None):
-    """The softmax's tangent weights the values, and the softmax theirs."""
+    """The softmax's tangent weights the values, and the softmax theirs; both are divided by its sums at the end."""
     scores = Scores(scale, is_causal)
     q_, k_, v_, dq_, dk_, dv_ = wide(grouped(q, k), k, v, grouped(dq, k), dk, dv)
     s = scores(q_, k_)
-    p, _ = _weights(s, scores.seen(q.shape[-2], k.shape[-2]))
-    ds = scores.push(s, q_, k_, dq_, dk_)
-    o = weighted(p * (ds - row_sums(p * ds)), v_) + weighted(p, dv_)
+    e, _, sums = _unnormalised(s, scores.seen(q.shape[-2], k.shape[-2]))
+    moved = e * scores.push(s, q_, k_, dq_, dk_)
+    de = moved - e * (row_sums(moved) / sums)
+    o = (weighted(de, v_) + weighted(e, dv_)) / sums
     return o.reshape(*q.shape[:-1], v.shape[-1]).astype(q.dtype)
 
 

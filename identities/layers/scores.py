@@ -46,8 +46,7 @@ class Scores:
 
     def push(self, s: S, q: Q, k: K, dq: Q, dk: K) -> S:
         """What the scores s do when queries and keys move."""
-        moved = products(jnp.concatenate([dq, q], axis=-1), jnp.concatenate([k, dk], axis=-1))
-        return self._uncapped(moved * self._scale_of(q), s)
+        return self._uncapped((products(dq, k) + products(q, dk)) * self._scale_of(q), s)
 
     def sees(self, distance: Any) -> Any:
         """Whether a query sees the key that comes so much earlier; distances are NumPy's or JAX's."""

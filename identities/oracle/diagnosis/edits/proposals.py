@@ -42,7 +42,7 @@ class Proposal:
     times: str = ""
 
 
-_SECONDS, _LEAST = 1.8, 0.3
+_SECONDS, _LEAST = 1.6, 0.3
 """How long is looked for explanations of all arrays together, and how long for each of them at least."""
 
 
