@@ -17,7 +17,7 @@ from identities.catalog import vjp
 from identities.checking import checked
 from identities.domains import Domain, Drawn
 from identities.layers.pooling import Images, largest, to_the_largest
-from identities.layers.windows import KernelSize, few, outer, space
+from identities.layers.windows import KernelSize, added, few, outer, space
 from identities.signature import Static
 from identities.sources import paper, torch
 
@@ -85,7 +85,7 @@ def _to_the_largest_along(delta: Array, x: Array, z: Array, axis: int) -> Array:
     n, count = x.shape[axis], z.shape[axis]
     if count <= min(_SLICED, n):
         # Two windows that are next to each other may share an entry, and no others do.
-        return sum(_to_the_largest_of(range(first, count, 2), delta, x, z, axis) for first in (0, 1)[:count])
+        return added([_to_the_largest_of(range(first, count, 2), delta, x, z, axis) for first in (0, 1)[:count]])
     ties = (_windows(x, axis, count, -jnp.inf) == jnp.expand_dims(z, axis + 1)).sum(axis + 1)
     is_largest = _windows(z, axis, n) == jnp.expand_dims(x, axis + 1)
     return jnp.where(is_largest, _windows(delta / ties, axis, n), 0).sum(axis + 1)
