@@ -9,18 +9,13 @@ import numpy as np
 import pytest
 from jax.experimental import pallas as pl
 
-from identities import CandidateMismatch, adapt, check_value, check_vjp, domains
+from identities import adapt, check_value, check_vjp, domains
 from tests.clients import torch, with_torch
+from tests.mistakes import mismatch
 
 FEW: dict[str, Any] = {"shapes": 2, "instances": 16}
 
 HALF: dict[str, Any] = {**FEW, "dtypes": ("float64", "float32", "bfloat16")}
-
-
-def mismatch(judge, *given, **options) -> CandidateMismatch:
-    with pytest.raises(CandidateMismatch) as caught:
-        judge(*given, **options)
-    return caught.value
 
 
 # Rules of JAX.

@@ -12,6 +12,7 @@ from scipy import special
 
 import identities
 from identities import CandidateMismatch, DerivationMismatch, check, domains
+from tests import mistakes
 
 
 def softmax(x):
@@ -20,9 +21,7 @@ def softmax(x):
 
 
 def mismatch(candidate, against="squared_norm_jacobian", **options) -> CandidateMismatch:
-    with pytest.raises(CandidateMismatch) as caught:
-        check(candidate, against, **options)
-    return caught.value
+    return mistakes.mismatch(check, candidate, against, **options)
 
 
 def test_success_returns_the_verification():

@@ -1,5 +1,6 @@
 """What may be asked: several gradients and results, trees, integers, options, complex numbers, signatures."""
 
+import functools
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypedDict
 
@@ -9,17 +10,15 @@ import numpy as np
 import pytest
 from jaxtyping import Array, Bool, Complex, Float, Int
 
-from identities import CandidateMismatch, check_hessian, check_jacobian, check_jvp, check_value, check_vjp, domains
+from identities import check_hessian, check_jacobian, check_jvp, check_value, check_vjp, domains
 from identities.dimensions import describe
+from tests import mistakes
 
 FEW: dict[str, Any] = {"shapes": 2, "instances": 16}
 """Enough of everything here, and quick."""
 
 
-def mismatch(check, *asked, **options) -> CandidateMismatch:
-    with pytest.raises(CandidateMismatch) as caught:
-        check(*asked, **FEW, **options)
-    return caught.value
+mismatch = functools.partial(mistakes.mismatch, **FEW)
 
 
 # ---- several gradients

@@ -17,14 +17,12 @@ from identities.domains import boolean, index, invertible, positive_definite
 from identities.oracle.candidates.grading import Grade
 from identities.oracle.diagnosis.edits import proposals
 from identities.report.records import grade_record
+from tests.mistakes import mismatch
 
 quick: Any = {"dtypes": ("float64",), "shapes": 4, "instances": 32}
 
 
-def mistake(judge, *given, **asked) -> CandidateMismatch:
-    with pytest.raises(CandidateMismatch) as caught:
-        judge(*given, **quick, **asked)
-    return caught.value
+mistake = functools.partial(mismatch, **quick)
 
 
 def standardised(x, eps=1e-5):

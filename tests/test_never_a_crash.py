@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 
 import identities
 from identities import CandidateMismatch, DerivationMismatch, domains
-from tests import fuzz
+from tests import fuzz, hostile
 from tests.altered import with_domains
 
 
@@ -192,7 +192,7 @@ def judged(random: Random) -> CandidateMismatch | identities.Verification | Valu
     by = () if asked.kind == "value" else (names,)
     try:
         return getattr(identities, f"check_{asked.kind}")(
-            asked.function, fuzz.candidate(asked, random), *by, **asked.asked
+            asked.function, hostile.candidate(asked, random), *by, **asked.asked
         )
     except CandidateMismatch as mismatch:
         return whole(mismatch)

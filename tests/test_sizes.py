@@ -1,6 +1,7 @@
 """Sizes beyond a tile, the memory that arrays lie in, and long sums: what shows at no small and tidy shape."""
 
 import ctypes
+import functools
 import time
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 import identities
 from identities import CandidateMismatch, check_jacobian, check_vjp, domains
+from tests import mistakes
 
 FEW: dict[str, Any] = {"shapes": 2, "instances": 8}
 
@@ -25,10 +27,7 @@ def scale_backward(delta, x, w):
 SCALE = {"signature": "(t,c),(c)->(t,c)"}
 
 
-def mismatch(function, candidate, *wrt, **options) -> CandidateMismatch:
-    with pytest.raises(CandidateMismatch) as caught:
-        check_vjp(function, candidate, *wrt, **options)
-    return caught.value
+mismatch = functools.partial(mistakes.mismatch, check_vjp)
 
 
 # ---- tiles

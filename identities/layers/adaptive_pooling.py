@@ -2,6 +2,7 @@
 
 The adaptive windows of n entries, m of them, are where the i-th part of m would be, rounded outwards. The windows that
 an entry is in are the adaptive ones of m entries, n of them; so the way back gathers too, and nothing is scattered.
+Where windows lie side by side, or are few, they are reshaped or cut out instead, which is quicker still.
 """
 
 from collections.abc import Iterable

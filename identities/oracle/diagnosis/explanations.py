@@ -217,8 +217,8 @@ def _term(case: Case, hints: Hints) -> Diagnosis | None:
     return Diagnosis("missing-term", f"lacks the term {missing} {entry}".rstrip() + either)
 
 
-_LEAST, _MOST = 0.3, 0.6
-"""Seconds for terms that may be missing: though edits have used up all there were, and though they have not."""
+_SECONDS_OF_TERMS = 0.6
+"""How long terms that may be missing are looked for at most: after those of textbooks, edits have their turn."""
 
 
 def _term_of(case: Case, hints: Hints) -> tuple[str, str, str] | None:
@@ -226,7 +226,7 @@ def _term_of(case: Case, hints: Hints) -> tuple[str, str, str] | None:
     if case.dtype not in ("float64", "float32"):
         return None
     with hints.counting():
-        found = find_term(case, min(max(hints.seconds, _LEAST), _MOST))
+        found = find_term(case, hints.left(_SECONDS_OF_TERMS))
     if not found:
         return None
     term, factor = found

@@ -159,9 +159,9 @@ def pulled_back(
     def arrived(number: int) -> np.ndarray:
         if number not in arriving:
             return np.zeros_like(values[number], np.result_type(values[number], float))
-        if number not in edit.arriving:
+        by = edit.arriving.get(number)
+        if by is None:
             return arriving[number]
-        by = edit.arriving[number]
         return arriving[number] * (by(values) if callable(by) else by)
 
     for number, cotangent in zip(

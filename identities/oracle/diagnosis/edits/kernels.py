@@ -53,7 +53,7 @@ class Kernel:
 
 def is_inexact(dtype: np.dtype) -> bool:
     """Whether numbers of that kind have derivatives."""
-    return isinstance(dtype, np.dtype) and dtype.kind in "fc"
+    return isinstance(dtype, np.dtype) and dtype.kind in "fc"  # the dtype of random keys is none of NumPy's
 
 
 def kernel_of(

@@ -5,6 +5,7 @@ A proposal is made on one program and found again, by address, in the programs o
 
 import contextlib
 import functools
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -43,7 +44,7 @@ class Proposal:
 
 
 _SECONDS, _LEAST = 1.6, 0.3
-"""How long is looked for explanations of all arrays together, and how long for each of them at least."""
+"""For how many seconds explanations of all arrays together are looked for, and for how many each of them at least."""
 
 
 @dataclass
@@ -61,8 +62,12 @@ class Hints:
 
     def for_another(self) -> "Hints":
         """The same for one more array, which gets a little time although others have used up what there was."""
-        self.seconds = max(self.seconds, _LEAST)
+        self.seconds = self.left()
         return self
+
+    def left(self, most: float = math.inf) -> float:
+        """How long one more search may take: a little, although others have used up what there was."""
+        return min(max(self.seconds, _LEAST), most)
 
     @contextlib.contextmanager
     def counting(self) -> Iterator[None]:
