@@ -95,6 +95,14 @@ def test_rounding_leaves_no_digit_of_a_matrix_that_is_all_but_singular():
     assert moved[1] < 1e-4 * size[1]
 
 
+def test_a_part_of_a_sum_may_be_beyond_the_range_where_all_of_it_is_not():
+    asked = claim("vjp", lambda a, x: a * x, "a", "(),(4)->(4)")
+    ones = np.array([1.0, 1.0, -1.0, -1.0])
+    batch = {"delta": np.ones((2, 4)), "a": np.zeros(2), "x": np.stack([5e4 * ones, 1e4 * ones])}
+    (moved,) = rounding(asked, Shape(()), batch, "float16", seed=0)
+    assert np.isinf(moved).tolist() == [True, False]
+
+
 def test_where_a_function_leaps_no_cotangent_makes_it_smooth():
     def projection(A):
         """Onto the last eigenvector, of which a matrix of zeros has any."""

@@ -145,7 +145,12 @@ class _Rounding:
             # A compiler multiplies by the reciprocal, whose rounding is the same for all instances.
             made = [made[0] * self._off(np.ones(()), self._unit)]
         unit = self._unit if step.name in CLOSE else _ROUGH * self._unit
-        return [self._rounded(values, unit) for values in made]
+        rounded = [self._rounded(values, unit) for values in made]
+        if step.name in SUMS:
+            # In some order, terms of one sign come first: a part of a sum may be too large where all of it is not.
+            (most,) = run_step(step, [np.abs(o) if _is_inexact(o) else o for o in operands])
+            rounded = [np.where(most > self._largest, np.inf, values) for values in rounded]
+        return rounded
 
     def alike(self, copies: Sequence[Any]) -> Any:
         """Which entries of copies differ by rounding, rather than by another branch, order or sign.
