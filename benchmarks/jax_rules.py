@@ -152,6 +152,7 @@ Every line below shows it by itself, after
 
 ```python
 import jax, jax.numpy as jnp
+
 jax.config.update("jax_enable_x64", True)
 ```
 
