@@ -11,6 +11,8 @@ import pytest
 
 import identities
 from identities import CandidateMismatch, check_jacobian, check_vjp, domains
+from identities.oracle.check import claim
+from identities.oracle.draw.shapes import draw_shapes
 from tests import mistakes
 
 FEW: dict[str, Any] = {"shapes": 2, "instances": 8}
@@ -108,6 +110,18 @@ def test_every_listed_size_is_tried_and_no_other(asked, tried):
 
     assert check_vjp(squares, backward, signature="(n)->()", sizes={"n": asked}, shapes=1, instances=4).passed
     assert seen == tried
+
+
+def test_options_that_leave_no_room_for_any_size_do_not_keep_others_from_being_tried():
+    def windows(x, size, stride=1):
+        return jnp.convolve(x, jnp.ones(size), "valid")[::stride]
+
+    options = {"size": [100, 2, 3], "stride": [1, 2]}
+    asked = claim("vjp", windows, None, "(n)->((n-size)//stride+1)", static=options)
+    for seed in range(4):
+        tried = [shape.static(asked) for shape in draw_shapes(asked, 3, seed)]
+        assert {static["size"] for static in tried} == {2, 3}
+        assert {static["stride"] for static in tried} == {1, 2}
 
 
 def test_around_a_tile():

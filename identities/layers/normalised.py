@@ -36,7 +36,10 @@ class Normalised(NamedTuple):
 
     def along(self, a: Array) -> Array:
         """The mean of a times the normalised values, by one reciprocal root for all of them."""
-        return self.mean(a * self.x) * self.rsigma
+        product = self.mean(a * self.x)
+        if self.centred:  # values whose mean is nothing but rounding, which a large mean of a would make much of
+            product = product - self.mean(a) * self.mean(self.x)
+        return product * self.rsigma
 
     def moved(self, a: Array) -> Array:
         """P a / sigma: a cotangent of the normalised values pulled back, or a tangent of the others pushed forward."""

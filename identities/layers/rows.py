@@ -29,7 +29,14 @@ def p_norm(d: Array, p: float, axis: int = -1) -> Array:
     # |d| is that times its sign, so that its derivative at zero is zero, as PyTorch has it.
     total = (d * d if p == 2 else power(d * jnp.sign(d), p)).sum(axis, keepdims=True)
     positive = jnp.where(total > 0, total, 1)
-    return jnp.where(total > 0, jnp.sqrt(positive) if p == 2 else power(positive, 1 / p), 0)
+    return jnp.where(total > 0, jnp.sqrt(positive) if p == 2 else _root(positive, p), 0)
+
+
+def _root(a: Array, p: float) -> Array:
+    """The p-th root of positive numbers, for p from one on."""
+    root = a ** (1 / p)
+    # 1/p is rounded, which the root of a very small or large number shows: one step of Newton's method mends that.
+    return root * (1 - (power(root, p) / a - 1) / p) if p != 1 else a
 
 
 def p_norm_gradient(d: Array, norm: Array, p: float, axis: int = -1) -> Array:

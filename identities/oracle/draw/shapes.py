@@ -4,6 +4,7 @@ import functools
 import itertools
 import math
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -25,6 +26,9 @@ _BEYOND_TILES = (133, 139, 143, 146, 149, 137, 141, 145)
 
 _ENTRIES = 100_000
 """About how many entries an array has at the larger shapes."""
+
+_PATIENCE = 32
+"""For how many random sizes the same options are tried, if none is admitted with them."""
 
 _CORNERS = 4
 """How many shapes are no random ones: tall, wide, square and of a single entry."""
@@ -146,8 +150,14 @@ def draw_shapes(claim: Claim, count: int, seed: int, sizes: Sizes | None = None)
     wanted = max(count, some, *[len(values) for values in listed.values()], 2 * every if every > 1 else 1)
     found: dict[Shape, None] = {}
     most = _most(claim)
+    turns, tries = deque((number, 0) for number in range(wanted)), itertools.count()
+    patience = _PATIENCE * max(map(len, listed.values()), default=1)
     for i, (drawn, form) in enumerate(_candidates(claim.dimensions, claim.forms, wanted, seed)):
-        number = len(found)
+        number, again = turns[0]
+        if (tried := next(tries)) == patience:  # these options may leave no room for any sizes: the next ones first
+            turns.rotate(-1)
+            turns[-1] = number, again + 1
+            (number, again), tries, tried = turns[0], itertools.count(1), 0
         if found and max(drawn.values(), default=1) > 2 * LARGEST:
             break  # such sizes are for what has no smaller ones
         if i >= _CORNERS and not listed:
@@ -155,16 +165,18 @@ def draw_shapes(claim: Claim, count: int, seed: int, sizes: Sizes | None = None)
         drawn = {name: min(size, _LARGEST_LEADING.get(name, size)) for name, size in drawn.items()}
         if i >= _CORNERS:  # each form in turn, for some time, since the sizes of large ones are seldom admitted
             form = (number + i // 16) % claim.forms
-        drawn |= {name: values[(number + i // 64) % len(values)] for name, values in listed.items()}
-        chosen = _chosen(claim, number, seed)
+        drawn |= {name: values[(number + tried // _PATIENCE) % len(values)] for name, values in listed.items()}
+        chosen = _chosen(claim, number, seed, again)
         static = chosen.static(claim)
         forms = claim.signature.forms(static)
         form = forms[form % len(forms)] if len(forms) < claim.forms else form
         shape = Shape(tuple((drawn | _whole(claim, form, static)).items()), form, chosen.options)
         shape = shape if listed else _with_fewer_entries(claim, shape)
-        if admitted(claim, shape) and (listed or _small_enough(claim, shape)):
+        if shape not in found and admitted(claim, shape) and (listed or _small_enough(claim, shape)):
             found[shape] = None
-        if len(found) == wanted:
+            turns.popleft()
+            tries = itertools.count()
+        if not turns:
             break
     if not found:
         raise ValueError(
@@ -174,8 +186,11 @@ def draw_shapes(claim: Claim, count: int, seed: int, sizes: Sizes | None = None)
     return list(found)
 
 
-def _chosen(claim: Claim, number: int, seed: int) -> Shape:
-    """The options of one shape among many: all combinations of some, and each value of the others in random order."""
+def _chosen(claim: Claim, number: int, seed: int, again: int) -> Shape:
+    """The options of one shape among many: all combinations of some, and each value of the others in random order.
+
+    Others of these where they are chosen `again`.
+    """
     every = [range(len(option.values)) for option in claim.options if option.every]
     combinations = list(itertools.product(*every))
     combination = iter(combinations[number % len(combinations)])
@@ -183,7 +198,11 @@ def _chosen(claim: Claim, number: int, seed: int) -> Shape:
     def in_turn(i: int, count: int) -> int:
         turn, place = divmod(number, count)
         alone = len(claim.options) == 1
-        return place if alone else int(np.random.default_rng([seed, i, turn]).permutation(count)[place])
+        return (
+            place
+            if alone
+            else int(np.random.default_rng([seed, i, turn, *[again] * (again > 0)]).permutation(count)[place])
+        )
 
     numbers = (next(combination) if o.every else in_turn(i, len(o.values)) for i, o in enumerate(claim.options))
     return Shape((), 0, tuple((option.name, n) for option, n in zip(claim.options, numbers, strict=True)))

@@ -1,0 +1,37 @@
+"""Layers where digits are easily lost."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from identities import catalog
+
+
+def test_the_mean_of_a_tangent_leaves_nothing_over_in_normalised_rows():
+    rng = np.random.default_rng(0)
+
+    def near(mean, spread):
+        return (mean + spread * rng.standard_normal((300, 2))).astype(np.float32)
+
+    x, dx = near(2, 0.02), near(4, 1)
+    zero, one = np.zeros(2, np.float32), np.ones(2, np.float32)
+
+    def pushed(x, dx):
+        return jax.jvp(lambda x: catalog["layer_norm_jvp"].function(x, one, zero), (x,), (dx,))[1]
+
+    with jax.enable_x64(True):
+        right = np.asarray(pushed(x.astype(float), dx.astype(float)))
+    ours, by_rules = catalog["layer_norm_jvp"].closed_form(x, one, zero, dx, zero, zero), pushed(x, dx)
+    off, usual = (np.sqrt(np.mean((np.asarray(z, float) - right) ** 2)) for z in (ours, by_rules))
+    assert off <= 1.5 * usual
+
+
+@pytest.mark.parametrize("p", [1.5, 3.0, 4.0])
+def test_the_norm_of_a_small_vector_has_all_of_its_digits(p: float):
+    distance = catalog["pairwise_distance_vjp"]
+    with jax.enable_x64(True):
+        x, y = jnp.array([1e-6]), jnp.zeros(1)
+        dx, _ = distance.closed_form(jnp.array(1.0), x, y, p=p, eps=0.0)
+        np.testing.assert_allclose(distance.function(x, y, p=p, eps=0.0), 1e-6, rtol=4e-16)
+        np.testing.assert_allclose(dx, 1.0, rtol=4e-16)
