@@ -16,7 +16,7 @@ from identities.claim import Claim
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import Batch, complex_parts, real_parts, wide
 from identities.oracle.reference import extrapolation
-from identities.oracle.reference.extrapolation import POINTS, Estimate
+from identities.oracle.reference.extrapolation import POINTS, STEPS, Estimate
 from identities.oracle.reference.function import function_values
 from identities.oracle.reference.words import LAST, Word
 
@@ -52,6 +52,16 @@ def differences(
     count = len(next(iter(batch.values())))
     words = [_spread(word, which, count) for word in _WORDS[claim.kind.name](lines, asked)]
     return tuple(words) if claim.place is None else (words[claim.place],)
+
+
+def ahead(claim: Claim, batch: Batch, seed: int) -> Batch:
+    """Instances about as far from those given as the longest steps lead."""
+    rng = np.random.default_rng(seed)
+    there = wide(batch)
+    for name in claim.moving:
+        step = extrapolation.directions(real_parts(there[name]), rng)
+        there[name] = there[name] + STEPS[0] * complex_parts(step, there[name])
+    return there
 
 
 class _Lines:

@@ -9,7 +9,7 @@ import numpy as np
 
 from identities.oracle.candidates.calling import Answers
 from identities.oracle.draw.values import Batch, of_simple_values, real_parts, wide
-from identities.oracle.reference.differences import DIFFERENCES, differences
+from identities.oracle.reference.differences import DIFFERENCES, ahead, differences
 from identities.oracle.reference.function import function_values
 from identities.oracle.reference.instances import largest_of
 from identities.oracle.reference.points import BEYOND_RANGE, everywhere
@@ -34,7 +34,9 @@ def in_doubt(trial: Trial, seed: int) -> Trial:
 
     **Raises:** `WitnessMismatch` if the witnesses disagree among themselves, so that nobody can be blamed.
     """
-    found = _with_sides_chosen(_with_kinks_measured(_with_rounding_measured(trial, seed), seed), seed)
+    found = trial
+    if not trial.exact:  # to the last bit, there is no rounding
+        found = _with_sides_chosen(_with_kinks_measured(_with_rounding_measured(trial, seed), seed), seed)
     if found.passed:
         return found
     try:
@@ -240,7 +242,9 @@ def _confirmed(trial: Trial, leaf: Leaf, number: int, values: np.ndarray, which:
         if not which.size:
             break
         some = {name: values[which] for name, values in trial.batch.items()}
-        noise = rounding_of_values(trial.claim, trial.shape, some, again)
+        # At zeros, nothing is rounded; on the way from there, all is.
+        both = [rounding_of_values(trial.claim, trial.shape, b, again) for b in (some, ahead(trial.claim, some, again))]
+        noise = [np.maximum(*of_both) for of_both in zip(*both, strict=True)]
         said = differences(trial.claim, trial.shape, trial.batch, which, again, noise)[number]
         which = _disputed(replace(leaf, words={**leaf.words, DIFFERENCES: said}), values, DIFFERENCES)
     return which
