@@ -80,9 +80,10 @@ def test_the_verdict_counts_what_was_tried():
         ("determinant_vjp", 0),  # a determinant is beyond the largest number of float16, and some cofactors are
         ("determinant_jacobian", 0),  # all of the derivative is, and so is its product with a random line
         ("matvec_vjp_W", 1),  # differences of values that are zero only because their terms cancel
+        ("grpo_loss_vjp", 7),  # a ratio that float16 rounds to the other side of its clip
     ],
 )
-def test_float16_is_verified_at_the_ends_of_its_range(name, seed):
+def test_float16_is_verified_where_it_is_hard(name, seed):
     assert verify(name, dtypes=("float16",), instances=512, seed=seed).passed
 
 

@@ -25,6 +25,12 @@ _FIRST = 24
 """How many instances are looked at first: if rounding explains none of them, it does not explain the others."""
 
 
+_RARE, _AGAIN = 8, 8
+"""If no more instances than so many are left, how many times their rounding is measured once more.
+
+Close to a comparison, a number may come to its other side in one of many copies only.
+"""
+
 _STEPS = 3
 """By how many times the spacing of numbers an argument is moved off a kink."""
 
@@ -89,6 +95,12 @@ def _with_rounding_measured(trial: Trial, seed: int) -> Trial:
         cleared = any(leaf.within[np.intersect1d(first, which)].any() for leaf, which in pairs)
         if len(first) < len(everything) and cleared:
             found = _measured(trial, everything, seed)
+    left = np.flatnonzero(np.any([~leaf.within for leaf in found.leaves], axis=0))
+    for again in range(1, 1 + _AGAIN):
+        if not 0 < len(left) <= _RARE:
+            break
+        found = _measured(found, left, seed + again)
+        left = left[np.any([~leaf.within[left] for leaf in found.leaves], axis=0)]
     # Digits are missed in all results together.
     coarse = any(leaf.is_coarse and leaf.within.all() for leaf in found.leaves)
     return _measured(trial, np.flatnonzero(trial.judged), seed) if coarse else found
@@ -172,9 +184,9 @@ def _is_finite(got: np.ndarray) -> np.ndarray:
 
 def _measured(trial: Trial, which: np.ndarray, seed: int) -> Trial:
     batch = {name: values[which] for name, values in trial.batch.items()}
-    units = [np.zeros(trial.count) for _ in trial.claim.leaves]
+    units = [known.copy() for known in trial.rounding or [np.zeros(trial.count)] * len(trial.leaves)]
     for unit, of_some in zip(units, rounding(trial.claim, trial.shape, batch, trial.dtype, seed), strict=True):
-        unit[which] = of_some
+        unit[which] = np.maximum(unit[which], of_some)
     beyond = np.any([np.isinf(unit) for unit in units], axis=0)
     beyond[which] |= _has_no_value(trial, batch)
     units = [np.where(beyond, 0.0, unit) for unit in units]
