@@ -56,8 +56,6 @@ class Hostile:
         self._or("bool")
         return True
 
-    __hash__ = None  # type: ignore[assignment]
-
 
 class Unmappable(Mapping):
     """A dict that raises."""

@@ -34,9 +34,12 @@ def p_norm(d: Array, p: float, axis: int = -1) -> Array:
 
 def _root(a: Array, p: float) -> Array:
     """The p-th root of positive numbers, for p from one on."""
+    if p == 1:
+        return a
     root = a ** (1 / p)
-    # 1/p is rounded, which the root of a very small or large number shows: one step of Newton's method mends that.
-    return root * (1 - (power(root, p) / a - 1) / p) if p != 1 else a
+    # 1/p is rounded, which the root of a very small or large number shows: one step of Newton's method mends that. The
+    # power that it takes may be beyond the range where a is next to its end, and is never formed.
+    return root * (1 - (power(root, p - 1) * (root / a) - 1) / p)
 
 
 def p_norm_gradient(d: Array, norm: Array, p: float, axis: int = -1) -> Array:

@@ -150,14 +150,14 @@ def draw_shapes(claim: Claim, count: int, seed: int, sizes: Sizes | None = None)
     wanted = max(count, some, *[len(values) for values in listed.values()], 2 * every if every > 1 else 1)
     found: dict[Shape, None] = {}
     most = _most(claim)
-    turns, tries = deque((number, 0) for number in range(wanted)), itertools.count()
+    turns, failed = deque((number, 0) for number in range(wanted)), 0
     patience = _PATIENCE * max(map(len, listed.values()), default=1)
     for i, (drawn, form) in enumerate(_candidates(claim.dimensions, claim.forms, wanted, seed)):
         number, again = turns[0]
-        if (tried := next(tries)) == patience:  # these options may leave no room for any sizes: the next ones first
+        if failed == patience:  # these options may leave no room for any sizes: the next ones first
             turns.rotate(-1)
             turns[-1] = number, again + 1
-            (number, again), tries, tried = turns[0], itertools.count(1), 0
+            (number, again), failed = turns[0], 0
         if found and max(drawn.values(), default=1) > 2 * LARGEST:
             break  # such sizes are for what has no smaller ones
         if i >= _CORNERS and not listed:
@@ -165,7 +165,7 @@ def draw_shapes(claim: Claim, count: int, seed: int, sizes: Sizes | None = None)
         drawn = {name: min(size, _LARGEST_LEADING.get(name, size)) for name, size in drawn.items()}
         if i >= _CORNERS:  # each form in turn, for some time, since the sizes of large ones are seldom admitted
             form = (number + i // 16) % claim.forms
-        drawn |= {name: values[(number + tried // _PATIENCE) % len(values)] for name, values in listed.items()}
+        drawn |= {name: values[(number + failed // _PATIENCE) % len(values)] for name, values in listed.items()}
         chosen = _chosen(claim, number, seed, again)
         static = chosen.static(claim)
         forms = claim.signature.forms(static)
@@ -175,7 +175,9 @@ def draw_shapes(claim: Claim, count: int, seed: int, sizes: Sizes | None = None)
         if shape not in found and admitted(claim, shape) and (listed or _small_enough(claim, shape)):
             found[shape] = None
             turns.popleft()
-            tries = itertools.count()
+            failed = 0
+        else:
+            failed += 1
         if not turns:
             break
     if not found:
@@ -197,12 +199,9 @@ def _chosen(claim: Claim, number: int, seed: int, again: int) -> Shape:
 
     def in_turn(i: int, count: int) -> int:
         turn, place = divmod(number, count)
-        alone = len(claim.options) == 1
-        return (
-            place
-            if alone
-            else int(np.random.default_rng([seed, i, turn, *[again] * (again > 0)]).permutation(count)[place])
-        )
+        if len(claim.options) == 1:
+            return place
+        return int(np.random.default_rng([seed, i, turn, again]).permutation(count)[place])
 
     numbers = (next(combination) if o.every else in_turn(i, len(o.values)) for i, o in enumerate(claim.options))
     return Shape((), 0, tuple((option.name, n) for option, n in zip(claim.options, numbers, strict=True)))

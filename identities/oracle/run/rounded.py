@@ -15,7 +15,7 @@ import numpy as np
 
 from identities.oracle.run.primitives import CLOSE, EXACT, GROWING, NORMWISE, SUMS
 from identities.oracle.run.programs import cpu, full_precision
-from identities.oracle.run.tape import Step, Tape, run_step, tape_of
+from identities.oracle.run.tape import Step, Tape, is_inexact, run_step, tape_of
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _recorded(function: Callable[..., Any], tree: Any, of: tuple[tuple[tuple[int
 def _exchanged(copies: list[Any], rng: np.random.Generator, rounding: "_Rounding") -> list[Any]:
     """The copies of an operand in another order, as far as they are alike."""
     first = copies[0]
-    if not _is_inexact(first) or all(copy is first for copy in copies):
+    if not is_inexact(first.dtype) or all(copy is first for copy in copies):
         return copies
     alike = rounding.alike(copies)
     order = rng.permutation(len(copies))
@@ -148,7 +148,7 @@ class _Rounding:
         rounded = [self._rounded(values, unit) for values in made]
         if step.name in SUMS:
             # In some order, terms of one sign come first: a part of a sum may be too large where all of it is not.
-            (most,) = run_step(step, [np.abs(o) if _is_inexact(o) else o for o in operands])
+            (most,) = run_step(step, [np.abs(o) if is_inexact(o.dtype) else o for o in operands])
             rounded = [np.where(most > self._largest, np.inf, values) for values in rounded]
         return rounded
 
@@ -163,7 +163,7 @@ class _Rounding:
 
     def argument(self, values: Any) -> Any:
         """An argument, which is as it is given; but a subnormal number may be taken for zero."""
-        if not _is_inexact(values):
+        if not is_inexact(values.dtype):
             return values
         small = (values != 0) & (np.abs(values) < self._smallest)
         if not np.any(small):
@@ -172,7 +172,7 @@ class _Rounding:
 
     def constant(self, value: Any) -> Any:
         """A constant of the program, which is the same for all instances, as the dtype has it."""
-        if not _is_inexact(value):
+        if not is_inexact(value.dtype):
             return value
         parts = np.stack([np.real(value), np.imag(value)])
         if np.array_equal(parts.astype(self._dtype), parts, equal_nan=True):
@@ -187,13 +187,13 @@ class _Rounding:
 
     def flushed(self, values: Any) -> Any:
         """Within the range of the dtype: what is too large is infinite, and subnormal numbers are nothing."""
-        if not _is_inexact(values):
+        if not is_inexact(values.dtype):
             return values
         found = np.where(np.abs(values) < self._tiny, 0.0, values)
         return np.where(np.abs(found) > self._largest, np.copysign(np.inf, np.real(found)), found)
 
     def _off(self, values: Any, unit: float) -> Any:
-        if not _is_inexact(values):
+        if not is_inexact(values.dtype):
             return values
         return values * (1 + unit * self._rng.uniform(-1, 1, np.shape(values)))
 
@@ -202,7 +202,7 @@ class _Rounding:
         return matrices + unit * size * self._rng.uniform(-1, 1, np.shape(matrices))
 
     def _rounded(self, values: Any, unit: float) -> Any:
-        if not _is_inexact(values):
+        if not is_inexact(values.dtype):
             return values
         stays = (values == 0) & (not self._zeros)
         flushed = np.where(stays, 0, self._smallest * self._rng.uniform(-1, 1, np.shape(values)))
@@ -224,7 +224,3 @@ def _is_one_number(values: Any) -> bool:
     """Whether an operand is the same number everywhere, and no power of two."""
     numbers = np.unique(values)
     return numbers.size == 1 and numbers.dtype.kind == "f" and np.abs(np.frexp(numbers[0])[0]) != 0.5
-
-
-def _is_inexact(values: Any) -> bool:
-    return isinstance(values.dtype, np.dtype) and values.dtype.kind in "fc"

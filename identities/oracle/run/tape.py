@@ -315,3 +315,8 @@ def _cond_of(equation: JaxprEqn, complete: bool) -> dict[str, Any]:
 
 _CONTROL = {"scan": _scan, "cond": _cond}
 _CONTROLLED = {"scan": _scan_of, "cond": _cond_of}
+
+
+def is_inexact(dtype: Any) -> bool:
+    """Whether numbers of that kind are rounded, and have derivatives; the dtype of random keys is none of NumPy's."""
+    return isinstance(dtype, np.dtype) and dtype.kind in "fc"

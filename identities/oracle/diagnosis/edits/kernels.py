@@ -10,7 +10,7 @@ import numpy as np
 from jax.extend.core import JaxprEqn
 
 from identities.oracle.run.programs import full_precision
-from identities.oracle.run.tape import Tape, tape_of
+from identities.oracle.run.tape import Tape, is_inexact, tape_of
 
 Aval = tuple[tuple[int, ...], np.dtype]
 """The shape and the dtype of an operand or a result, without the axis of the batch."""
@@ -49,11 +49,6 @@ class Kernel:
         """The cotangents of the active operands, from those of the results."""
         given = [c for c, (_, dtype) in zip(cotangents, self.gives, strict=True) if is_inexact(dtype)]
         return _pull(self, len(operands[0]), active)(*operands, *given)
-
-
-def is_inexact(dtype: np.dtype) -> bool:
-    """Whether numbers of that kind have derivatives."""
-    return isinstance(dtype, np.dtype) and dtype.kind in "fc"  # the dtype of random keys is none of NumPy's
 
 
 def kernel_of(

@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr, JaxprEqn, Literal
 
-from identities.oracle.diagnosis.edits.kernels import Aval, Kernel, is_inexact, kernel, kernel_of
+from identities.oracle.diagnosis.edits.kernels import Aval, Kernel, kernel, kernel_of
 from identities.oracle.diagnosis.edits.place import Place, place_of
 from identities.oracle.run.programs import full_precision
-from identities.oracle.run.tape import CALLS, shares_of_scan
+from identities.oracle.run.tape import CALLS, is_inexact, shares_of_scan
 
 MOST = 3000
 """The most operations that are worth a look: loops are written out."""

@@ -14,9 +14,10 @@ from typing import Literal
 import numpy as np
 
 from identities.oracle.diagnosis.edits.evaluate import Edit, Here, Pull
-from identities.oracle.diagnosis.edits.kernels import Aval, is_inexact
+from identities.oracle.diagnosis.edits.kernels import Aval
 from identities.oracle.diagnosis.edits.place import Place
 from identities.oracle.diagnosis.edits.program import Address, Operation, Program
+from identities.oracle.run.tape import is_inexact
 
 At = Callable[[Program], Edit]
 """The edit in the program of some shapes; a `LookupError` where that has no such operation."""

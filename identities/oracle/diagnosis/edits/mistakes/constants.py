@@ -9,9 +9,9 @@ import numpy as np
 
 from identities.oracle.diagnosis.edits.bench import Bench
 from identities.oracle.diagnosis.edits.evaluate import Edit
-from identities.oracle.diagnosis.edits.kernels import is_inexact
 from identities.oracle.diagnosis.edits.program import Address, Operation, Program
 from identities.oracle.diagnosis.edits.proposals import Proposal, firsts, located, only, spelled
+from identities.oracle.run.tape import is_inexact
 
 _CHANGES: tuple[tuple[str, Callable[[float], float]], ...] = (
     ("the negative of", lambda c: -c),

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from identities.oracle.diagnosis.edits.evaluate import Edit, Here
-from identities.oracle.diagnosis.edits.kernels import Kernel, is_inexact, kernel_of
+from identities.oracle.diagnosis.edits.kernels import Kernel, kernel_of
 from identities.oracle.diagnosis.edits.mistakes.constants import number_of
 from identities.oracle.diagnosis.edits.mistakes.parts import PASSED_ON
 from identities.oracle.diagnosis.edits.program import Operation, Program
@@ -26,6 +26,7 @@ from identities.oracle.diagnosis.edits.proposals import (
     value_of,
     with_operand,
 )
+from identities.oracle.run.tape import is_inexact
 
 _CURVED = (
     *("tanh", "logistic", "erf", "exp", "exp2", "expm1", "log", "log1p", "sqrt", "rsqrt", "sin", "cos"),

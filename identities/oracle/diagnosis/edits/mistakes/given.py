@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from identities.oracle.diagnosis.edits.evaluate import Arrays, Edit, Here
-from identities.oracle.diagnosis.edits.kernels import Aval, is_inexact
+from identities.oracle.diagnosis.edits.kernels import Aval
 from identities.oracle.diagnosis.edits.mistakes.parts import PASSED_ON
 from identities.oracle.diagnosis.edits.mistakes.steps import depends_on_operands
 from identities.oracle.diagnosis.edits.program import Operation, Program
 from identities.oracle.diagnosis.edits.proposals import Proposal, firsts, pulling, spelled
+from identities.oracle.run.tape import is_inexact
 
 Change = Callable[[Arrays], Arrays]
 

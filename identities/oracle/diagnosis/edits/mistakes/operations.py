@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from identities.oracle.diagnosis.edits.evaluate import Edit
-from identities.oracle.diagnosis.edits.kernels import Aval, Kernel, is_inexact, kernel_of
+from identities.oracle.diagnosis.edits.kernels import Aval, Kernel, kernel_of
 from identities.oracle.diagnosis.edits.program import Address, Operation, Program
 from identities.oracle.diagnosis.edits.proposals import (
     Proposal,
@@ -23,6 +23,7 @@ from identities.oracle.diagnosis.edits.proposals import (
     standing,
     value_of,
 )
+from identities.oracle.run.tape import is_inexact
 
 _NEIGHBOURS: dict[str, tuple[tuple[str, Callable], ...]] = {
     "tanh": (("erf", jax.lax.erf), ("sigmoid", jax.nn.sigmoid), ("sin", jnp.sin), ("atan", jnp.arctan)),

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from identities.oracle.diagnosis.edits.evaluate import Edit, FromValues, Here
-from identities.oracle.diagnosis.edits.kernels import is_inexact
 from identities.oracle.diagnosis.edits.mistakes.parts import PASSED_ON
 from identities.oracle.diagnosis.edits.program import Address, Operation, Program
 from identities.oracle.diagnosis.edits.proposals import (
@@ -21,6 +20,7 @@ from identities.oracle.diagnosis.edits.proposals import (
     value_of,
     with_operand,
 )
+from identities.oracle.run.tape import is_inexact
 
 
 def factors(program: Program) -> Iterator[Proposal]:
