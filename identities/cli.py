@@ -43,7 +43,15 @@ from identities.report.rows import of_document
 from identities.report.sheet import sheet
 from identities.report.tables import cells, show
 from identities.sources import DOCUMENTS, WITHOUT_DERIVATIVE
-from identities.terminal import MisuseError, check_writable, console, validating, verify_with_progress, writing
+from identities.terminal import (
+    MisuseError,
+    check_writable,
+    console,
+    validating,
+    verify_all,
+    verify_with_progress,
+    writing,
+)
 
 _CACHE_HELP = (
     "Compiled programs are kept in identities/ under JAX_COMPILATION_CACHE_DIR, or else XDG_CACHE_HOME "
@@ -54,8 +62,8 @@ _CACHE_HELP = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
-    It is 0, or 1 if a claim failed, or 2 for misuse, or 3 if the oracle itself went wrong, with a traceback;
-    or 130 after an interrupt.
+    It is 0, or 1 if a claim failed, or 2 for misuse, or 3 if there is a claim without a verdict, since its witnesses
+    disagree or the oracle itself went wrong, with a traceback; or 130 after an interrupt.
     """
     parser = _parser()
     options = parser.parse_args(arguments)
@@ -121,12 +129,12 @@ def _verify(options: argparse.Namespace) -> int:
     with validating():
         found = list(dict.fromkeys(map(find, options.names))) or sorted(catalog.values(), key=by_source)
         check_options(options.dtypes, options.shapes, options.instances)
-        find_device(options.device)
+        device = find_device(options.device)
         for identity in found:
             check_dtypes(identity, options.dtypes)
     check_writable(options.json)
     started = time.perf_counter()
-    verdicts = verify_with_progress(
+    verdicts, undecided = verify_with_progress(
         found,
         dtypes=options.dtypes,
         shapes=options.shapes,
@@ -136,22 +144,26 @@ def _verify(options: argparse.Namespace) -> int:
     )
     seconds = time.perf_counter() - started
     out = console()
-    out.print(_table(found, verdicts, options.dtypes, wide=out.width >= 140))
-    failed = [identity for identity in found if not verdicts[identity.name].passed]
+    decided = [identity for identity in found if identity.name in verdicts]
+    out.print(_table(decided, verdicts, options.dtypes, wide=out.width >= 140))
+    failed = [identity for identity in decided if not verdicts[identity.name].passed]
     for identity in failed:
         text = explain(verdicts[identity.name], plain(identity.statement))
         out.print(f"\n{text}", highlight=False, markup=False)
     instances = sum(v.instances for v in verdicts.values())
-    device = describe_device(next(iter(verdicts.values())).plan.device)
     out.print(
-        f"\n{len(verdicts) - len(failed)} of {len(verdicts)} identities passed: {instances:,} instances "
-        f"on {device}, seed {options.seed}, jax {jax.__version__}, {seconds:.1f} s",
-        style="bold red" if failed else "bold green",
+        f"\n{len(verdicts) - len(failed)} of {len(found)} identities passed: {instances:,} instances "
+        f"on {describe_device(device)}, seed {options.seed}, jax {jax.__version__}, {seconds:.1f} s",
+        style="bold red" if failed or undecided else "bold green",
         highlight=False,
     )
     if options.json:
         with writing():
-            options.json.write_text(json.dumps([verification_record(verdicts[i.name]) for i in found], indent=1))
+            options.json.write_text(json.dumps([verification_record(verdicts[i.name]) for i in decided], indent=1))
+    if undecided:
+        print("\n\n".join(reason.said for reason in undecided.values()), file=sys.stderr)
+        print(f"identities: the oracle gives no verdict on {', '.join(undecided)}", file=sys.stderr)
+        return 3
     return 1 if failed else 0
 
 
@@ -205,7 +217,7 @@ def _list(options: argparse.Namespace) -> int:
 def _sheet(options: argparse.Namespace) -> int:
     with validating():
         found = [row.identity for row in of_document(options.document)]
-    verdicts = verify_with_progress(found)
+    verdicts = verify_all(found)
     errors = {i.name: worst(verification_record(verdicts[i.name]), i) for i in found}
     print(sheet(options.document, errors), end="")
     return 0 if all(verdict.passed for verdict in verdicts.values()) else 1

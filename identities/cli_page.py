@@ -9,7 +9,7 @@ from identities.oracle.run.processes import prepare
 from identities.report.order import by_source
 from identities.report.records import verification_record
 from identities.report.verdicts import Record, read_verdicts
-from identities.terminal import MisuseError, importing_extra, validating, verify_with_progress, writing
+from identities.terminal import MisuseError, importing_extra, validating, verify_all, writing
 
 
 def add_page(commands: Any, epilog: str) -> None:
@@ -49,5 +49,5 @@ def _records(file: Path | None) -> dict[str, Record]:
     if file:
         with validating(), writing():
             return read_verdicts(file)
-    verdicts = verify_with_progress(sorted(catalog.values(), key=by_source))
+    verdicts = verify_all(sorted(catalog.values(), key=by_source))
     return {name: verification_record(verdict) for name, verdict in verdicts.items()}

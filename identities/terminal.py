@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from identities.catalog import Identity, UnknownNameError
 from identities.oracle.run.processes import prepare
 from identities.oracle.verdict.verification import Verification
-from identities.oracle.verify import verify_each
+from identities.oracle.verify import Undecided, verify_each
 
 
 class MisuseError(Exception):
@@ -66,13 +66,27 @@ def writing() -> Iterator[None]:
         raise MisuseError(str(error)) from None
 
 
-def verify_with_progress(found: Sequence[Identity], **options: Any) -> dict[str, Verification]:
-    """Verdicts by name, with a bar that says how far it is; options as of `verify_each`."""
-    verdicts = {}
+def verify_with_progress(
+    found: Sequence[Identity], **options: Any
+) -> tuple[dict[str, Verification], dict[str, Undecided]]:
+    """Verdicts by name, and why there is none on others, with a bar that says how far it is; options: `verify_each`."""
+    verdicts, undecided = {}, {}
     with progress("verifying", len(found)) as advance:
         for verdict in verify_each(found, prepare, **options):
-            verdicts[verdict.identity] = verdict
+            kept = undecided if isinstance(verdict, Undecided) else verdicts
+            kept[verdict.identity] = verdict
             advance()
+    return verdicts, undecided
+
+
+def verify_all(found: Sequence[Identity]) -> dict[str, Verification]:
+    """A verdict on each, by name, for what cannot be written without one.
+
+    **Raises:** `RuntimeError`, if there is none on some.
+    """
+    verdicts, undecided = verify_with_progress(found)
+    if undecided:
+        raise RuntimeError("\n\n".join(reason.said for reason in undecided.values()))
     return verdicts
 
 

@@ -13,6 +13,7 @@ import pytest
 from identities import catalog
 from identities.cli import main
 from identities.latex import plain
+from identities.oracle.verdict.inquiry import inquire
 
 
 def test_verify_prints_a_table_and_a_summary(capsys, tmp_path):
@@ -119,15 +120,20 @@ def test_version(capsys):
 
 
 @pytest.mark.parametrize("error", [KeyError("x"), ValueError("x"), OSError("x")])
-def test_an_error_of_the_oracle_is_no_misuse(capsys, monkeypatch, error):
-    def broken(*_):
-        raise error
+def test_an_error_of_the_oracle_is_no_misuse_and_keeps_no_other_verdict_back(capsys, monkeypatch, tmp_path, error):
+    def broken(inquiry):
+        if inquiry.claim.name == "exp_vjp":
+            raise error
+        return inquire(inquiry)
 
     monkeypatch.setattr("identities.oracle.verify.inquire", broken)
-    assert main(["verify", "exp_vjp", "--shapes", "1", "--instances", "8"]) == 3
-    err = capsys.readouterr().err
-    assert err.startswith("Traceback (most recent call last):")
-    assert err.endswith("identities: internal error of the oracle, which gives no verdict\n")
+    file = tmp_path / "verdicts.json"
+    assert main(["verify", "exp_vjp", "exp_jvp", "--shapes", "1", "--instances", "8", "--json", str(file)]) == 3
+    out, err = capsys.readouterr()
+    assert "1 of 2 identities passed" in out
+    assert [record["identity"] for record in json.loads(file.read_text())] == ["exp_jvp"]
+    assert err.startswith("exp_vjp: internal error of the oracle\nTraceback (most recent call last):")
+    assert err.endswith("identities: the oracle gives no verdict on exp_vjp\n")
 
 
 def test_a_reader_who_has_enough_is_no_error():

@@ -2,8 +2,9 @@
 
 import itertools
 import math
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,7 @@ from identities.oracle.reference.witnesses import reference
 from identities.oracle.run.processes import processes, share
 from identities.oracle.run.programs import find_device
 from identities.oracle.run.store import Device
+from identities.oracle.verdict.disagreement import WitnessMismatch
 from identities.oracle.verdict.inquiry import Inquiry, inquire
 from identities.oracle.verdict.plan import Plan
 from identities.oracle.verdict.verification import Verification
@@ -66,9 +68,17 @@ def inquiry_of(identity: Identity, plan: Plan) -> Inquiry:
     return Inquiry(identity, ClosedForm(identity, plan.device), plan, identity.exact)
 
 
+@dataclass(frozen=True)
+class Undecided:
+    """An identity, by name, on which there is no verdict, and why: its witnesses disagree, or the oracle went wrong."""
+
+    identity: str
+    said: str
+
+
 def verify_each(
     identities: Iterable[Identity], begin: Callable[[], None] | None = None, **options: Any
-) -> Iterator[Verification]:
+) -> Iterator[Verification | Undecided]:
     """`verify` for many identities of the catalog, those of one function together, with the same options.
 
     `begin`, a function of a module, is called at the start of every process that takes part.
@@ -82,8 +92,17 @@ def verify_each(
     yield from itertools.chain.from_iterable(share(partial(_verify_all, options=options), groups, count, begin))
 
 
-def _verify_all(identities: Sequence[Identity], options: Mapping[str, Any]) -> list[Verification]:
-    return [verify(identity, **options) for identity in identities]
+def _verify_all(identities: Sequence[Identity], options: Mapping[str, Any]) -> list[Verification | Undecided]:
+    return [_verdict_or_reason(identity, options) for identity in identities]
+
+
+def _verdict_or_reason(identity: Identity, options: Mapping[str, Any]) -> Verification | Undecided:
+    try:
+        return verify(identity, **options)
+    except WitnessMismatch as mismatch:
+        return Undecided(identity.name, str(mismatch))
+    except Exception:  # shown whole beside the other verdicts, which it does not keep anybody from
+        return Undecided(identity.name, f"{identity.name}: internal error of the oracle\n{traceback.format_exc()}")
 
 
 def schwartz_zippel_log10(inquiry: Inquiry, shape: Shape) -> float:
