@@ -294,6 +294,20 @@ def test_sums_over_512_rows_are_wrong_in_bfloat16_and_right_in_float32():
     assert wrong.diagnosis.kind == "precision"
 
 
+def test_a_sum_kept_in_float16_is_named_where_only_equal_terms_show_it():
+    def shares(y, t):
+        return y * (1 - 1 / 16) + t
+
+    def added_up_in_float16(delta, y, t):
+        dy = delta.sum()
+        for d in delta / np.float16(16):  # where they are equal, all of them are lost beside their sum
+            dy -= d
+        return dy
+
+    wrong = mismatch(shares, added_up_in_float16, "y", signature="(),(m)->(m)", dtypes=("float16",), sizes={"m": [133]})
+    assert str(wrong.diagnosis) == "precision: it is right but for the rounding of sums that are kept in float16"
+
+
 # ---- products
 
 

@@ -12,7 +12,7 @@ from identities.claim import Claim
 from identities.oracle.candidates.calling import Answers, Fault
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import HUGE, Batch, real_parts
-from identities.oracle.reference.instances import largest_of
+from identities.oracle.reference.instances import largest_of, of_equal_entries
 from identities.oracle.reference.points import Points
 from identities.oracle.reference.programs import growth
 from identities.oracle.reference.unit import TOLERANCE, exact_errors, rounding_errors, rounding_unit
@@ -189,7 +189,7 @@ class Leaf:
         if not self.traced:
             return np.ones(len(self.judged))
         of = self.whole or self.claim, self.shape, self.dtype
-        return np.where(_of_equal_entries(self.batch), growth(*of, equal=True), growth(*of))
+        return np.where(of_equal_entries(self.batch), growth(*of, equal=True), growth(*of))
 
     @property
     def _is_rounded(self) -> bool:
@@ -215,12 +215,6 @@ class Leaf:
     def right(self) -> np.ndarray:
         """Which instances are right: in value, and to as many digits as the arguments have."""
         return self.within & (self.narrower is None) | ~self.judged
-
-
-def _of_equal_entries(batch: Batch) -> np.ndarray:
-    """Which instances consist of arrays whose entries are all equal."""
-    flat = [values.reshape(len(values), -1) for values in batch.values() if values.dtype.kind not in "iub"]
-    return np.all([(values == values[:, :1]).all(axis=1) for values in flat], axis=0)
 
 
 def _as_numbers(values: np.ndarray, kind: str) -> np.ndarray:

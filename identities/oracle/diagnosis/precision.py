@@ -14,7 +14,8 @@ from identities.oracle.diagnosis.relatives import witnessed
 from identities.oracle.draw.values import wide
 from identities.oracle.reference.dense import presented
 from identities.oracle.reference.function import function_values
-from identities.oracle.reference.programs import loop_growth
+from identities.oracle.reference.instances import of_equal_entries
+from identities.oracle.reference.programs import longest_sum, loop_growth
 from identities.oracle.reference.unit import TOLERANCE, errors_beside, rounding_unit
 
 STAND_INS: dict[str, tuple[tuple[str, Callable[..., Any]], ...]] = {
@@ -46,6 +47,9 @@ def sums_kept(case: Case) -> bool:
     for sample in case.samples:
         lengthened = loop_growth(case.claim, sample.shape)
         longest = max(longest, lengthened)
+        # Equal terms may be rounded in the same direction every time, and each by a unit of what is there already.
+        of_equal = max(lengthened, longest_sum(case.claim, sample.shape) / TOLERANCE)
+        lengthened = np.where(of_equal_entries(sample.batch), of_equal, lengthened)
         truth = sample.truth
         units = errors_beside(sample.got, truth.values, truth.movement, case.dtype, sample.groups, lengthened)
         if units[sample.kept].max(initial=0) > TOLERANCE:
