@@ -1,8 +1,10 @@
 """Shapes of given sizes, with something for every static argument."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from identities.claim import Claim
+from identities.dimensions import numbers_in
 from identities.oracle.draw.shapes import Shape
 from identities.signature import defaults
 
@@ -17,7 +19,6 @@ def of_sizes(claim: Claim, sizes: Mapping[str, int]) -> Shape:
         o.name: next((v for v in (usual.get(o.name), POWER) if v in o.values), o.values[0]) for o in claim.options
     }
     chosen = {o.name: o.values.index(wanted[o.name]) for o in claim.options}
-    whole = {
-        name: int(value) for name, value in wanted.items() if isinstance(value, int)
-    }  # which count among the sizes
-    return Shape(tuple((dict(sizes) | whole).items()), 0, tuple(chosen.items()))
+    shape = Shape((), 0, tuple(chosen.items()))
+    whole = numbers_in(shape.static(claim))  # which count among the sizes
+    return replace(shape, sizes=tuple((dict(sizes) | whole).items()))

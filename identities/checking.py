@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from identities.dimensions import BATCH_AXES, Dims, describe, names_in, shape_of, solved
+from identities.dimensions import BATCH_AXES, Dims, describe, names_in, numbers_in, shape_of, solved
 from identities.signature import Argument, Parameter, defaults, signature_of, statics
 from identities.trees import MisfitError
 
@@ -78,7 +78,7 @@ def check(
     shapes = {a.name: getattr(given[a.name], "shape", ()) for a in specification}
     specification = _with_all_leading_axes(specification, shapes)
     forms = forms_of(options) if forms_of else range(max((len(a.forms) for a in specification), default=1))
-    numbers = {name: int(value) for name, value in options.items() if isinstance(value, int)}
+    numbers = numbers_in(options)
     if not _fits(specification, shapes, forms[0]):
         _check_shapes(owner, specification, shapes, numbers, forms)
     for a in specification:

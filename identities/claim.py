@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast
 
+from identities.dimensions import owner_of
 from identities.domains import Domain
 from identities.kinds import Kind
 from identities.signature import Argument, Option, Parameter, Signature, names
@@ -81,7 +82,8 @@ class Claim:
     def dimensions(self) -> tuple[str, ...]:
         """The names of all dimensions, in their order of appearance."""
         options = {option.name for option in self.options}
-        return tuple(name for name in names([*self.arguments, *self.signature.returns.leaves]) if name not in options)
+        every = names([*self.arguments, *self.signature.returns.leaves])
+        return tuple(name for name in every if owner_of(name) not in options)
 
     @property
     def options(self) -> tuple[Option, ...]:

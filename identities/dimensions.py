@@ -1,9 +1,13 @@
-"""Dimensions: names, sizes, and expressions of both, as in `n`, `3`, `2*n`, `n-k+1`, `(n+1)//2` or `min(n,m)`."""
+"""Dimensions: names, sizes, and expressions of both, as in `n`, `3`, `2*n`, `n-k+1`, `(n+1)//2` or `min(n,m)`.
+
+Where an option has a number for each axis, `stride[0]` is the first of them.
+"""
 
 import ast
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from types import CodeType
+from typing import Any
 
 Dims = tuple[str, ...]
 """The dimensions of an array, each spelled as its owner wrote it."""
@@ -35,6 +39,7 @@ def _parsed(dim: str) -> ast.Expression:
         tree = ast.parse(dim.strip(), mode="eval")
     except SyntaxError:
         raise ValueError(f"{dim!r} is no dimension") from None
+    tree = _Entries().visit(tree)
     for node in ast.walk(tree):
         whole = not isinstance(node, ast.Constant) or (type(node.value) is int)
         if not isinstance(node, _NODES) or not whole or (isinstance(node, ast.Call) and not _is_known(node)):
@@ -42,6 +47,43 @@ def _parsed(dim: str) -> ast.Expression:
                 f"{dim!r} is no dimension: names, whole numbers, +, -, *, //, min, max and parentheses make one"
             )
     return tree
+
+
+class _Entries(ast.NodeTransformer):
+    """Puts a name of its own, spelled like it, in the place of each entry, as in `stride[0]`."""
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        if not (isinstance(node.value, ast.Name) and isinstance(node.slice, ast.Constant)):
+            return node
+        return ast.copy_location(ast.Name(entry_of(node.value.id, node.slice.value), ast.Load()), node)
+
+
+def entry_of(option: str, axis: Any) -> str:
+    """The name in dimensions of what an option is along an axis."""
+    return f"{option}[{axis}]"
+
+
+def owner_of(name: str) -> str:
+    """The option that a name in dimensions is an entry of, if it is; or else the name."""
+    return name.partition("[")[0]
+
+
+_AXES = 3
+
+
+def numbers_in(options: Mapping[str, Any]) -> dict[str, int]:
+    """What dimensions may speak of: options that are whole numbers, and those with one for each axis.
+
+    One number is that along every axis too.
+    """
+    numbers: dict[str, int] = {}
+    for name, value in options.items():
+        if isinstance(value, int):
+            numbers[name] = int(value)
+        along = value if isinstance(value, (tuple, list)) else [value] * _AXES
+        if all(isinstance(number, int) for number in along):
+            numbers |= {entry_of(name, axis): int(number) for axis, number in enumerate(along)}
+    return numbers
 
 
 def _is_known(call: ast.Call) -> bool:

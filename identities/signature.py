@@ -87,6 +87,20 @@ class Static:
         return f"must be an integer, at least {self.least}, known outside jit"
 
 
+class PerAxis(Static):
+    """Metadata of an integer, or of a tuple of one for each axis of space: `Annotated[int, PerAxis(1, 2)]`.
+
+    In dimensions, `stride[0]` is what the option `stride` is along the first of these axes.
+    """
+
+    def complaint(self, value: Any) -> str | None:
+        """What is asked of a value that is not allowed."""
+        along = value if isinstance(value, (tuple, list)) and value else [value]
+        if all(super(PerAxis, self).complaint(number) is None for number in along):
+            return None
+        return f"must be an integer, at least {self.least}, or a tuple of one for each axis, known outside jit"
+
+
 @dataclass(frozen=True)
 class Choice:
     """Metadata of an option that is known while tracing: `Annotated[bool, Choice(False, True)]`.
@@ -135,13 +149,15 @@ class FormOf:
 class Option:
     """A static argument of a function and the values that are tried, in every combination or at least once each.
 
-    `others` are values that are not tried, and that somebody may have meant.
+    `others` are values that are not tried, and that somebody may have meant. With `per_axis`, each axis of an array
+    has another one of the values, if there are several.
     """
 
     name: str
     values: tuple[Any, ...]
     every: bool = True
     others: tuple[Any, ...] = ()
+    per_axis: bool = False
 
 
 @dataclass(frozen=True)
@@ -285,7 +301,10 @@ def _alternated(
 
 def drawn(static: "Mapping[str, Static | Choice]") -> tuple[Option, ...]:
     """Static arguments as options: every combination is tried, or each value at least once."""
-    return tuple(Option(name, metadata.values, type(metadata) is Choice) for name, metadata in static.items())
+    return tuple(
+        Option(name, metadata.values, type(metadata) is Choice, per_axis=isinstance(metadata, PerAxis))
+        for name, metadata in static.items()
+    )
 
 
 @functools.cache

@@ -354,6 +354,27 @@ def test_every_value_of_an_option_is_tried_and_a_failure_says_which():
     assert check_vjp(normalise, lambda d, x: normalise_backward(d, x, 1e-5, False), **one, **FEW).passed
 
 
+def thinned(x, stride):
+    return x[:: stride[0], :: stride[1]]
+
+
+def test_dimensions_speak_of_the_entries_of_an_option():
+    def backward(delta, x, stride, other=1):
+        dx = np.zeros_like(x)
+        dx[:: stride[0], :: stride[other]][: delta.shape[0], : delta.shape[1]] = delta
+        return dx
+
+    def like_the_first(delta, x, stride):
+        return backward(np.resize(delta, x[:: stride[0], :: stride[0]].shape), x, stride, other=0)
+
+    asked = {"signature": "(n,m)->((n-1)//stride[0]+1,(m-1)//stride[1]+1)", **FEW}
+    static = {"stride": [(2, 2), (2, 3)]}
+    assert check_vjp(thinned, backward, static=static, **asked).passed
+    assert mismatch(check_vjp, thinned, like_the_first, static=static, **asked).static == {"stride": (2, 3)}
+    with pytest.raises(ValueError, match="no shape can be drawn"):
+        check_vjp(thinned, backward, static={"stride": [(2, 1, 1)]}, **asked)
+
+
 # ---- complex numbers
 
 

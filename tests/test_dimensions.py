@@ -36,13 +36,15 @@ cheaply: dict[str, Any] = {"shapes": 4, "instances": 16, "dtypes": ("float64",)}
         ("n // k", ("n", "k"), 3),
         ("2*(n-(k+1))", ("n", "k"), 8),
         ("min(n, k+1)", ("n", "k"), 3),
+        ("n//stride[1]+stride[0]", ("n", "stride[1]", "stride[0]"), 5),
         ("max(0,k-n)*n", ("k", "n"), 0),
         ("heads * width_1", ("heads", "width_1"), 15),
     ],
 )
 def test_dimensions_are_expressions(dim: str, names: tuple[str, ...], size: int):
     assert names_in(dim) == names
-    assert size_of(dim, {"n": 7, "k": 2, "heads": 3, "width_1": 5}) == size
+    sizes = {"n": 7, "k": 2, "heads": 3, "width_1": 5, "stride[0]": 2, "stride[1]": 2}
+    assert size_of(dim, sizes) == size
 
 
 def test_shapes_follow_from_sizes():

@@ -5,9 +5,9 @@ an entry is in are the adaptive ones of m entries, n of them; so the way back ga
 Where windows lie side by side, or are few, they are reshaped or cut out instead, which is quicker still.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -18,14 +18,14 @@ from identities.catalog import vjp
 from identities.checking import checked
 from identities.domains import Domain, Drawn
 from identities.layers.pooling import Images, largest, to_the_largest
-from identities.layers.windows import KernelSize, added, few, outer, space
-from identities.signature import Static
+from identities.layers.windows import KernelSize, Sizes, added, few, outer, per_axis, space
+from identities.signature import PerAxis
 from identities.sources import paper, torch
 
-OutputSize: TypeAlias = Annotated[int, Static(1, 3)]
-_OUT = "output_size"
+OutputSize: TypeAlias = Annotated[Sizes, PerAxis(1, 3)]
+_M1, _M2, _M3 = (f"output_size[{axis}]" for axis in range(3))
 Adapted: TypeAlias = (
-    Float[Array, f"b c {_OUT}"] | Float[Array, f"b c {_OUT} {_OUT}"] | Float[Array, f"b c {_OUT} {_OUT} {_OUT}"]
+    Float[Array, f"b c {_M1}"] | Float[Array, f"b c {_M1} {_M2}"] | Float[Array, f"b c {_M1} {_M2} {_M3}"]
 )
 
 
@@ -47,18 +47,19 @@ def _windows(x: Array, axis: int, count: int, beyond: float = 0) -> Array:
     return jnp.take(x, np.where(places < ends[:, None], places, n), axis, mode="fill", fill_value=beyond)
 
 
-def _sizes(x: Array, count: int) -> Array:
+def _sizes(x: Array, counts: Sequence[int]) -> Array:
     """How many entries each window has."""
-    return outer([np.subtract(*_ends(x.shape[axis], count)[::-1]) for axis in space(x)])
+    along = zip(space(x), counts, strict=True)
+    return outer([np.subtract(*_ends(x.shape[axis], count)[::-1]) for axis, count in along])
 
 
 @checked
 def adaptive_avg_pool(x: Images, output_size: OutputSize) -> Adapted:
     """The mean of each of so many windows."""
-    z = x
-    for axis in space(x):
-        z = _windows(z, axis, output_size).sum(axis + 1)
-    return z / _sizes(x, output_size)
+    z, counts = x, per_axis(output_size, x.ndim - 2)
+    for axis, count in zip(space(x), counts, strict=True):
+        z = _windows(z, axis, count).sum(axis + 1)
+    return z / _sizes(x, counts)
 
 
 @vjp(
@@ -68,14 +69,14 @@ def adaptive_avg_pool(x: Images, output_size: OutputSize) -> Adapted:
 )
 def adaptive_avg_pool_vjp(delta, x, output_size):
     """The share of each entry in the windows that it is in."""
-    dx = delta / _sizes(x, output_size)
+    dx = delta / _sizes(x, delta.shape[2:])
     for axis in space(x):
         dx = _windows(dx, axis, x.shape[axis]).sum(axis + 1)
     return dx
 
 
-def _largest_along(x: Array, axis: int, count: int) -> Array:
-    return _windows(x, axis, count, -jnp.inf).max(axis + 1)
+def _largest_along(x: Array, axis: int, counts: Sequence[int]) -> Array:
+    return _windows(x, axis, counts[axis - 2], -jnp.inf).max(axis + 1)
 
 
 _SLICED = 32
@@ -108,7 +109,7 @@ def _to_the_largest_of(windows: Iterable[int], delta: Array, x: Array, z: Array,
 @checked
 def adaptive_max_pool(x: Images, output_size: OutputSize) -> Adapted:
     """The largest entry of each of so many windows."""
-    return largest(x, partial(_largest_along, count=output_size))
+    return largest(x, partial(_largest_along, counts=per_axis(output_size, x.ndim - 2)))
 
 
 @vjp(
@@ -119,14 +120,15 @@ def adaptive_max_pool(x: Images, output_size: OutputSize) -> Adapted:
 )
 def adaptive_max_pool_vjp(delta, x, output_size):
     """The cotangents of the windows of which it is the largest entry z."""
-    return to_the_largest(delta, x, partial(_largest_along, count=output_size), _to_the_largest_along)
+    return to_the_largest(delta, x, partial(_largest_along, counts=delta.shape[2:]), _to_the_largest_along)
 
 
 # Windows of one size at random places, as far apart as their number asks for.
 
-_SPAN = "output_size+kernel_size-2"  # and at least one entry more; in three dimensions PyTorch asks for two
+# And at least one entry more; in three dimensions PyTorch asks for two.
+_T, _H, _U = (f"output_size[{axis}]+kernel_size[{axis}]-2" for axis in range(3))
 Spacious: TypeAlias = Annotated[
-    Float[Array, f"b c {_SPAN}+t {_SPAN}+h"] | Float[Array, f"b c {_SPAN}+1+t {_SPAN}+1+h {_SPAN}+1+u"], few
+    Float[Array, f"b c {_T}+t {_H}+h"] | Float[Array, f"b c {_T}+1+t {_H}+1+h {_U}+1+u"], few
 ]
 below_one: Domain = Domain(
     "entries from zero to below one",
@@ -136,7 +138,7 @@ below_one: Domain = Domain(
     drawn=Drawn(lambda z: (np.floor(7 * z) + 0.5) / 8),  # from where rounding does not move a window
 )
 Samples: TypeAlias = Annotated[Float[Array, "b c 2"] | Float[Array, "b c 3"], below_one]
-Reduced: TypeAlias = Float[Array, f"b c {_OUT} {_OUT}"] | Float[Array, f"b c {_OUT} {_OUT} {_OUT}"]
+Reduced: TypeAlias = Float[Array, f"b c {_M1} {_M2}"] | Float[Array, f"b c {_M1} {_M2} {_M3}"]
 
 
 def _places(x: Array, axis: int, samples: Array, size: int, count: int) -> Array:
@@ -171,14 +173,20 @@ def _added_at(parts: Array, axis: int, places: Array, n: int) -> Array:
     return jnp.moveaxis(image.reshape(b, c, n, *others), 2, axis)
 
 
-def _largest_of_random(x: Array, axis: int, samples: Array, size: int, count: int) -> Array:
-    return _at(x, axis, _places(x, axis, samples, size, count)).max(axis + 1)
+Boxes: TypeAlias = Sequence[tuple[int, int]]
+"""The size and the number of windows along each axis."""
 
 
-def _to_the_largest_of_random(
-    delta: Array, x: Array, z: Array, axis: int, samples: Array, size: int, count: int
-) -> Array:
-    places = _places(x, axis, samples, size, count)
+def _boxes(x: Array, size: Sizes, count: Sizes) -> Boxes:
+    return [*zip(per_axis(size, x.ndim - 2), per_axis(count, x.ndim - 2), strict=True)]
+
+
+def _largest_of_random(x: Array, axis: int, samples: Array, boxes: Boxes) -> Array:
+    return _at(x, axis, _places(x, axis, samples, *boxes[axis - 2])).max(axis + 1)
+
+
+def _to_the_largest_of_random(delta: Array, x: Array, z: Array, axis: int, samples: Array, boxes: Boxes) -> Array:
+    places = _places(x, axis, samples, *boxes[axis - 2])
     is_largest = _at(x, axis, places) == jnp.expand_dims(z, axis + 1)
     share = jnp.where(is_largest, jnp.expand_dims(delta / is_largest.sum(axis + 1), axis + 1), 0)
     return _added_at(share, axis, places, x.shape[axis])
@@ -187,7 +195,7 @@ def _to_the_largest_of_random(
 @checked
 def fractional_max_pool(x: Spacious, samples: Samples, kernel_size: KernelSize, output_size: OutputSize) -> Reduced:
     """The largest entry of each of so many windows, whose places follow from a random number for each axis."""
-    return largest(x, partial(_largest_of_random, samples=samples, size=kernel_size, count=output_size))
+    return largest(x, partial(_largest_of_random, samples=samples, boxes=_boxes(x, kernel_size, output_size)))
 
 
 @vjp(
@@ -203,5 +211,5 @@ def fractional_max_pool(x: Spacious, samples: Samples, kernel_size: KernelSize, 
 )
 def fractional_max_pool_vjp_x(delta, x, samples, kernel_size, output_size):
     """The cotangents of the windows of which it is the largest entry z."""
-    given = {"samples": samples, "size": kernel_size, "count": output_size}
+    given: dict[str, Any] = {"samples": samples, "boxes": _boxes(x, kernel_size, output_size)}
     return to_the_largest(delta, x, partial(_largest_of_random, **given), partial(_to_the_largest_of_random, **given))

@@ -14,13 +14,13 @@ from jaxtyping import Array, Float
 from identities.catalog import vjp
 from identities.checking import checked
 from identities.domains import Domain, Drawn, real
-from identities.layers.windows import Dilation, Padding, Stride, few, space
-from identities.signature import Static
+from identities.layers.windows import Dilation, Padding, Sizes, Stride, few, per_axis, space
+from identities.signature import PerAxis, Static
 from identities.sources import paper, torch
 
 Groups: TypeAlias = Annotated[int, Static(1, 2)]
-_CONVOLVED = "({n}+2*padding-dilation*({k}-1)-1)//stride+1"
-_TRANSPOSED = "({n}-1)*stride-2*padding+dilation*({k}-1)+output_padding+1"
+_CONVOLVED = "({n}+2*padding[{i}]-dilation[{i}]*({k}-1)-1)//stride[{i}]+1"
+_TRANSPOSED = "({n}-1)*stride[{i}]-2*padding[{i}]+dilation[{i}]*({k}-1)+output_padding[{i}]+1"
 
 
 fewer: Domain = real.drawn_so(Drawn(entries=40))
@@ -37,13 +37,14 @@ TransposedKernels: TypeAlias = Annotated[
 ]
 Biases: TypeAlias = Float[Array, " groups*f"]
 
-_T, _H, _U = (_CONVOLVED.format(n=n, k=k) for n, k in ("tk", "hl", "um"))
+_SPACE = ("tk", "hl", "um")
+_T, _H, _U = (_CONVOLVED.format(i=i, n=n, k=k) for i, (n, k) in enumerate(_SPACE))
 Convolved: TypeAlias = (
     Float[Array, f"b groups*f {_T}"]
     | Float[Array, f"b groups*f {_T} {_H}"]
     | Float[Array, f"b groups*f {_T} {_H} {_U}"]
 )
-_T, _H, _U = (_TRANSPOSED.format(n=n, k=k) for n, k in ("tk", "hl", "um"))
+_T, _H, _U = (_TRANSPOSED.format(i=i, n=n, k=k) for i, (n, k) in enumerate(_SPACE))
 Transposed: TypeAlias = (
     Float[Array, f"b groups*f {_T}"]
     | Float[Array, f"b groups*f {_T} {_H}"]
@@ -52,63 +53,75 @@ Transposed: TypeAlias = (
 
 
 class _Convolution(NamedTuple):
-    """What is between an image and its kernel, the same along each axis: `padding` is in front of it."""
+    """What is between an image and its kernel, along each axis: `padding` is in front of it."""
 
-    stride: int
-    padding: int
-    dilation: int
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
     groups: int
 
-    def _ends(self, n: int, k: int, count: int) -> int:
-        """What is missing behind n entries for the last of so many places of a kernel of size k."""
-        return self.stride * (count - 1) + self.dilation * (k - 1) + 1 - n - self.padding
+    def _ends(self, sizes: Sequence[int], kernel: Sequence[int], counts: Sequence[int]) -> list[int]:
+        """Along each axis, what is missing behind the entries for the last of so many places of a kernel."""
+        along = zip(self.stride, self.padding, self.dilation, sizes, kernel, counts, strict=True)
+        return [s * (count - 1) + d * (k - 1) + 1 - n - p for s, p, d, n, k, count in along]
 
     def of(self, x: Array, w: Array, sizes: Sequence[int]) -> Array:
         """The convolution, of an image of channels (groups c) with a kernel (groups f, c), to those sizes."""
-        ends = [self._ends(*n) for n in zip(x.shape[2:], w.shape[2:], sizes, strict=True)]
+        ends = self._ends(x.shape[2:], w.shape[2:], sizes)
         return jax.lax.conv_general_dilated(
             x,
             w,
-            [self.stride] * len(sizes),
-            [(self.padding, end) for end in ends],
-            rhs_dilation=[self.dilation] * len(sizes),
+            self.stride,
+            [*zip(self.padding, ends, strict=True)],
+            rhs_dilation=self.dilation,
             feature_group_count=self.groups,
         )
 
     def to_image(self, z: Array, w: Array, sizes: Sequence[int]) -> Array:
         """The transpose in the image, of those sizes: with the kernel turned around, over entries a stride apart."""
-        reach = [self.dilation * (k - 1) for k in w.shape[2:]]
-        ends = [self._ends(n, k, m) for n, k, m in zip(sizes, w.shape[2:], z.shape[2:], strict=True)]
+        reach = [d * (k - 1) for d, k in zip(self.dilation, w.shape[2:], strict=True)]
+        ends = self._ends(sizes, w.shape[2:], z.shape[2:])
+        # An axis with no padding and a kernel of the size of its stride is a batch to XLA on the CPU, which ends the
+        # process where other axes have larger kernels than images (jaxlib 0.10 and 0.12): it gets one entry too many.
+        taken_for_batch = [k == s > 1 for k, s in zip(w.shape[2:], self.stride, strict=True)]
+        along = zip(reach, self.padding, ends, taken_for_batch, strict=True)
+        around = [(0, 1) if (r - p, r - end) == (0, 0) and taken else (r - p, r - end) for r, p, end, taken in along]
         f, c = w.shape[0] // self.groups, w.shape[1]
         turned = jax.lax.rev(w, tuple(space(w))).reshape(self.groups, f, c, *w.shape[2:]).swapaxes(1, 2)
-        return jax.lax.conv_general_dilated(
+        image = jax.lax.conv_general_dilated(
             z,
             turned.reshape(self.groups * c, f, *w.shape[2:]),
             [1] * len(sizes),
-            [(r - self.padding, r - end) for r, end in zip(reach, ends, strict=True)],
-            lhs_dilation=[self.stride] * len(sizes),
-            rhs_dilation=[self.dilation] * len(sizes),
+            around,
+            lhs_dilation=self.stride,
+            rhs_dilation=self.dilation,
             feature_group_count=self.groups,
         )
+        return image[:, :, *map(slice, sizes)]
 
     def to_kernel(self, x: Array, z: Array, sizes: Sequence[int]) -> Array:
         """The transpose in the kernel, of those sizes: a convolution of x with z, of which the images are the channels.
 
         Its groups are groups of channels too, which XLA has quicker than groups of images.
         """
-        ends = [self._ends(n, k, m) for n, k, m in zip(x.shape[2:], sizes, z.shape[2:], strict=True)]
+        ends = self._ends(x.shape[2:], sizes, z.shape[2:])
         b, c = x.shape[0], x.shape[1] // self.groups
         images = x.reshape(b, self.groups, c, *x.shape[2:]).swapaxes(0, 2)
         axes = tuple(space(x))
         return jax.lax.conv_general_dilated(
             images.reshape(c, self.groups * b, *x.shape[2:]),
             z,
-            [self.dilation] * len(sizes),
-            [(self.padding, end) for end in ends],
-            rhs_dilation=[self.stride] * len(sizes),
+            self.dilation,
+            [*zip(self.padding, ends, strict=True)],
+            rhs_dilation=self.stride,
             dimension_numbers=jax.lax.ConvDimensionNumbers((0, 1, *axes), (1, 0, *axes), (1, 0, *axes)),
             feature_group_count=self.groups,
         )
+
+
+def _between(x: Array, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> _Convolution:
+    count = x.ndim - 2
+    return _Convolution(per_axis(stride, count), per_axis(padding, count), per_axis(dilation, count), groups)
 
 
 def _of_channels(b: Array, x: Array) -> Array:
@@ -131,10 +144,9 @@ def conv(
     groups: Groups = 1,
 ) -> Convolved:
     """Each output channel is a sum over windows of the input channels of its group, times a kernel, plus a bias."""
-    between = _Convolution(stride, padding, dilation, groups)
-    sizes = [
-        (n + 2 * padding - dilation * (k - 1) - 1) // stride + 1 for n, k in zip(x.shape[2:], w.shape[2:], strict=True)
-    ]
+    between = _between(x, stride, padding, dilation, groups)
+    along = zip(*between[:3], x.shape[2:], w.shape[2:], strict=True)
+    sizes = [(n + 2 * p - d * (k - 1) - 1) // s + 1 for s, p, d, n, k in along]
     return between.of(x, w, sizes) + _of_channels(b, x)
 
 
@@ -151,7 +163,7 @@ def conv(
 )
 def conv_vjp(delta, x, w, b, stride=1, padding=0, dilation=1, groups=1):
     """The transposed convolution of the cotangent, and its correlation with the image; between entries are zeros."""
-    between = _Convolution(stride, padding, dilation, groups)
+    between = _between(x, stride, padding, dilation, groups)
     return between.to_image(delta, w, x.shape[2:]), between.to_kernel(x, delta, w.shape[2:]), _over_channels(delta)
 
 
@@ -160,18 +172,16 @@ def conv_transpose(
     x: Images,
     w: TransposedKernels,
     b: Biases,
-    stride: Annotated[int, Static(1, 3, first=2)] = 1,  # which is to be more than the padding of the output
+    stride: Annotated[Sizes, PerAxis(1, 3, first=2)] = 1,  # which is to be more than the padding of the output
     padding: Padding = 0,
     output_padding: Padding = 0,
     groups: Groups = 1,
     dilation: Dilation = 1,
 ) -> Transposed:
     """The transpose of a convolution in its image, plus a bias: every entry adds a kernel to the result."""
-    between = _Convolution(stride, padding, dilation, groups)
-    sizes = [
-        (n - 1) * stride - 2 * padding + dilation * (k - 1) + output_padding + 1
-        for n, k in zip(x.shape[2:], w.shape[2:], strict=True)
-    ]
+    between = _between(x, stride, padding, dilation, groups)
+    along = zip(*between[:3], per_axis(output_padding, x.ndim - 2), x.shape[2:], w.shape[2:], strict=True)
+    sizes = [(n - 1) * s - 2 * p + d * (k - 1) + more + 1 for s, p, d, more, n, k in along]
     return between.to_image(x, w, sizes) + _of_channels(b, x)
 
 
@@ -188,7 +198,7 @@ def conv_transpose(
 )
 def conv_transpose_vjp(delta, x, w, b, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
     """The convolution of the cotangent, which is in the place of the image, as x is in that of the result."""
-    between = _Convolution(stride, padding, dilation, groups)
+    between = _between(x, stride, padding, dilation, groups)
     return between.of(delta, w, x.shape[2:]), between.to_kernel(delta, x, w.shape[2:]), _over_channels(delta)
 
 
@@ -201,7 +211,7 @@ def depthwise_causal_conv(
 ) -> Float[Array, "b c t"]:
     """Each channel is convolved with its own kernel, whose last entry meets the present, plus a bias."""
     c, k = w.shape
-    return _Convolution(1, k - 1, 1, c).of(x, w[:, None], x.shape[2:]) + b[:, None]
+    return _Convolution((1,), (k - 1,), (1,), c).of(x, w[:, None], x.shape[2:]) + b[:, None]
 
 
 @vjp(
@@ -218,6 +228,6 @@ def depthwise_causal_conv(
 def depthwise_causal_conv_vjp(delta, x, w, b):
     """A convolution with the entries to come, and one of the whole sequence with the cotangent; K is the last k."""
     c, k = w.shape
-    between = _Convolution(1, k - 1, 1, c)
+    between = _Convolution((1,), (k - 1,), (1,), c)
     dw = between.to_kernel(x, delta, (k,))
     return between.to_image(delta, w[:, None], x.shape[2:]), dw[:, 0], _over_channels(delta)

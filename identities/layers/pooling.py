@@ -1,13 +1,14 @@
 """Pooling: the mean, the largest or the p-norm of the entries of each window.
 
-In one, two or three dimensions, all of which have the same options. The mean, the largest entry and the p-norm of a box
-are those of its rows' ones, so that every step is along one axis, and so is every step of the way back.
+In one, two or three dimensions, each with options of its own or all with the same. The mean, the largest entry and the
+p-norm of a box are those of its rows' ones, so that every step is along one axis, and so is every step of the way back.
 
 In the statements, W_i is a window, and the sums are over the windows that the entry j is in. Entries that share the
 largest value share the cotangent, as they do in `jax.numpy.max`.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, TypeAlias
 
@@ -21,6 +22,7 @@ from identities.layers.windows import (
     Dilation,
     KernelSize,
     Padding,
+    Sizes,
     Stride,
     Windows,
     added,
@@ -30,6 +32,7 @@ from identities.layers.windows import (
     space,
     spread,
     taps,
+    windows_along,
 )
 from identities.signature import OneOf, Tried
 from identities.sources import torch
@@ -39,43 +42,56 @@ Images: TypeAlias = Annotated[Float[Array, "b c t"] | Float[Array, "b c t h"] | 
 
 
 # Of the windows that begin within the image, as those do that are no more than padding in `ceil_mode`.
-_COUNT = "min(({n}+2*{p}-({d}*(kernel_size-1)+1)+ceil_mode*(stride-1))//stride,({n}+{p}-1)//stride)+1"
-_T, _H, _U = (_COUNT.format(n=n, p="padding", d="dilation") for n in "thu")
+def _counts(padding: str = "0", dilation: str = "1") -> list[str]:
+    """How many windows there are along each axis."""
+    count = "min(({n}+2*{p}-({d}*({k}-1)+1)+ceil_mode*({s}-1))//{s},({n}+{p}-1)//{s})+1"
+    names = {"s": "stride[{i}]", "k": "kernel_size[{i}]", "p": padding, "d": dilation}
+    return [count.format(n=n, **{key: name.format(i=i) for key, name in names.items()}) for i, n in enumerate("thu")]
+
+
+_T, _H, _U = _counts("padding[{i}]", "dilation[{i}]")
 DilatedPooled: TypeAlias = (
     Float[Array, f"b c {_T}"] | Float[Array, f"b c {_T} {_H}"] | Float[Array, f"b c {_T} {_H} {_U}"]
 )
-_T, _H, _U = (_COUNT.format(n=n, p="padding", d="1") for n in "thu")
+_T, _H, _U = _counts("padding[{i}]")
 PaddedPooled: TypeAlias = (
     Float[Array, f"b c {_T}"] | Float[Array, f"b c {_T} {_H}"] | Float[Array, f"b c {_T} {_H} {_U}"]
 )
-_T, _H, _U = (_COUNT.format(n=n, p="0", d="1") for n in "thu")
+_T, _H, _U = _counts()
 Pooled: TypeAlias = Float[Array, f"b c {_T}"] | Float[Array, f"b c {_T} {_H}"] | Float[Array, f"b c {_T} {_H} {_U}"]
 
 
-def _of_each(x: Array, windows: Windows, include_pad: bool = True) -> Array:
+def _windows(
+    x: Array, kernel_size: Sizes, stride: Sizes, padding: Sizes = 0, dilation: Sizes = 1, ceil_mode: bool = False
+) -> list[Windows]:
+    """Those along each axis of space."""
+    return [along.checked() for along in windows_along(x.ndim - 2, kernel_size, stride, padding, dilation, ceil_mode)]
+
+
+def _of_each(x: Array, boxes: Sequence[Windows], include_pad: bool = True) -> Array:
     """How many entries of each window are averaged: all that are not beyond the padding, or beyond the image."""
 
-    def along(n: int) -> np.ndarray:
+    def along(n: int, windows: Windows) -> np.ndarray:
         starts = windows.stride * np.arange(windows.count(n)) - windows.padding
         ends = np.minimum(starts + windows.size, n + windows.padding)
         return ends - starts if include_pad else np.minimum(ends, n) - np.maximum(starts, 0)
 
-    return outer([along(x.shape[axis]) for axis in space(x)])
+    return outer([along(x.shape[axis], windows) for axis, windows in zip(space(x), boxes, strict=True)])
 
 
-def _summed(x: Array, windows: Windows) -> Array:
+def _summed(x: Array, boxes: Sequence[Windows]) -> Array:
     """The sum of each window."""
-    for axis in space(x):
+    for axis, windows in zip(space(x), boxes, strict=True):
         x = added(taps(x, axis, windows))
     return x
 
 
-def _spread_out(delta: Array, windows: Windows, shape: tuple[int, ...]) -> Array:
+def _spread_out(delta: Array, boxes: Sequence[Windows], shape: tuple[int, ...]) -> Array:
     """The transpose: for each entry the sum of what the windows have that it is in.
 
     Those are windows again, of stride one, over what has been set a stride apart.
     """
-    for axis in space(delta):
+    for axis, windows in zip(space(delta), boxes, strict=True):
         first, last = windows.size - 1 - windows.padding, windows.stride * (delta.shape[axis] - 1)
         after = shape[axis] + windows.padding - 1 - last
         apart = padded(delta, axis, first, after, between=windows.stride - 1)
@@ -93,8 +109,8 @@ def avg_pool(
     count_include_pad: Annotated[bool, OneOf(True, False)] = True,
 ) -> PaddedPooled:
     """The mean of each window, zeros of the padding included if they are to count."""
-    windows = Windows(kernel_size, stride, padding, ceil_mode=ceil_mode).checked()
-    return _summed(x, windows) / _of_each(x, windows, count_include_pad)
+    boxes = _windows(x, kernel_size, stride, padding, ceil_mode=ceil_mode)
+    return _summed(x, boxes) / _of_each(x, boxes, count_include_pad)
 
 
 @vjp(
@@ -104,22 +120,22 @@ def avg_pool(
 )
 def avg_pool_vjp(delta, x, kernel_size, stride, padding=0, ceil_mode=False, count_include_pad=True):
     """The share of each entry in the windows that it is in."""
-    windows = Windows(kernel_size, stride, padding, ceil_mode=ceil_mode).checked()
-    return _spread_out(delta / _of_each(x, windows, count_include_pad), windows, x.shape)
+    boxes = _windows(x, kernel_size, stride, padding, ceil_mode=ceil_mode)
+    return _spread_out(delta / _of_each(x, boxes, count_include_pad), boxes, x.shape)
 
 
-def _powers(x: Array, norm_type: float, windows: Windows) -> Array:
+def _powers(x: Array, norm_type: float, boxes: Sequence[Windows]) -> Array:
     """The sums of the p-th powers, in float32 at least, since powers leave the range of anything shorter.
 
     In `ceil_mode`, a window that is not full counts as a full one of the same mean.
     """
-    sums = _summed(_power(x.astype(jnp.promote_types(x.dtype, jnp.float32)), norm_type), windows)
-    return sums * _fullness(x, windows).astype(sums.dtype)
+    sums = _summed(_power(x.astype(jnp.promote_types(x.dtype, jnp.float32)), norm_type), boxes)
+    return sums * _fullness(x, boxes).astype(sums.dtype)
 
 
-def _fullness(x: Array, windows: Windows) -> Array:
+def _fullness(x: Array, boxes: Sequence[Windows]) -> Array:
     """By how much a full window is larger than each."""
-    return windows.size ** len(space(x)) / _of_each(x, windows)
+    return math.prod(windows.size for windows in boxes) / _of_each(x, boxes)
 
 
 def _power(x: Array, power: float) -> Array:
@@ -144,8 +160,8 @@ def lp_pool(
 
     A norm of zero has no derivative; it gets that of zero.
     """
-    windows = Windows(kernel_size, stride, ceil_mode=ceil_mode)
-    return _where_positive(_powers(x, norm_type, windows), 1 / norm_type).astype(x.dtype)
+    boxes = _windows(x, kernel_size, stride, ceil_mode=ceil_mode)
+    return _where_positive(_powers(x, norm_type, boxes), 1 / norm_type).astype(x.dtype)
 
 
 @vjp(
@@ -156,10 +172,10 @@ def lp_pool(
 )
 def lp_pool_vjp(delta, x, norm_type, kernel_size, stride, ceil_mode=False):
     """How much of each window's norm z is that of the entry."""
-    windows = Windows(kernel_size, stride, ceil_mode=ceil_mode)
-    powers = _powers(x, norm_type, windows)
-    share = delta * _fullness(x, windows).astype(powers.dtype) * _where_positive(powers, 1 / norm_type - 1)
-    return (_power(x.astype(powers.dtype), norm_type - 1) * _spread_out(share, windows, x.shape)).astype(x.dtype)
+    boxes = _windows(x, kernel_size, stride, ceil_mode=ceil_mode)
+    powers = _powers(x, norm_type, boxes)
+    share = delta * _fullness(x, boxes).astype(powers.dtype) * _where_positive(powers, 1 / norm_type - 1)
+    return (_power(x.astype(powers.dtype), norm_type - 1) * _spread_out(share, boxes, x.shape)).astype(x.dtype)
 
 
 def largest(x: Array, along: Callable[[Array, int], Array]) -> Array:
@@ -179,11 +195,13 @@ def to_the_largest(delta: Array, x: Array, along: Callable[..., Array], back: Ca
     return delta
 
 
-def _largest_along(x: Array, axis: int, windows: Windows) -> Array:
+def _largest_along(x: Array, axis: int, boxes: Sequence[Windows]) -> Array:
+    windows = boxes[axis - 2]
     return jnp.stack(taps(x, axis, windows, -jnp.inf)).max(0)
 
 
-def _to_the_largest_along(delta: Array, x: Array, z: Array, axis: int, windows: Windows) -> Array:
+def _to_the_largest_along(delta: Array, x: Array, z: Array, axis: int, boxes: Sequence[Windows]) -> Array:
+    windows = boxes[axis - 2]
     are_largest = [tap == z for tap in taps(x, axis, windows, -jnp.inf)]
     share = delta / sum(is_largest.astype(x.dtype) for is_largest in are_largest)
     return spread([jnp.where(is_largest, share, 0) for is_largest in are_largest], axis, windows, x.shape[axis])
@@ -199,8 +217,8 @@ def max_pool(
     ceil_mode: CeilMode = False,
 ) -> DilatedPooled:
     """The largest entry of each window."""
-    windows = Windows(kernel_size, stride, padding, dilation, ceil_mode).checked()
-    return largest(x, partial(_largest_along, windows=windows))
+    boxes = _windows(x, kernel_size, stride, padding, dilation, ceil_mode)
+    return largest(x, partial(_largest_along, boxes=boxes))
 
 
 @vjp(
@@ -211,6 +229,6 @@ def max_pool(
 )
 def max_pool_vjp(delta, x, kernel_size, stride, padding=0, dilation=1, ceil_mode=False):
     """The cotangents of the windows of which it is the largest entry z."""
-    windows = Windows(kernel_size, stride, padding, dilation, ceil_mode).checked()
-    steps = partial(_largest_along, windows=windows), partial(_to_the_largest_along, windows=windows)
+    boxes = _windows(x, kernel_size, stride, padding, dilation, ceil_mode)
+    steps = partial(_largest_along, boxes=boxes), partial(_to_the_largest_along, boxes=boxes)
     return to_the_largest(delta, x, *steps)

@@ -9,13 +9,17 @@ from jaxtyping import Array, Float
 from identities.catalog import vjp
 from identities.checking import checked
 from identities.domains import Drawn
-from identities.signature import OneOf, Static, Tried
+from identities.layers.cubic import far, near
+from identities.layers.windows import Sizes, per_axis
+from identities.signature import OneOf, PerAxis, Tried
 from identities.sources import torch
 
 _few = Drawn(largest=4)
 
 Images: TypeAlias = Annotated[Float[Array, "b c t"] | Float[Array, "b c h t"] | Float[Array, "b c d h t"], _few]
-Resized: TypeAlias = Float[Array, "b c size"] | Float[Array, "b c size size"] | Float[Array, "b c size size size"]
+Resized: TypeAlias = (
+    Float[Array, "b c size[0]"] | Float[Array, "b c size[0] size[1]"] | Float[Array, "b c size[0] size[1] size[2]"]
+)
 
 
 def _places(n, size, align_corners):
@@ -33,34 +37,50 @@ def _tapped(n, size, weights_by_tap):
     return matrix
 
 
-def _nearest(n, size, align_corners):
+def _nearest(n, size, align_corners, antialias):
     return _tapped(n, size, [(np.arange(size) * n // size, 1)])
 
 
-def _nearest_exact(n, size, align_corners):
+def _nearest_exact(n, size, align_corners, antialias):
     return _tapped(n, size, [((2 * np.arange(size) + 1) * n // (2 * size), 1)])
 
 
-def _linear(n, size, align_corners):
+def _linear(n, size, align_corners, antialias):
+    if antialias:
+        return _filtered(n, size, align_corners, 1, lambda s: np.maximum(1 - s, 0))
     places = np.maximum(_places(n, size, align_corners), 0)
     first = np.floor(places).astype(int)
     return _tapped(n, size, [(first, 1 - (places - first)), (first + 1, places - first)])
 
 
-def _cubic(n, size, align_corners):
-    """Keys' kernel with a = -3/4."""
+def _cubic(n, size, align_corners, antialias):
+    if antialias:
+        return _filtered(n, size, align_corners, 2, _smooth)
     places = _places(n, size, align_corners)
     first = np.floor(places).astype(int)
-
-    def kernel(x, a=-0.75):
-        near = ((a + 2) * x - (a + 3)) * x * x + 1
-        far = ((x - 5) * x + 8) * x * a - 4 * a
-        return np.where(x <= 1, near, far)
-
-    return _tapped(n, size, [(first + i, kernel(np.abs(places - first - i))) for i in (-1, 0, 1, 2)])
+    t = places - first
+    weights = far(1 + t), near(t), near(1 - t), far(2 - t)
+    return _tapped(n, size, [(first + i, weight) for i, weight in enumerate(weights, start=-1)])
 
 
-def _area(n, size, align_corners):
+def _smooth(s, a=-0.5):
+    """Keys' kernel, as images are reduced with it."""
+    return np.where(s <= 1, near(s, a), np.where(s < 2, far(s, a), 0))
+
+
+def _filtered(n, size, align_corners, reach, kernel):
+    """Weights by a kernel that is as wide as the new entries are, if they are wider than the old ones."""
+    scale = (n - 1) / max(size - 1, 1) if align_corners else n / size
+    width = max(scale, 1)
+    centres = scale * (np.arange(size)[:, None] + 0.5)
+    first, end = ((centres + side * reach * width + 0.5).astype(int) for side in (-1, 1))
+    entries = np.arange(n)
+    covered = (first <= entries) & (entries < end)
+    weights = np.where(covered, kernel(np.abs(entries + 0.5 - centres) / width), 0)
+    return weights / weights.sum(1, keepdims=True)
+
+
+def _area(n, size, align_corners, antialias):
     """The mean of all entries that a new one covers, be it in part."""
     i = np.arange(size)[:, None]
     start, end = i * n // size, -(-(i + 1) * n // size)
@@ -80,16 +100,19 @@ def _along_space(x, matrices):
 @checked
 def interpolate(
     x: Images,
-    size: Annotated[int, Static(1, 4)],
+    size: Annotated[Sizes, PerAxis(1, 4)],
     mode: Mode = "nearest",
     align_corners: Annotated[bool, Tried(False, True)] = False,
+    antialias: Annotated[bool, Tried(False, True)] = False,
 ) -> Resized:
-    """Each of one, two or three axes of space to another size.
+    """Each of one, two or three axes of space to another size, or all of them to the same.
 
     "linear" is what PyTorch calls linear, bilinear or trilinear by the number of axes, and "cubic" is its bicubic.
-    Corners are aligned where places are interpolated, which is in these two.
+    Corners are aligned where places are interpolated, which is in these two; and in these, with `antialias`, a smaller
+    image is made of averages.
     """
-    return _along_space(x, [_MATRICES[mode](n, size, align_corners) for n in x.shape[2:]])
+    along = zip(x.shape[2:], per_axis(size, x.ndim - 2), strict=True)
+    return _along_space(x, [_MATRICES[mode](n, m, align_corners, antialias) for n, m in along])
 
 
 @vjp(
@@ -98,6 +121,7 @@ def interpolate(
     states=r"(M_1^\top \otimes \cdots \otimes M_d^\top) \delta, \quad z = (M_1 \otimes \cdots \otimes M_d) x",
     source=torch("interpolate"),
 )
-def interpolate_vjp(delta, x, size, mode="nearest", align_corners=False):
+def interpolate_vjp(delta, x, size, mode="nearest", align_corners=False, antialias=False):
     """Every cotangent to the entries that have a weight in it, times the weight."""
-    return _along_space(delta, [_MATRICES[mode](n, size, align_corners).T for n in x.shape[2:]])
+    along = zip(x.shape[2:], delta.shape[2:], strict=True)
+    return _along_space(delta, [_MATRICES[mode](n, m, align_corners, antialias).T for n, m in along])

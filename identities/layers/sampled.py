@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Int
 from identities.catalog import vjp
 from identities.checking import checked
 from identities.domains import Drawn
+from identities.layers.cubic import far, far_slope, near, near_slope
 from identities.signature import OneOf, Static, Tried
 from identities.sources import torch
 
@@ -23,7 +24,6 @@ _few = Drawn(largest=3)
 Images: TypeAlias = Annotated[Float[Array, "b c h w"] | Float[Array, "b c d h w"], _few]
 Grids: TypeAlias = Annotated[Float[Array, "b i j 2"] | Float[Array, "b k i j 3"], _few]
 Sampled: TypeAlias = Float[Array, "b c i j"] | Float[Array, "b c k i j"]
-Mode: TypeAlias = Annotated[str, OneOf("bilinear", "nearest")]
 Padding: TypeAlias = Annotated[str, OneOf("zeros", "border", "reflection")]
 Corners: TypeAlias = Annotated[bool, Tried(False, True)]
 
@@ -36,10 +36,15 @@ class _Taps(NamedTuple):
     change: Float[Array, "b p"]
 
 
-def _among_entries(g, n, padding_mode, align_corners):
-    """Where between n entries, counted from 0, a place is; and the derivative of that by the place."""
-    first, span = (0, n - 1) if align_corners else (-0.5, n)  # where -1 is, and how far 1 is from there
-    x, slope = first + (g + 1) * (span / 2), jnp.full_like(g, span / 2)
+def _ends(n, align_corners):
+    """Where among n entries, counted from 0, the place -1 is, and how far 1 is from there."""
+    return (0, n - 1) if align_corners else (-0.5, n)
+
+
+def _among_entries(x, n, padding_mode, align_corners):
+    """Where something is read that lies at x, maybe beyond all n entries; and the derivative of that."""
+    first, span = _ends(n, align_corners)
+    slope = jnp.ones_like(x)
     if padding_mode == "reflection" and span:
         turn = (x - first) % (2 * span)
         x, slope = first + span - jnp.abs(turn - span), jnp.where(turn < span, slope, -slope)
@@ -48,13 +53,37 @@ def _among_entries(g, n, padding_mode, align_corners):
     return x, slope
 
 
+def _cubic(x, n, *beyond):
+    """Four entries, whose places beyond the edges are those that are read, but by their own distances."""
+    first = jnp.floor(x)
+    t = x - first
+    weights = far(1 + t), near(t), near(1 - t), far(2 - t)
+    changes = far_slope(1 + t), near_slope(t), -near_slope(1 - t), -far_slope(2 - t)
+    entries = [_among_entries(first + i, n, *beyond)[0] for i in (-1, 0, 1, 2)]
+    return zip(entries, weights, changes, strict=True)
+
+
+def _linear(x, n, *beyond):
+    x, slope = _among_entries(x, n, *beyond)
+    first = jnp.floor(x)
+    return (first, 1 - (x - first), -slope), (first + 1, x - first, slope)
+
+
+def _nearest(x, n, *beyond):
+    x, _ = _among_entries(x, n, *beyond)
+    return [(jnp.round(x), jnp.ones_like(x), jnp.zeros_like(x))]
+
+
+_MODES = {"bilinear": _linear, "nearest": _nearest, "bicubic": _cubic}
+
+
+Mode: TypeAlias = Annotated[str, OneOf(*_MODES)]
+
+
 def _taps(g, n, mode, padding_mode, align_corners):
-    x, slope = _among_entries(g, n, padding_mode, align_corners)
-    if mode == "nearest":
-        taps = [(jnp.round(x), jnp.ones_like(x), jnp.zeros_like(x))]
-    else:
-        first = jnp.floor(x)
-        taps = [(first, 1 - (x - first), -slope), (first + 1, x - first, slope)]
+    first, span = _ends(n, align_corners)
+    read = _MODES[mode](first + (g + 1) * (span / 2), n, padding_mode, align_corners)
+    taps = [(entry, weight, change * (span / 2)) for entry, weight, change in read]
     inside = [(entry >= 0) & (entry < n) for entry, *_ in taps]
     return [
         _Taps(jnp.clip(entry, 0, n - 1).astype(int), jnp.where(there, weight, 0), jnp.where(there, change, 0))
@@ -84,7 +113,7 @@ def _weight(taps: tuple[_Taps, ...]) -> Any:
 def grid_sample(
     x: Images, grid: Grids, mode: Mode = "bilinear", padding_mode: Padding = "zeros", align_corners: Corners = False
 ) -> Sampled:
-    """What images are at the places of a grid: between entries, or at the nearest of them.
+    """What images are at the places of a grid: between entries, by two or four along an axis, or at the nearest.
 
     Beyond the edges there are zeros, or the border, or reflections. The corners are at -1 and 1 if they are aligned;
     else the edges of the entries at the corners are.
@@ -98,13 +127,16 @@ def grid_sample(
     grid_sample,
     wrt=("x", "grid"),
     states=(
-        r"\bar{x}_e = \textstyle\sum_p w_{pe} \delta_p, \quad w_{pe} = \textstyle\prod_a \max(0, 1 - |e_a - g_{pa}|)",
+        r"\bar{x}_e = \textstyle\sum_p w_{pe} \delta_p, \quad w_{pe} = \textstyle\prod_a k(|e_a - g_{pa}|)",
         r"\bar{g}_{pa} = \textstyle\sum_e \frac{\partial w_{pe}}{\partial g_{pa}} \langle \delta_p, x_e \rangle",
     ),
     source=torch("grid_sample"),
 )
 def grid_sample_vjp(delta, x, grid, mode="bilinear", padding_mode="zeros", align_corners=False):
-    """Cotangents to the entries around their places, by weights; and their products with entries, by what those do."""
+    """Cotangents to the entries around their places, by weights; and their products with entries, by what those do.
+
+    k is the weight by distance along an axis: 1 - s up to a distance of one, or Keys' kernel.
+    """
     dx = jnp.zeros((len(x), math.prod(x.shape[2:]), x.shape[1]), x.dtype)  # whose entries have their channels together
     dgrid = jnp.zeros((x.ndim - 2, len(grid), math.prod(grid.shape[1:-1])), grid.dtype)
     delta = delta.reshape(*x.shape[:2], -1)

@@ -14,18 +14,18 @@ from identities.checking import checked
 from identities.dimensions import shape_of
 from identities.domains import Domain
 from identities.layers.pooling import Images
-from identities.layers.windows import KernelSize, Padding
-from identities.signature import Static
+from identities.layers.windows import KernelSize, Padding, Sizes, per_axis
+from identities.signature import PerAxis
 from identities.sources import torch
 
-_COUNT = "({n}-1)*stride-2*padding+kernel_size"
-_T, _H, _U = (_COUNT.format(n=n) for n in "thu")
+_COUNT = "({n}-1)*stride[{i}]-2*padding[{i}]+kernel_size[{i}]"
+_T, _H, _U = (_COUNT.format(n=n, i=i) for i, n in enumerate("thu"))
 Unpooled: TypeAlias = Float[Array, f"b c {_T}"] | Float[Array, f"b c {_T} {_H}"] | Float[Array, f"b c {_T} {_H} {_U}"]
 
 
 def _size(shape: tuple[int, ...], options: Mapping[str, int]) -> int:
     """How many entries a channel has, once it is unpooled to the size that its space's shape makes."""
-    return math.prod(shape_of([_COUNT.format(n=n) for n in shape], options))
+    return math.prod(shape_of([_COUNT.format(n=n, i=i) for i, n in enumerate(shape)], options))
 
 
 def _places_of(options: Mapping[str, int]) -> Domain:
@@ -46,7 +46,7 @@ def _places_of(options: Mapping[str, int]) -> Domain:
     return Domain(_DIFFERENT, project, contains, admits, values="integer", interior=True)
 
 
-Distance: TypeAlias = Annotated[int, Static(1, 3, first=2)]  # which leaves room for different places
+Distance: TypeAlias = Annotated[Sizes, PerAxis(1, 3, first=2)]  # which leaves room for different places
 
 _DIFFERENT = "different places in the flattened result, in each channel"
 places: Domain = Domain(
@@ -61,7 +61,8 @@ def max_unpool(
 ) -> Unpooled:
     """The entries at their indices, which count along the flattened axes of space, and zeros elsewhere."""
     b, c, *sizes = x.shape
-    unpooled = [(n - 1) * stride - 2 * padding + kernel_size for n in sizes]
+    along = zip(sizes, *(per_axis(value, len(sizes)) for value in (kernel_size, stride, padding)), strict=True)
+    unpooled = [(n - 1) * s - 2 * p + k for n, k, s, p in along]
 
     def put(entries: Array, where: Array) -> Array:
         return jnp.zeros(math.prod(unpooled), x.dtype).at[where].set(entries, unique_indices=True)

@@ -5,6 +5,7 @@ strided slice, and `spread`, the transpose of that, adds them up where they are 
 """
 
 import functools
+import math
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple, TypeAlias
 
@@ -16,21 +17,21 @@ from jaxtyping import Array, Float
 from identities.catalog import vjp
 from identities.checking import checked
 from identities.domains import Domain, Drawn, real
-from identities.signature import Static
+from identities.signature import PerAxis
 from identities.sources import torch
 
-KernelSize: TypeAlias = Annotated[int, Static(1, 3, first=2)]  # padding of one has to be at most half of it
-Stride: TypeAlias = Annotated[int, Static(1, 2)]
-Padding: TypeAlias = Annotated[int, Static(0, 1)]
-Dilation: TypeAlias = Annotated[int, Static(1, 2)]
-
+Sizes: TypeAlias = int | Sequence[int]
+KernelSize: TypeAlias = Annotated[Sizes, PerAxis(1, 3, first=2)]  # padding of one has to be at most half of it
+Stride: TypeAlias = Annotated[Sizes, PerAxis(1, 2)]
+Padding: TypeAlias = Annotated[Sizes, PerAxis(0, 1)]
+Dilation: TypeAlias = Annotated[Sizes, PerAxis(1, 2)]
 
 few: Domain = real.drawn_so(Drawn(entries=96))
 """Any values; few of them are enough, and what has many axes has many."""
 
 
 class Windows(NamedTuple):
-    """Windows of so many entries, every `dilation`-th one, that begin at every `stride`-th entry of what is padded."""
+    """Windows along an axis, of so many entries, each `dilation`-th one, from every `stride`-th of what is padded."""
 
     size: int
     stride: int
@@ -61,6 +62,27 @@ class Windows(NamedTuple):
 def space(x: Array) -> range:
     """The axes behind those of batch and channels."""
     return range(2, x.ndim)
+
+
+def per_axis(value: Sizes, count: int) -> tuple[int, ...]:
+    """One number for each of so many axes.
+
+    **Raises:** `ValueError` for a tuple of more or fewer.
+    """
+    numbers = (value,) * count if isinstance(value, int) else tuple(value)
+    if len(numbers) != count:
+        raise ValueError(
+            f"an option is one number, or one for each axis of space, of which there are {count}; got {value!r}"
+        )
+    return numbers
+
+
+def windows_along(
+    count: int, size: Sizes, stride: Sizes, padding: Sizes = 0, dilation: Sizes = 1, ceil_mode: bool = False
+) -> list[Windows]:
+    """The windows along each of so many axes."""
+    numbers = [per_axis(value, count) for value in (size, stride, padding, dilation)]
+    return [Windows(k, s, p, d, ceil_mode) for k, s, p, d in zip(*numbers, strict=True)]
 
 
 def added(parts: Sequence[Array]) -> Array:
@@ -103,24 +125,31 @@ def spread(parts: Sequence[Array], axis: int, windows: Windows, n: int) -> Array
     return padded(x, axis, -windows.padding, n + windows.padding - x.shape[axis])
 
 
-_COUNT = "max(0,({n}+2*padding-dilation*(kernel_size-1)-1)//stride+1)"  # two negative ones make no image
-_IMAGE = _COUNT.format(n="t") + "*" + _COUNT.format(n="h")
-_FOLDED = _COUNT.format(n="output_size") + "*" + _COUNT.format(n="output_size")
+def _count(n: str, axis: int) -> str:
+    along = f"({n}+2*padding[{axis}]-dilation[{axis}]*(kernel_size[{axis}]-1)-1)//stride[{axis}]+1"
+    return f"max(0,{along})"  # two negative ones make no image
 
 
-def _unfolded(x: Array, windows: Windows) -> Array:
+_BOX = "kernel_size[0]*kernel_size[1]"
+_IMAGE = f"{_count('t', 0)}*{_count('h', 1)}"
+_FOLDED = f"{_count('output_size[0]', 0)}*{_count('output_size[1]', 1)}"
+
+
+def _unfolded(x: Array, windows: Sequence[Windows]) -> Array:
     """Each window's entries, channel by channel, as a column."""
     b, c = x.shape[:2]
-    rows = jnp.stack(taps(x, 2, windows), 2)
-    return jnp.stack(taps(rows, 4, windows), 3).reshape(b, c * windows.size**2, -1)
+    down, across = windows
+    rows = jnp.stack(taps(x, 2, down), 2)
+    return jnp.stack(taps(rows, 4, across), 3).reshape(b, c * down.size * across.size, -1)
 
 
-def _folded(x: Array, windows: Windows, shape: tuple[int, ...]) -> Array:
+def _folded(x: Array, windows: Sequence[Windows], shape: Sequence[int]) -> Array:
     """The columns put back and added up, as images of a shape."""
-    b, c, *sizes = shape
-    x = x.reshape(b, c, windows.size, windows.size, *map(windows.count, sizes))
-    rows = spread([*jnp.moveaxis(x, 3, 0)], 4, windows, sizes[1])
-    return spread([*jnp.moveaxis(rows, 2, 0)], 2, windows, sizes[0])
+    b, c, height, width = shape
+    down, across = windows
+    x = x.reshape(b, c, down.size, across.size, down.count(height), across.count(width))
+    rows = spread([*jnp.moveaxis(x, 3, 0)], 4, across, width)
+    return spread([*jnp.moveaxis(rows, 2, 0)], 2, down, height)
 
 
 @checked
@@ -130,32 +159,33 @@ def unfold(
     dilation: Dilation = 1,
     padding: Padding = 0,
     stride: Stride = 1,
-) -> Float[Array, f"b c*kernel_size*kernel_size {_IMAGE}"]:
+) -> Float[Array, f"b c*{_BOX} {_IMAGE}"]:
     """The windows of an image, one a column."""
-    return _unfolded(x, Windows(kernel_size, stride, padding, dilation))
+    return _unfolded(x, windows_along(2, kernel_size, stride, padding, dilation))
 
 
 @vjp(unfold, states=r"\operatorname{fold}(\delta)", source=torch("unfold"), exact=True)
 def unfold_vjp(delta, x, kernel_size, dilation=1, padding=0, stride=1):
     """Every entry collects what the windows that it is in say of it."""
-    return _folded(delta, Windows(kernel_size, stride, padding, dilation), x.shape)
+    return _folded(delta, windows_along(2, kernel_size, stride, padding, dilation), x.shape)
 
 
 @checked
 def fold(
-    x: Annotated[Float[Array, f"b c*kernel_size*kernel_size {_FOLDED}"], few],
-    output_size: Annotated[int, Static(1, 5, first=4)],
+    x: Annotated[Float[Array, f"b c*{_BOX} {_FOLDED}"], few],
+    output_size: Annotated[Sizes, PerAxis(1, 5, first=4)],
     kernel_size: KernelSize,
     dilation: Dilation = 1,
     padding: Padding = 0,
     stride: Stride = 1,
-) -> Float[Array, "b c output_size output_size"]:
+) -> Float[Array, "b c output_size[0] output_size[1]"]:
     """The sum of all windows, where they are in an image; the inverse of `unfold` where they do not overlap."""
-    shape = (x.shape[0], x.shape[1] // kernel_size**2, output_size, output_size)
-    return _folded(x, Windows(kernel_size, stride, padding, dilation), shape)
+    windows = windows_along(2, kernel_size, stride, padding, dilation)
+    channels = x.shape[1] // math.prod(along.size for along in windows)
+    return _folded(x, windows, (x.shape[0], channels, *per_axis(output_size, 2)))
 
 
 @vjp(fold, states=r"\operatorname{unfold}(\delta)", source=torch("fold"), exact=True)
 def fold_vjp(delta, x, output_size, kernel_size, dilation=1, padding=0, stride=1):
     """A copy of every entry for each window that it is in."""
-    return _unfolded(delta, Windows(kernel_size, stride, padding, dilation))
+    return _unfolded(delta, windows_along(2, kernel_size, stride, padding, dilation))

@@ -15,7 +15,7 @@ import numpy as np
 from identities.catalog import Identity
 from identities.claim import Claim, make
 from identities.derivation import Derivation, Line
-from identities.dimensions import Dims
+from identities.dimensions import Dims, owner_of
 from identities.kinds import KINDS
 from identities.latex import plain
 from identities.oracle.candidates.calling import Answers
@@ -198,4 +198,6 @@ def _telling(identity: Identity, form: int) -> Shape:
     drawn = draw_shapes(identity, 1, seed=0)[0]
     options = {option.name for option in identity.options}
     sizes = iter(_TELLING)
-    return replace(drawn, sizes=tuple((n, size if n in options else next(sizes)) for n, size in drawn.sizes), form=form)
+    return replace(
+        drawn, sizes=tuple((n, size if owner_of(n) in options else next(sizes)) for n, size in drawn.sizes), form=form
+    )

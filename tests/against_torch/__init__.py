@@ -41,5 +41,5 @@ IN_TORCH: dict[str, Callable[..., Any]] = {name: f for topic in _TOPICS for name
 CONSTANT_IN_TORCH: dict[str, tuple[str, ...]] = {**losses.CONSTANT_IN_TORCH, **normalisation.CONSTANT_IN_TORCH}
 """Arguments that a function of PyTorch has no gradient by, and this catalog has."""
 
-REFUSED = {"avg_pool": "smaller than kernel size"}
+REFUSED = {"avg_pool": "smaller than kernel size", "grid_sample": "bicubic interpolation only supports 4D input"}
 """What PyTorch says where it refuses what is right: in three dimensions, small images for which padding makes up."""

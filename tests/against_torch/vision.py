@@ -14,27 +14,34 @@ def pad(x, left, right, top, bottom, front, back, mode, value):
     return F.pad(x, widths, mode, value) if mode == "constant" else F.pad(x, widths, mode)
 
 
-def interpolate(x, size, mode, align_corners):
-    if mode == "linear":
+def interpolate(x, size, mode, align_corners, antialias):
+    if mode == "linear" and not antialias:
         return F.interpolate(x, size, mode=_INTERPOLATED[x.ndim - 2], align_corners=align_corners)
-    if mode != "cubic":
+    if mode not in ("linear", "cubic"):
         return F.interpolate(x, size, mode=mode)
-    return _bicubic(x, size, align_corners)
+    return _by_two_axes(x, size, mode=f"bi{mode}", align_corners=align_corners, antialias=antialias)
 
 
-def _bicubic(x, size, align_corners):
-    """PyTorch interpolates two axes at a time: a third one for itself, one beside an axis of one entry."""
+def _by_two_axes(x, size, **options):
+    """What PyTorch does with two axes only: a third is one for itself, and a single one stands beside one entry."""
     b, c, *space = x.shape
     if len(space) == 1:
-        return F.interpolate(x[:, :, None], (1, size), mode="bicubic", align_corners=align_corners)[:, :, 0]
+        return _by_both(x[:, :, None], (1, size), **options)[:, :, 0]
     d = space[0] if len(space) == 3 else 1
     planes = x.reshape(b, c * d, *space[-2:])
-    planes = F.interpolate(planes, (size, size), mode="bicubic", align_corners=align_corners)
+    planes = _by_both(planes, size[-2:], **options)
     if len(space) == 2:
         return planes
-    columns = planes.reshape(b, c, d, size * size)
-    columns = F.interpolate(columns, (size, size * size), mode="bicubic", align_corners=align_corners)
-    return columns.reshape(b, c, size, size, size)
+    columns = planes.reshape(b, c, d, -1)
+    columns = _by_both(columns, (size[0], columns.shape[-1]), **options)
+    return columns.reshape(b, c, *size)
+
+
+def _by_both(x, size, **options):
+    height, width = size
+    if options["antialias"] and width == 1:  # PyTorch 2.13 gives all rows the values of the first, on a CPU
+        return F.interpolate(x.mT, (width, height), **options).mT
+    return F.interpolate(x, (height, width), **options)
 
 
 def affine_grid(theta, height, width, depth, align_corners):

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from identities.claim import Claim
-from identities.dimensions import BATCH_AXES
+from identities.dimensions import BATCH_AXES, owner_of
 from identities.oracle.diagnosis.edits.place import Place
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import HUGE, REGIMES, Batch
@@ -84,7 +84,8 @@ class Sample:
         """Of all dimensions; leading axes that no array has here count as one."""
         used = {name for a in (*self.claim.arguments, *self.claim.leaves) for name in a.dims(self.shape.form)}
         unused = {dims for a in self.claim.arguments for form in a.forms for dims in form} - used
-        return {name: 1 if name in unused and name in BATCH_AXES else size for name, size in self.shape.sizes}
+        sizes = {name: size for name, size in self.shape.sizes if owner_of(name) == name}
+        return {name: 1 if name in unused and name in BATCH_AXES else size for name, size in sizes.items()}
 
     @functools.cached_property
     def scales(self) -> dict[str, float]:

@@ -6,14 +6,14 @@ import math
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from identities.claim import Claim
-from identities.dimensions import BATCH_AXES, describe, names_in, shape_of, size_of
-from identities.signature import Argument
+from identities.dimensions import BATCH_AXES, describe, names_in, numbers_in, owner_of, shape_of, size_of
+from identities.signature import Argument, Option
 
 LARGEST = 6
 """The largest size that a dimension takes by default: enough to tell every index from every other."""
@@ -54,7 +54,7 @@ class Shape:
     def static(self, claim: Claim) -> dict[str, Any]:
         """The values of static arguments."""
         chosen = dict(self.options)
-        return {option.name: option.values[chosen[option.name]] for option in claim.options}
+        return {option.name: _value(claim, option, chosen[option.name], self.form) for option in claim.options}
 
     def resized(self, name: str, size: int) -> "Shape":
         """The same with another size of one dimension."""
@@ -68,13 +68,28 @@ class Shape:
     def described(self, claim: Claim) -> str:
         """As in `n = 3, causal = True`."""
         used = _used(claim, self.form)
-        sizes = [f"{name} = {size}" for name, size in self.sizes if name in used]
-        options = [f"{name} = {value!r}" for name, value in self.static(claim).items() if name not in used]
+        static = self.static(claim)
+        sizes = [f"{name} = {size}" for name, size in self.sizes if name in used and owner_of(name) == name]
+        options = [f"{name} = {value!r}" for name, value in static.items() if name not in used]
         return ", ".join(sizes + options) or "scalars"
 
     def __str__(self) -> str:
         chosen = "".join(f", {name} #{number}" for name, number in self.options if name not in dict(self.sizes))
         return (", ".join(f"{name} = {size}" for name, size in self.sizes) or "scalars") + chosen
+
+
+def _value(claim: Claim, option: Option, number: int, form: int) -> Any:
+    """One of the values of an option, or where it is wanted for several axes, a tuple of those from that one on."""
+    axes = _axes(claim, option.name, form) if option.per_axis else 0
+    if axes < 2:
+        return option.values[number]
+    return tuple(option.values[(number + axis) % len(option.values)] for axis in range(axes))
+
+
+@functools.cache
+def _axes(claim: Claim, option: str, form: int) -> int:
+    """For how many axes dimensions speak of an option."""
+    return sum(owner_of(name) == option != name for name in _used(claim, form))
 
 
 def _arrays(claim: Claim) -> tuple[Argument, ...]:
@@ -89,12 +104,15 @@ def _used(claim: Claim, form: int) -> frozenset[str]:
 def shrinkable(claim: Claim, shape: Shape) -> list[str]:
     """The dimensions that may have other sizes: those that are no options, and that arrays of this form have."""
     fixed, used = {option.name for option in claim.options}, _used(claim, shape.form)
-    return [name for name, _ in shape.sizes if name not in fixed and name in used]
+    return [name for name, _ in shape.sizes if owner_of(name) not in fixed and name in used]
 
 
 def admitted(claim: Claim, shape: Shape) -> bool:
     """Whether every array has a size of at least one there, and members in its domain that are drawn."""
     sizes = dict(shape.sizes)
+    for name, value in shape.static(claim).items():
+        if isinstance(value, tuple) and len(value) != _axes(claim, name, shape.form) > 0:
+            return False
     for a in _arrays(claim):
         found = tuple(size_of(dim, sizes) for dim in a.dims(shape.form))
         domain = a.domain.at(sizes)
@@ -167,9 +185,9 @@ def draw_shapes(claim: Claim, count: int, seed: int, sizes: Sizes | None = None)
             form = (number + i // 16) % claim.forms
         drawn |= {name: values[(number + failed // _PATIENCE) % len(values)] for name, values in listed.items()}
         chosen = _chosen(claim, number, seed, again)
-        static = chosen.static(claim)
-        forms = claim.signature.forms(static)
+        forms = claim.signature.forms(chosen.static(claim))
         form = forms[form % len(forms)] if len(forms) < claim.forms else form
+        static = replace(chosen, form=form).static(claim)
         shape = Shape(tuple((drawn | _whole(claim, form, static)).items()), form, chosen.options)
         shape = shape if listed else _with_fewer_entries(claim, shape)
         if shape not in found and admitted(claim, shape) and (listed or _small_enough(claim, shape)):
@@ -210,7 +228,7 @@ def _chosen(claim: Claim, number: int, seed: int, again: int) -> Shape:
 def _whole(claim: Claim, form: int, static: Mapping[str, Any]) -> dict[str, int]:
     """Options that dimensions may be made of: integers, and booleans where a dimension speaks of them."""
     used = _used(claim, form)
-    return {n: int(v) for n, v in static.items() if isinstance(v, int) and (n in used or not isinstance(v, bool))}
+    return {n: v for n, v in numbers_in(static).items() if n in used or type(static.get(n)) is int}
 
 
 def _listed(name: str, values: Any) -> list[int]:
