@@ -4,9 +4,8 @@ Places go from -1 to 1 along every axis of space, and name the last axis first. 
 axes of how near it is, and so is its derivative by the place along one of them.
 """
 
-import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple, TypeAlias
 
 import jax.numpy as jnp
@@ -91,21 +90,30 @@ def _taps(g, n, mode, padding_mode, align_corners):
     ]
 
 
-def _corners(x, grid, mode, padding_mode, align_corners) -> Iterator[tuple[Array, tuple[_Taps, ...]]]:
-    """The entries around each place: their number in the flattened space, and what they are along each axis."""
+def _corners(x, grid, mode, padding_mode, align_corners) -> tuple[Array, list[_Taps]]:
+    """The entries around each place: their number in the flattened space, and what they are along each axis.
+
+    Shapes begin with an axis of the taps along each axis of space.
+    """
     space = x.shape[2:]
     places = jnp.moveaxis(grid.reshape(len(grid), -1, len(space)), -1, 0)[::-1]
-    along = [_taps(g, n, mode, padding_mode, align_corners) for g, n in zip(places, space, strict=True)]
-    for taps in itertools.product(*along):
-        yield jnp.ravel_multi_index([tap.entry for tap in taps], space, mode="clip"), taps
+    along = []
+    for axis, (g, n) in enumerate(zip(places, space, strict=True)):
+        taps = _taps(g, n, mode, padding_mode, align_corners)
+        others = [i for i in range(len(space)) if i != axis]
+        along.append(_Taps(*(jnp.expand_dims(jnp.stack(values), others) for values in zip(*taps, strict=True))))
+    entries = jnp.ravel_multi_index(jnp.broadcast_arrays(*(taps.entry for taps in along)), space, mode="clip")
+    return entries, along
 
 
 def _read(x, entries):
-    """The channels of entries, (b, c, p)."""
-    return jnp.take_along_axis(x.reshape(*x.shape[:2], -1), entries[:, None], axis=2)
+    """The channels of entries (..., b, p): (b, c, ..., p)."""
+    where = jnp.moveaxis(entries, -2, 0)
+    flat = x.reshape(*x.shape[:2], -1)
+    return jnp.take_along_axis(flat, where.reshape(len(x), 1, -1), axis=2).reshape(*x.shape[:2], *where.shape[1:])
 
 
-def _weight(taps: tuple[_Taps, ...]) -> Any:
+def _weight(taps: Sequence[_Taps]) -> Any:
     return math.prod(tap.weight for tap in taps)
 
 
@@ -118,9 +126,9 @@ def grid_sample(
     Beyond the edges there are zeros, or the border, or reflections. The corners are at -1 and 1 if they are aligned;
     else the edges of the entries at the corners are.
     """
-    options = mode, padding_mode, align_corners
-    read = sum(_read(x, entries) * _weight(taps)[:, None] for entries, taps in _corners(x, grid, *options))
-    return jnp.reshape(read, (*x.shape[:2], *grid.shape[1:-1]))
+    entries, taps = _corners(x, grid, mode, padding_mode, align_corners)
+    read = jnp.einsum("bc...p,...bp->bcp", _read(x, entries), _weight(taps))
+    return read.reshape(*x.shape[:2], *grid.shape[1:-1])
 
 
 @vjp(
@@ -137,16 +145,15 @@ def grid_sample_vjp(delta, x, grid, mode="bilinear", padding_mode="zeros", align
 
     k is the weight by distance along an axis: 1 - s up to a distance of one, or Keys' kernel.
     """
-    dx = jnp.zeros((len(x), math.prod(x.shape[2:]), x.shape[1]), x.dtype)  # whose entries have their channels together
-    dgrid = jnp.zeros((x.ndim - 2, len(grid), math.prod(grid.shape[1:-1])), grid.dtype)
+    entries, taps = _corners(x, grid, mode, padding_mode, align_corners)
     delta = delta.reshape(*x.shape[:2], -1)
-    image = jnp.arange(len(x))[:, None]
-    for entries, taps in _corners(x, grid, mode, padding_mode, align_corners):
-        dx = dx.at[image, entries].add((delta * _weight(taps)[:, None]).mT)
-        along = (delta * _read(x, entries)).sum(1)
-        changes = [_weight(taps[:a]) * tap.change * _weight(taps[a + 1 :]) for a, tap in enumerate(taps)]
-        dgrid = dgrid + along * jnp.stack(changes)
-    return dx.mT.reshape(x.shape), jnp.moveaxis(dgrid[::-1], 0, -1).reshape(grid.shape)
+    to_entries = jnp.einsum("bcp,...bp->...bpc", delta, _weight(taps))
+    dx = jnp.zeros((len(x), math.prod(x.shape[2:]), x.shape[1]), x.dtype)  # whose entries have their channels together
+    dx = dx.at[jnp.arange(len(x))[:, None], entries].add(to_entries)
+    along = jnp.einsum("bcp,bc...p->...bp", delta, _read(x, entries))
+    changes = [_weight(taps[:a]) * tap.change * _weight(taps[a + 1 :]) for a, tap in enumerate(taps)]
+    dgrid = jnp.stack([(along * change).sum(range(len(taps))) for change in changes[::-1]], axis=-1)
+    return dx.mT.reshape(x.shape), dgrid.reshape(grid.shape)
 
 
 Maps: TypeAlias = Float[Array, "b 2 3"] | Float[Array, "b 3 4"]
