@@ -161,6 +161,17 @@ def test_what_is_held_constant_on_purpose_is_no_disagreement():
 # Kinks, and points that are smooth although automatic differentiation gives NaN.
 
 
+def test_a_line_that_is_smooth_does_not_make_a_point_of_all_others_smooth():
+    """As that of one entry through zero, for the direction of a vector: a leap along every other one."""
+
+    def direction(x):
+        return jnp.linalg.qr(x[:, None])[0][:, 0]
+
+    backward = jax.jit(lambda delta, x: jax.vjp(direction, x)[1](delta)[0])  # NaN at zero
+    verdict = check_vjp(direction, backward, signature="(n)->(n)")
+    assert verdict.not_judged
+
+
 def test_a_subgradient_is_right_at_a_kink():
     def relu(x):
         return jnp.maximum(x, 0)

@@ -33,7 +33,13 @@ Steps = Mapping[str, np.ndarray]
 
 
 def differences(
-    claim: Claim, shape: Shape, batch: Batch, which: np.ndarray, seed: int, noise: Sequence[np.ndarray] = ()
+    claim: Claim,
+    shape: Shape,
+    batch: Batch,
+    which: np.ndarray,
+    seed: int,
+    noise: Sequence[np.ndarray] = (),
+    whole: bool = False,
 ) -> tuple[Word, ...]:
     """A word on every array of a result, about those instances; the others get none.
 
@@ -41,10 +47,11 @@ def differences(
 
     - `noise`: for each result of the function and each of those instances, how far rounding on the way moves it, where
       that is known. By itself it shows only if it differs from step to step.
+    - `whole`: whether all entries move along every line, and never one alone.
     """
     some = {name: values[which] for name, values in wide(batch).items()}
     rng = np.random.default_rng([seed, zlib.crc32(f"{claim.name} {shape} differences".encode())])
-    lines = _Lines(claim, shape, some, rng, noise)
+    lines = _Lines(claim, shape, some, rng, noise, whole)
     entries = sum(math.prod(shape.of(a)) for a in claim.primals)
     by, results = len(claim.moving), len(claim.results)
     number: int = {"vjp": by, "jvp": results}.get(claim.kind.name) or results * by**claim.kind.order
@@ -68,9 +75,15 @@ class _Lines:
     """The function along lines through some instances."""
 
     def __init__(
-        self, claim: Claim, shape: Shape, batch: Batch, rng: np.random.Generator, noise: Sequence[np.ndarray] = ()
+        self,
+        claim: Claim,
+        shape: Shape,
+        batch: Batch,
+        rng: np.random.Generator,
+        noise: Sequence[np.ndarray],
+        whole: bool,
     ):
-        self.claim, self.batch, self._noise = claim, batch, noise
+        self.claim, self.batch, self._noise, self._whole = claim, batch, noise, whole
         self._shape, self._rng = shape, rng
 
     def direction(self, name: str) -> np.ndarray:
@@ -80,7 +93,7 @@ class _Lines:
         random = extrapolation.directions(parts, self._rng)
         flat = random.reshape(len(parts), -1)
         chosen = self._rng.integers(flat.shape[1], size=len(flat))
-        alone = np.arange(len(flat)) % 2 == 1
+        alone = (np.arange(len(flat)) % 2 == 1) & (not self._whole)
         flat[alone] *= np.arange(flat.shape[1]) == chosen[alone, None]
         return complex_parts(random, values)
 

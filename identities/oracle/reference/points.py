@@ -1,7 +1,7 @@
 """At which instances a result is judged, and by whom."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -72,7 +72,10 @@ def examined(
         return right, Points(judged, np.zeros(count, bool), undefined if not judged.all() else {})
     agreed = smooth(claim, shape, batch, seed) if thorough else np.ones(count, bool)
     words = differences(claim, shape, batch, _looked_at(agreed), seed)
-    told = np.all([_is_telling(word, right.of(leaf)) for leaf, word in enumerate(words)], axis=0)
+    told = _are_telling(words, right)
+    if (alone := np.flatnonzero(told & _is_lost(right))).size:
+        # Along one entry, the function may be smooth where it leaps along every other line, as qr does at zero.
+        told[alone] = _are_telling(differences(claim, shape, batch, alone, seed, whole=True), right)[alone]
     judged = agreed | told | _steep(claim, shape, batch, right)
     if thorough:  # the logarithm of a negative number has no derivative, although its rule gives one
         judged &= _has_value(claim, shape, batch)
@@ -86,8 +89,7 @@ def examined(
 
 def _defined(right: Reference) -> np.ndarray:
     """Where a function has a value; a jump or a kink in it is no reason not to judge that."""
-    found = [np.isnan(word.values) for words in right.words.values() for word in words]
-    return ~np.any([undefined.reshape(len(undefined), -1).any(axis=1) for undefined in found], axis=0)
+    return ~_is_lost(right)
 
 
 def _looked_at(agreed: np.ndarray) -> np.ndarray:
@@ -95,6 +97,16 @@ def _looked_at(agreed: np.ndarray) -> np.ndarray:
     doubtful, others = np.flatnonzero(~agreed)[:_DOUBTFUL], np.flatnonzero(agreed)
     spread = others[np.linspace(0, len(others) - 1, min(_LOOKED_AT, len(others))).astype(int)] if len(others) else []
     return np.sort(np.concatenate([doubtful, spread]).astype(int))
+
+
+def _is_lost(right: Reference) -> np.ndarray:
+    """At which instances a mode of automatic differentiation says NaN."""
+    found = [np.isnan(word.values) for words in right.words.values() for word in words]
+    return np.any([lost.reshape(len(lost), -1).any(axis=1) for lost in found], axis=0)
+
+
+def _are_telling(words: Sequence[Word], right: Reference) -> np.ndarray:
+    return np.all([_is_telling(word, right.of(leaf)) for leaf, word in enumerate(words)], axis=0)
 
 
 def _is_telling(word: Word, others: Mapping[str, Word]) -> np.ndarray:
