@@ -28,7 +28,7 @@ def _gradients(delta: Array, w: Array, row: Normalised) -> tuple[Array, Array]:
 
 
 def _hessian_times(dx: Array, dw: Array, delta: Array, w: Array, row: Normalised) -> tuple[Array, Array]:
-    return row.moved(delta * dw) + row.bent(delta * w, dx), over_rows(delta * row.moved(dx))
+    return row.moved_along(dx, delta * w, delta * dw), over_rows(delta * row.moved(dx))
 
 
 _HESSIAN_TIMES = (

@@ -43,14 +43,17 @@ class Normalised(NamedTuple):
 
     def moved(self, a: Array) -> Array:
         """P a / sigma: a cotangent of the normalised values pulled back, or a tangent of the others pushed forward."""
-        left = a - self.mean(a) if self.centred else a
-        return self.rsigma * (left - self.xhat * self.along(a))
+        return self.rsigma * (self._centred(a) - self.xhat * self.along(a))
 
-    def bent(self, g: Array, dx: Array) -> Array:
-        """How a cotangent g that is pulled back changes along a tangent dx: symmetric in the two."""
-        pulled, pushed = self.moved(g), self.moved(dx)
-        along = self.along(dx) * pulled + self.along(g) * pushed
-        return -self.rsigma * (along + self.xhat * self.mean(pulled * dx))
+    def moved_along(self, dx: Array, g: Array, dg: Array) -> Array:
+        """How a cotangent g that is pulled back changes along a tangent dx, where it changes itself by dg."""
+        along_x, along_g = self.along(dx), self.along(g)
+        between = self.rsigma * (self.mean(self._centred(g) * dx) - along_x * along_g)  # the mean of dx and moved(g)
+        bent = along_x * self.moved(g) + along_g * self.moved(dx) + self.xhat * (between + self.along(dg))
+        return self.rsigma * (self._centred(dg) - bent)
+
+    def _centred(self, a: Array) -> Array:
+        return a - self.mean(a) if self.centred else a
 
 
 def normalised(x: Array, eps: float, axes: int | tuple[int, ...], centred: bool = True) -> Normalised:
