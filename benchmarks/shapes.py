@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from identities.claim import Claim
-from identities.dimensions import numbers_in
-from identities.oracle.draw.shapes import Shape
+from identities.oracle.draw.shapes import Shape, whole_numbers
 from identities.signature import defaults
 
 POWER = 3
@@ -20,5 +19,5 @@ def of_sizes(claim: Claim, sizes: Mapping[str, int]) -> Shape:
     }
     chosen = {o.name: o.values.index(wanted[o.name]) for o in claim.options}
     shape = Shape((), 0, tuple(chosen.items()))
-    whole = numbers_in(shape.static(claim))  # which count among the sizes
+    whole = whole_numbers(claim, 0, shape.static(claim))  # which count among the sizes
     return replace(shape, sizes=tuple((dict(sizes) | whole).items()))

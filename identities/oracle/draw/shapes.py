@@ -75,7 +75,8 @@ class Shape:
 
     def __str__(self) -> str:
         chosen = "".join(f", {name} #{number}" for name, number in self.options if name not in dict(self.sizes))
-        return (", ".join(f"{name} = {size}" for name, size in self.sizes) or "scalars") + chosen
+        sizes = ", ".join(f"{name} = {size}" for name, size in self.sizes if owner_of(name) == name)
+        return (sizes or "scalars") + chosen
 
 
 def _value(claim: Claim, option: Option, number: int, form: int) -> Any:
@@ -188,7 +189,7 @@ def draw_shapes(claim: Claim, count: int, seed: int, sizes: Sizes | None = None)
         forms = claim.signature.forms(chosen.static(claim))
         form = forms[form % len(forms)] if len(forms) < claim.forms else form
         static = replace(chosen, form=form).static(claim)
-        shape = Shape(tuple((drawn | _whole(claim, form, static)).items()), form, chosen.options)
+        shape = Shape(tuple((drawn | whole_numbers(claim, form, static)).items()), form, chosen.options)
         shape = shape if listed else _with_fewer_entries(claim, shape)
         if shape not in found and admitted(claim, shape) and (listed or _small_enough(claim, shape)):
             found[shape] = None
@@ -225,7 +226,7 @@ def _chosen(claim: Claim, number: int, seed: int, again: int) -> Shape:
     return Shape((), 0, tuple((option.name, n) for option, n in zip(claim.options, numbers, strict=True)))
 
 
-def _whole(claim: Claim, form: int, static: Mapping[str, Any]) -> dict[str, int]:
+def whole_numbers(claim: Claim, form: int, static: Mapping[str, Any]) -> dict[str, int]:
     """Options that dimensions may be made of: integers, and booleans where a dimension speaks of them."""
     used = _used(claim, form)
     return {n: v for n, v in numbers_in(static).items() if n in used or type(static.get(n)) is int}
