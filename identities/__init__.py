@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         check_vjp,
     )
     from identities.oracle.diagnosis import Diagnosis
-    from identities.oracle.draw.shapes import around
+    from identities.oracle.draw.larger import around
     from identities.oracle.verdict.disagreement import WitnessMismatch
     from identities.oracle.verdict.verification import (
         CandidateMismatch,
@@ -69,7 +69,7 @@ __all__ = [
 _ORACLE = {
     "check": "check check_derivation check_hessian check_jacobian check_jvp check_value check_vjp",
     "diagnosis": "Diagnosis",
-    "draw.shapes": "around",
+    "draw.larger": "around",
     "verdict.disagreement": "WitnessMismatch",
     "verdict.verification": "CandidateMismatch Counterexample DerivationMismatch Verification",
     "verify": "verify",

@@ -68,13 +68,12 @@ def show(name: str) -> str:
     """
     identity = find(name)
     function = identity.function
-    static = ", ".join(map(option_in_words, identity.options))
     sections = {
         "statement": [text for equation in identity.equations for text in (plain(equation), equation)],
         "kind": [f"{identity.kind} of {function.__module__}.{function.__name__}, wrt {', '.join(identity.wrt)}"],
         "function": [(function.__doc__ or "").strip(), f"result {_all_shapes(identity.signature.returns.leaves)}"],
         "arguments": [_taken(identity)],
-        **({"static": [static]} if static else {}),
+        **({"static": list(map(option_in_words, identity.options))} if identity.options else {}),
         "returns": list(_returned(identity)),
         **({"saves": [plain(identity.saves), identity.saves]} if identity.saves else {}),
         "formula": [_place_of(identity)],
@@ -138,4 +137,5 @@ def _kind_of(a: Argument) -> str:
 
 def option_in_words(option: Option) -> str:
     values = sorted(option.values) if all(type(v) is int for v in option.values) else option.values
-    return f"{option.name}, tried with {', '.join(map(repr, values))}"
+    along = ", one number or one for each axis" * option.per_axis
+    return f"{option.name}{along}, tried with {', '.join(map(repr, values))}"

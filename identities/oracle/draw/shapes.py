@@ -1,13 +1,13 @@
-"""Shapes: random sizes of the dimensions of a claim, small ones first, and larger ones where tiles end."""
+"""Shapes: random sizes of the dimensions of a claim, small ones first."""
 
 import functools
 import itertools
 import math
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -20,12 +20,6 @@ LARGEST = 6
 
 _LARGEST_LEADING: Mapping[str, int] = dict(zip(BATCH_AXES, (2, 3), strict=True))
 """The largest sizes that leading axes take: enough to tell them from one another, at a fraction of the work."""
-
-_BEYOND_TILES = (133, 139, 143, 146, 149, 137, 141, 145)
-"""Sizes beyond a tile of 32, 64 or 128, multiples of none of them, and all different."""
-
-_ENTRIES = 100_000
-"""About how many entries an array has at the larger shapes."""
 
 _PATIENCE = 32
 """For how many random sizes the same options are tried, if none is admitted with them."""
@@ -67,7 +61,7 @@ class Shape:
 
     def described(self, claim: Claim) -> str:
         """As in `n = 3, causal = True`."""
-        used = _used(claim, self.form)
+        used = used_names(claim, self.form)
         static = self.static(claim)
         sizes = [f"{name} = {size}" for name, size in self.sizes if name in used and owner_of(name) == name]
         options = [f"{name} = {value!r}" for name, value in static.items() if name not in used]
@@ -90,21 +84,21 @@ def _value(claim: Claim, option: Option, number: int, form: int) -> Any:
 @functools.cache
 def _axes(claim: Claim, option: str, form: int) -> int:
     """For how many axes dimensions speak of an option."""
-    return sum(owner_of(name) == option != name for name in _used(claim, form))
+    return sum(owner_of(name) == option != name for name in used_names(claim, form))
 
 
-def _arrays(claim: Claim) -> tuple[Argument, ...]:
+def arrays_of(claim: Claim) -> tuple[Argument, ...]:
     return (*claim.arguments, *claim.gives.leaves, *claim.signature.returns.leaves)
 
 
 @functools.cache
-def _used(claim: Claim, form: int) -> frozenset[str]:
-    return frozenset(name for a in _arrays(claim) for dim in a.dims(form) for name in names_in(dim))
+def used_names(claim: Claim, form: int) -> frozenset[str]:
+    return frozenset(name for a in arrays_of(claim) for dim in a.dims(form) for name in names_in(dim))
 
 
 def shrinkable(claim: Claim, shape: Shape) -> list[str]:
     """The dimensions that may have other sizes: those that are no options, and that arrays of this form have."""
-    fixed, used = {option.name for option in claim.options}, _used(claim, shape.form)
+    fixed, used = {option.name for option in claim.options}, used_names(claim, shape.form)
     return [name for name, _ in shape.sizes if owner_of(name) not in fixed and name in used]
 
 
@@ -114,7 +108,7 @@ def admitted(claim: Claim, shape: Shape) -> bool:
     for name, value in shape.static(claim).items():
         if isinstance(value, tuple) and len(value) != _axes(claim, name, shape.form) > 0:
             return False
-    for a in _arrays(claim):
+    for a in arrays_of(claim):
         found = tuple(size_of(dim, sizes) for dim in a.dims(shape.form))
         domain = a.domain.at(sizes)
         if min(found, default=1) < 1 or not (domain.admits(found) and domain.drawn.admits(found)):
@@ -122,7 +116,7 @@ def admitted(claim: Claim, shape: Shape) -> bool:
     return True
 
 
-def _small_enough(claim: Claim, shape: Shape) -> bool:
+def small_enough(claim: Claim, shape: Shape) -> bool:
     drawn = [(shape.of(a), a.domain.drawn) for a in claim.arguments]
     return all(max(of, default=1) <= d.largest and math.prod(of) <= d.entries for of, d in drawn)
 
@@ -191,7 +185,7 @@ def draw_shapes(claim: Claim, count: int, seed: int, sizes: Sizes | None = None)
         static = replace(chosen, form=form).static(claim)
         shape = Shape(tuple((drawn | whole_numbers(claim, form, static)).items()), form, chosen.options)
         shape = shape if listed else _with_fewer_entries(claim, shape)
-        if shape not in found and admitted(claim, shape) and (listed or _small_enough(claim, shape)):
+        if shape not in found and admitted(claim, shape) and (listed or small_enough(claim, shape)):
             found[shape] = None
             turns.popleft()
             failed = 0
@@ -228,7 +222,7 @@ def _chosen(claim: Claim, number: int, seed: int, again: int) -> Shape:
 
 def whole_numbers(claim: Claim, form: int, static: Mapping[str, Any]) -> dict[str, int]:
     """Options that dimensions may be made of: integers, and booleans where a dimension speaks of them."""
-    used = _used(claim, form)
+    used = used_names(claim, form)
     return {n: v for n, v in numbers_in(static).items() if n in used or type(static.get(n)) is int}
 
 
@@ -262,86 +256,3 @@ def _candidates(dims: tuple[str, ...], forms: int, count: int, seed: int) -> Ite
 def _unlike(rng: np.random.Generator, n: int) -> list[int]:
     """Sizes from two on, all different, as small as may be."""
     return [int(size) for size in rng.permutation(np.arange(2, max(LARGEST, n + 1) + 1))[:n]]
-
-
-class Larger(NamedTuple):
-    """Few shapes at which every dimension, in one of them at least, is larger than a tile; and which stay small.
-
-    **Fields:**
-
-    - `slow`: the dimensions that stay small for the work that it would be.
-    - `unrolled`: those with which the function's program grows.
-    """
-
-    shapes: list[Shape]
-    slow: list[str]
-    unrolled: list[str]
-
-
-def larger_shapes(claim: Claim, fits: Sequence[Shape], work: float, equations: Callable[[Shape], int]) -> Larger:
-    """The shapes at which a mistake shows that hides where all sizes are small.
-
-    **Arguments:**
-
-    - `fits`: the shapes that have been tried, for their forms and options.
-    - `work`: how many times the work of the largest of those may be done, where work is the product of all sizes.
-    - `equations`: how long the function's program is at a shape.
-    """
-    base = max(fits, key=lambda shape: (len(_used(claim, shape.form)), _work(claim, shape)))
-    limit = work * max(_work(claim, shape) for shape in fits)
-    small = base
-    for i, name in enumerate(shrinkable(claim, base)):
-        small = _if_admitted(claim, small.resized(name, 2 + i % 2), small)
-    shapes: list[Shape] = []
-    # A Python loop over a dimension makes a program that takes minutes to compile where the dimension is large.
-    names = shrinkable(claim, base)
-    unrolled = [name for name in names if _unrolled(claim, small, name, equations)]
-    left = [name for name in names if name not in unrolled]
-    slow = []
-    while left:
-        shape, grown = small, []
-        for i, name in enumerate(left):
-            larger = shape.resized(name, _BEYOND_TILES[i % len(_BEYOND_TILES)])
-            if _bearable(claim, larger, limit):
-                shape, grown = larger, [*grown, name]
-        if not grown:
-            name, *left = left  # which has to stay small
-            slow += [name] if _bearable(claim, small.resized(name, _BEYOND_TILES[0]), math.inf) else []
-            continue
-        shapes.append(shape)
-        left = [name for name in left if name not in grown]
-    return Larger(list(dict.fromkeys(shapes)), slow, unrolled)
-
-
-def _unrolled(claim: Claim, shape: Shape, name: str, equations: Callable[[Shape], int]) -> bool:
-    sizes = (dict(shape.sizes)[name] + more for more in (0, 1, 2))
-    lengths = {equations(s) for size in sizes if admitted(claim, s := shape.resized(name, size))}
-    return len(lengths) > 1 and max(lengths) - min(lengths) > 2
-
-
-def _work(claim: Claim, shape: Shape) -> float:
-    used = _used(claim, shape.form)
-    return math.prod(size for name, size in shape.sizes if name in used)
-
-
-def _bearable(claim: Claim, shape: Shape, limit: float) -> bool:
-    return (
-        admitted(claim, shape)
-        and _small_enough(claim, shape)
-        and all(math.prod(shape.of(a)) <= _ENTRIES for a in _arrays(claim))
-        and _work(claim, shape) <= limit
-    )
-
-
-def _if_admitted(claim: Claim, shape: Shape, otherwise: Shape) -> Shape:
-    return shape if admitted(claim, shape) else otherwise
-
-
-def around(*tiles: int) -> list[int]:
-    """The sizes at, just below and just above a tile and twice a tile, for `sizes`.
-
-    `around(32)` is 31, 32, 33, 63, 64, 65.
-    """
-    if not tiles or not all(isinstance(tile, int) and tile > 1 for tile in tiles):
-        raise ValueError(f"around takes sizes of tiles, whole numbers above one, got {tiles!r}")
-    return sorted({times * tile + more for tile in tiles for times in (1, 2) for more in (-1, 0, 1)})

@@ -15,7 +15,8 @@ from identities.claim import Claim
 from identities.oracle.candidates.calling import LAYOUTS, Answers, Fault
 from identities.oracle.candidates.local import Candidate
 from identities.oracle.diagnosis import Diagnosis
-from identities.oracle.draw.shapes import Shape, draw_shapes, larger_shapes
+from identities.oracle.draw.larger import larger_shapes
+from identities.oracle.draw.shapes import Shape, draw_shapes
 from identities.oracle.draw.values import Batch, draw_values
 from identities.oracle.reference.points import Points, examined
 from identities.oracle.reference.programs import equations

@@ -1,0 +1,97 @@
+"""Larger shapes, beyond the tiles that kernels work in, where mistakes hide from small ones."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from identities.claim import Claim
+from identities.oracle.draw.shapes import Shape, admitted, arrays_of, shrinkable, small_enough, used_names
+
+_BEYOND_TILES = (133, 139, 143, 146, 149, 137, 141, 145)
+"""Sizes beyond a tile of 32, 64 or 128, multiples of none of them, and all different."""
+
+_ENTRIES = 100_000
+"""About how many entries an array has at the larger shapes."""
+
+
+class Larger(NamedTuple):
+    """Few shapes at which every dimension, in one of them at least, is larger than a tile; and which stay small.
+
+    **Fields:**
+
+    - `slow`: the dimensions that stay small for the work that it would be.
+    - `unrolled`: those with which the function's program grows.
+    """
+
+    shapes: list[Shape]
+    slow: list[str]
+    unrolled: list[str]
+
+
+def larger_shapes(claim: Claim, fits: Sequence[Shape], work: float, equations: Callable[[Shape], int]) -> Larger:
+    """The shapes at which a mistake shows that hides where all sizes are small.
+
+    **Arguments:**
+
+    - `fits`: the shapes that have been tried, for their forms and options.
+    - `work`: how many times the work of the largest of those may be done, where work is the product of all sizes.
+    - `equations`: how long the function's program is at a shape.
+    """
+    base = max(fits, key=lambda shape: (len(used_names(claim, shape.form)), _work(claim, shape)))
+    limit = work * max(_work(claim, shape) for shape in fits)
+    small = base
+    for i, name in enumerate(shrinkable(claim, base)):
+        small = _if_admitted(claim, small.resized(name, 2 + i % 2), small)
+    shapes: list[Shape] = []
+    # A Python loop over a dimension makes a program that takes minutes to compile where the dimension is large.
+    names = shrinkable(claim, base)
+    unrolled = [name for name in names if _unrolled(claim, small, name, equations)]
+    left = [name for name in names if name not in unrolled]
+    slow = []
+    while left:
+        shape, grown = small, []
+        for i, name in enumerate(left):
+            larger = shape.resized(name, _BEYOND_TILES[i % len(_BEYOND_TILES)])
+            if _bearable(claim, larger, limit):
+                shape, grown = larger, [*grown, name]
+        if not grown:
+            name, *left = left  # which has to stay small
+            slow += [name] if _bearable(claim, small.resized(name, _BEYOND_TILES[0]), math.inf) else []
+            continue
+        shapes.append(shape)
+        left = [name for name in left if name not in grown]
+    return Larger(list(dict.fromkeys(shapes)), slow, unrolled)
+
+
+def _unrolled(claim: Claim, shape: Shape, name: str, equations: Callable[[Shape], int]) -> bool:
+    sizes = (dict(shape.sizes)[name] + more for more in (0, 1, 2))
+    lengths = {equations(s) for size in sizes if admitted(claim, s := shape.resized(name, size))}
+    return len(lengths) > 1 and max(lengths) - min(lengths) > 2
+
+
+def _work(claim: Claim, shape: Shape) -> float:
+    used = used_names(claim, shape.form)
+    return math.prod(size for name, size in shape.sizes if name in used)
+
+
+def _bearable(claim: Claim, shape: Shape, limit: float) -> bool:
+    return (
+        admitted(claim, shape)
+        and small_enough(claim, shape)
+        and all(math.prod(shape.of(a)) <= _ENTRIES for a in arrays_of(claim))
+        and _work(claim, shape) <= limit
+    )
+
+
+def _if_admitted(claim: Claim, shape: Shape, otherwise: Shape) -> Shape:
+    return shape if admitted(claim, shape) else otherwise
+
+
+def around(*tiles: int) -> list[int]:
+    """The sizes at, just below and just above a tile and twice a tile, for `sizes`.
+
+    `around(32)` is 31, 32, 33, 63, 64, 65.
+    """
+    if not tiles or not all(isinstance(tile, int) and tile > 1 for tile in tiles):
+        raise ValueError(f"around takes sizes of tiles, whole numbers above one, got {tiles!r}")
+    return sorted({times * tile + more for tile in tiles for times in (1, 2) for more in (-1, 0, 1)})
