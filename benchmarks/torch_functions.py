@@ -30,6 +30,7 @@ _TIES = "of equal ones PyTorch gives the cotangent to the first, and here they s
 
 UNDERSTOOD = {
     "adaptive_max_pool": _TIES,
+    "avg_pool": "in three dimensions, no image may be smaller than a window, however much padding there is",
     "max_pool": _TIES,
     "cross_entropy_with_probabilities": "long sums are kept in bfloat16",
     "ctc_loss": "its backward pass is right for logarithms of probabilities, and not for anything else",
@@ -40,6 +41,14 @@ UNDERSTOOD = {
     "soft_margin_loss": "log(1 + exp(-xy)), as it is written, overflows from 88 on",
 }
 """Why, where it is known."""
+
+_GONE_AROUND = (
+    "`interpolate`, with antialias and to a width of one: every row has the values of the first, in PyTorch 2.13 on "
+    "the CPU, unless channels come last. It is judged with its axes exchanged there."
+)
+
+_STATIC = {"grid_sample": {"mode": ["bilinear", "nearest"]}}
+"""Options that are judged, where PyTorch has others in two dimensions only."""
 
 _PRINTED = 6
 """How many entries an array may have to be printed; of a larger one, its shape is."""
@@ -67,7 +76,7 @@ def judged(given: tuple[str, int]) -> Judged:
         result = IN_TORCH[name](*arrays, **options)
         return result[0] if isinstance(result, (tuple, list)) and len(result) == 1 else result
 
-    asked: Any = {"arrays": "torch", "seed": seed}
+    asked: Any = {"arrays": "torch", "seed": seed, "static": _STATIC.get(name)}
     judge: dict[str, Callable[[str], Verification]] = {
         "value": lambda dtype: check_value(identity.function, in_torch, dtypes=(dtype,), **asked),
         "gradient": lambda dtype: check_vjp(
@@ -158,9 +167,10 @@ def page(found: Iterable[Judged], seed: int) -> str:
         "## Wrong, or weak",
         "",
         *(
-            f"- `{name}`, {', '.join(where)}: {said}" + f" ({UNDERSTOOD[name]})" * (name in UNDERSTOOD)
+            f"- `{name}`, {', '.join(where)}: {said}" + (f" ({UNDERSTOOD[name]})" if name in UNDERSTOOD else "")
             for (name, said), where in _grouped(found).items()
         ),
+        f"- {_GONE_AROUND}",
         "",
         "## Not implemented",
         "",
