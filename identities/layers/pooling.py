@@ -41,9 +41,8 @@ CeilMode: TypeAlias = Annotated[bool, OneOf(False, True)]
 Images: TypeAlias = Annotated[Float[Array, "b c t"] | Float[Array, "b c t h"] | Float[Array, "b c t h u"], few]
 
 
-# Of the windows that begin within the image, as those do that are no more than padding in `ceil_mode`.
 def _counts(padding: str = "0", dilation: str = "1") -> list[str]:
-    """How many windows there are along each axis."""
+    """How many windows there are along each axis; in `ceil_mode`, of those that begin within the image."""
     count = "min(({n}+2*{p}-({d}*({k}-1)+1)+ceil_mode*({s}-1))//{s},({n}+{p}-1)//{s})+1"
     names = {"s": "stride[{i}]", "k": "kernel_size[{i}]", "p": padding, "d": dilation}
     return [count.format(n=n, **{key: name.format(i=i) for key, name in names.items()}) for i, n in enumerate("thu")]
