@@ -1,5 +1,6 @@
 """The layers of the catalog beside PyTorch's: the same values, and the same gradients, whatever the options."""
 
+import itertools
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from identities import Identity, catalog
+from identities.layers.resampled import interpolate
 from identities.oracle.draw.shapes import draw_shapes
 from identities.oracle.draw.values import draw_values
 from identities.oracle.run.programs import full_precision
@@ -57,6 +59,17 @@ def _compare(identity: Identity, given: Mapping[str, np.ndarray], static: Mappin
         np.testing.assert_allclose(
             ours, torchs, rtol=0, atol=_CLOSE * max(1, np.abs(torchs).max()), err_msg=str(static)
         )
+
+
+@with_torch
+def test_images_of_all_sizes_are_averaged_as_torch_does() -> None:
+    for n, size, align_corners in itertools.product(range(1, 6), range(1, 6), (False, True)):
+        for mode in ("linear", "cubic"):
+            options = {"size": size, "mode": mode, "align_corners": align_corners, "antialias": True}
+            theirs = IN_TORCH["interpolate"](torch.eye(n, dtype=torch.float64)[None], **options)
+            with full_precision():
+                ours = interpolate(jax.numpy.eye(n)[None], **options)
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=_CLOSE, err_msg=str((n, options)))
 
 
 @with_torch

@@ -22,11 +22,17 @@ Resized: TypeAlias = (
 )
 
 
+def _scale(n, size, align_corners):
+    """How far apart the new entries are among the old ones; between corners, a single one is at the first."""
+    if not align_corners:
+        return n / size
+    return (n - 1) / (size - 1) if size > 1 else 0
+
+
 def _places(n, size, align_corners):
     """Where each of the new entries lies among the old ones."""
-    if align_corners:
-        return np.arange(size) * ((n - 1) / max(size - 1, 1))
-    return (np.arange(size) + 0.5) * (n / size) - 0.5
+    scale = _scale(n, size, align_corners)
+    return np.arange(size) * scale if align_corners else (np.arange(size) + 0.5) * scale - 0.5
 
 
 def _tapped(n, size, weights_by_tap):
@@ -70,7 +76,7 @@ def _smooth(s, a=-0.5):
 
 def _filtered(n, size, align_corners, reach, kernel):
     """Weights by a kernel that is as wide as the new entries are, if they are wider than the old ones."""
-    scale = (n - 1) / max(size - 1, 1) if align_corners else n / size
+    scale = _scale(n, size, align_corners)
     width = max(scale, 1)
     centres = scale * (np.arange(size)[:, None] + 0.5)
     first, end = ((centres + side * reach * width + 0.5).astype(int) for side in (-1, 1))
