@@ -53,12 +53,13 @@ class _Entries(ast.NodeTransformer):
     """Puts a name of its own, spelled like it, in the place of each entry, as in `stride[0]`."""
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
-        if not (isinstance(node.value, ast.Name) and isinstance(node.slice, ast.Constant)):
+        axis = node.slice.value if isinstance(node.slice, ast.Constant) else None
+        if not (isinstance(node.value, ast.Name) and type(axis) is int):
             return node
-        return ast.copy_location(ast.Name(entry_of(node.value.id, node.slice.value), ast.Load()), node)
+        return ast.copy_location(ast.Name(entry_of(node.value.id, axis), ast.Load()), node)
 
 
-def entry_of(option: str, axis: Any) -> str:
+def entry_of(option: str, axis: int) -> str:
     """The name in dimensions of what an option is along an axis."""
     return f"{option}[{axis}]"
 
@@ -68,7 +69,13 @@ def owner_of(name: str) -> str:
     return name.partition("[")[0]
 
 
-_AXES = 3
+_AXES = 6
+"""More than arrays have axes of space."""
+
+
+def axes_in(names: Iterable[str], option: str) -> int:
+    """For how many axes names in dimensions speak of an option: up to the last that they name."""
+    return max((axis + 1 for axis in range(_AXES) if entry_of(option, axis) in names), default=0)
 
 
 def numbers_in(options: Mapping[str, Any]) -> dict[str, int]:

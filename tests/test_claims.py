@@ -371,8 +371,11 @@ def test_dimensions_speak_of_the_entries_of_an_option():
     static = {"stride": [(2, 2), (2, 3)]}
     assert check_vjp(thinned, backward, static=static, **asked).passed
     assert mismatch(check_vjp, thinned, like_the_first, static=static, **asked).static == {"stride": (2, 3)}
-    with pytest.raises(ValueError, match="no shape can be drawn"):
-        check_vjp(thinned, backward, static={"stride": [(2, 1, 1)]}, **asked)
+    # Dimensions need not speak of all entries, and cannot speak of more than there are.
+    assert check_vjp(thinned, backward, static={"stride": [(2, 3, 4)]}, **asked).passed
+    for value in ((2,), "two"):
+        with pytest.raises(ValueError, match=r"thinned: dimensions speak of stride\[\d\], and stride is"):
+            check_vjp(thinned, backward, static={"stride": [(2, 2), value]}, **asked)
 
 
 # ---- complex numbers

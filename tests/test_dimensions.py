@@ -55,7 +55,11 @@ def test_shapes_follow_from_sizes():
 
 
 @pytest.mark.parametrize(
-    "dim", ["", "n m", "n+", "n/2", "n**2", "f(n)", "min(n)", "n.m", "1.5", "True", "-n", "n if m else k"]
+    "dim",
+    [
+        *("", "n m", "n+", "n/2", "n**2", "f(n)", "min(n)", "n.m", "1.5", "True", "-n", "n if m else k"),
+        *("n[m]", "n[-1]", "n[1.5]"),
+    ],
 )
 def test_what_is_no_dimension_is_refused(dim: str):
     with pytest.raises(ValueError, match=f"{re.escape(repr(dim))} is no dimension"):

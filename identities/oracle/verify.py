@@ -101,7 +101,9 @@ def _verdict_or_reason(identity: Identity, options: Mapping[str, Any]) -> Verifi
         return verify(identity, **options)
     except WitnessMismatch as mismatch:
         return Undecided(identity.name, str(mismatch))
-    except Exception:  # shown whole beside the other verdicts, which it does not keep anybody from
+    except (
+        Exception
+    ):  # whatever went wrong in the oracle is no verdict: its traceback is printed, and the exit code is 3
         return Undecided(identity.name, f"{identity.name}: internal error of the oracle\n{traceback.format_exc()}")
 
 

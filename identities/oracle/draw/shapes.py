@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from identities.claim import Claim
-from identities.dimensions import BATCH_AXES, describe, names_in, numbers_in, owner_of, shape_of, size_of
+from identities.dimensions import BATCH_AXES, axes_in, describe, names_in, numbers_in, owner_of, shape_of, size_of
 from identities.signature import Argument, Option
 
 LARGEST = 6
@@ -75,16 +75,10 @@ class Shape:
 
 def _value(claim: Claim, option: Option, number: int, form: int) -> Any:
     """One of the values of an option, or where it is wanted for several axes, a tuple of those from that one on."""
-    axes = _axes(claim, option.name, form) if option.per_axis else 0
+    axes = axes_in(used_names(claim, form), option.name) if option.per_axis else 0
     if axes < 2:
         return option.values[number]
     return tuple(option.values[(number + axis) % len(option.values)] for axis in range(axes))
-
-
-@functools.cache
-def _axes(claim: Claim, option: str, form: int) -> int:
-    """For how many axes dimensions speak of an option."""
-    return sum(owner_of(name) == option != name for name in used_names(claim, form))
 
 
 def arrays_of(claim: Claim) -> tuple[Argument, ...]:
@@ -105,15 +99,25 @@ def shrinkable(claim: Claim, shape: Shape) -> list[str]:
 def admitted(claim: Claim, shape: Shape) -> bool:
     """Whether every array has a size of at least one there, and members in its domain that are drawn."""
     sizes = dict(shape.sizes)
-    for name, value in shape.static(claim).items():
-        if isinstance(value, tuple) and len(value) != _axes(claim, name, shape.form) > 0:
-            return False
+    if _is_for_another_form(claim, shape):
+        return False
     for a in arrays_of(claim):
         found = tuple(size_of(dim, sizes) for dim in a.dims(shape.form))
         domain = a.domain.at(sizes)
         if min(found, default=1) < 1 or not (domain.admits(found) and domain.drawn.admits(found)):
             return False
     return True
+
+
+def _is_for_another_form(claim: Claim, shape: Shape) -> bool:
+    """Whether an option has numbers for more axes than arrays have in this form, and in another one have."""
+
+    def axes(name: str, form: int) -> int:
+        return axes_in(used_names(claim, form), name)
+
+    long = {name: len(value) for name, value in shape.static(claim).items() if isinstance(value, tuple)}
+    most = {name: max(axes(name, form) for form in range(claim.forms)) for name in long}
+    return any(axes(name, shape.form) < min(count, most[name]) for name, count in long.items())
 
 
 def small_enough(claim: Claim, shape: Shape) -> bool:
@@ -183,7 +187,14 @@ def draw_shapes(claim: Claim, count: int, seed: int, sizes: Sizes | None = None)
         forms = claim.signature.forms(chosen.static(claim))
         form = forms[form % len(forms)] if len(forms) < claim.forms else form
         static = replace(chosen, form=form).static(claim)
-        shape = Shape(tuple((drawn | whole_numbers(claim, form, static)).items()), form, chosen.options)
+        known = drawn | whole_numbers(claim, form, static)
+        if unknown := used_names(claim, form) - known.keys():
+            if claim.forms == 1:
+                name, owner = min(unknown), owner_of(min(unknown))
+                raise ValueError(f"{claim.name}: dimensions speak of {name}, and {owner} is {static.get(owner)!r}")
+            failed += 1
+            continue
+        shape = Shape(tuple(known.items()), form, chosen.options)
         shape = shape if listed else _with_fewer_entries(claim, shape)
         if shape not in found and admitted(claim, shape) and (listed or small_enough(claim, shape)):
             found[shape] = None
