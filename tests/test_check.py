@@ -100,6 +100,8 @@ def too_long(x):
     raise ValueError("no " * 10_000)
 
 
+_COIN = random.Random(0)
+
 HOSTILE = {
     "none": (lambda x: None, "wrong-type", "returns None"),
     "string": (lambda x: "2x", "wrong-type", "returns a str"),
@@ -117,6 +119,7 @@ HOSTILE = {
     "too-few": (lambda: None, "raises", "takes (), and is called with the 1 arguments (x)"),
     "too-many": (lambda x, y, z: x, "raises", "takes (x, y, z), and is called with the 1 arguments (x)"),
     "random": (lambda x: x + random.random(), "nondeterministic", "different results"),
+    "seldom": (lambda x: (4 if _COIN.random() < 0.03 else 3) * x, "nondeterministic", "different results"),
 }
 
 

@@ -81,9 +81,13 @@ def _fresh(inquiry: Inquiry, found: Finding) -> list[Trial]:
     return found_there
 
 
+_AGAIN = 64
+"""How many wrong instances are asked for again: the smallest have one entry, where a coin often falls the same twice."""
+
+
 def repeats(candidate: Candidate, leaf: Leaf) -> bool:
     """Whether wrong instances give the same results, to rounding, when they are asked for again."""
-    which = [int(i) for i in np.flatnonzero(~leaf.right)[:8]]
+    which = [int(i) for i in np.flatnonzero(~leaf.right)[:_AGAIN]]
     return same_again(candidate, leaf, which)
 
 
