@@ -82,7 +82,7 @@ def _fresh(inquiry: Inquiry, found: Finding) -> list[Trial]:
 
 
 _AGAIN = 64
-"""How many wrong instances are asked for again: the smallest have one entry, where a coin often falls the same twice."""
+"""How many wrong instances are asked for again: the smallest are of one entry, where a coin often falls the same."""
 
 
 def repeats(candidate: Candidate, leaf: Leaf) -> bool:
