@@ -3,7 +3,7 @@
 import functools
 import itertools
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,7 +49,7 @@ class Operation:
     makes: tuple[int, ...]
     address: Address
     place: Place | None
-    turn: int  # of a loop, counted from zero
+    turn: int  # of a loop, JAX's or Python's, counted from zero
     pulls: bool = False  # whether it pulls a cotangent back, in a function that is a derivative itself
     whole: bool = True  # whether its result is what the expression at its place gives
 
@@ -166,6 +166,27 @@ Found = tuple[Place | None, str]
 """Where a program is called, and what it is called."""
 
 
+_Way = tuple[Any, ...]
+"""Where an equation and the calls that it is in come from: a loop of Python goes the same way in every pass."""
+
+
+def _steps(equations: Sequence[JaxprEqn]) -> Iterator[Any]:
+    """By equation, its traceback, and which of those it is that one pass makes there.
+
+    What a library function makes may have one traceback, that of its call; so has all that an equation becomes when
+    it is pulled back.
+    """
+    for traceback, run in itertools.groupby(equations, lambda equation: equation.source_info.traceback):
+        made = [(equation.primitive, _pulls(equation)) for equation in run]
+        of_pass = next(n for n in range(1, len(made) + 1) if made[:n] * (len(made) // n) == made)
+        yield from ((traceback, i % of_pass) for i in range(len(made)))
+
+
+def _pulls(equation: JaxprEqn) -> bool:
+    """Whether it pulls a cotangent back, in a function that is a derivative itself."""
+    return "transpose(" in str(equation.source_info.name_stack)
+
+
 class _Writer:
     """Writes calls out, and loops pass by pass."""
 
@@ -176,6 +197,7 @@ class _Writer:
         self._operations: list[Operation] = []
         self._moving: set[int] = set()
         self._ordinals: Counter[Any] = Counter()
+        self._turns: Counter[_Way] = Counter()
         self._pulls = False
 
     def _new(self, shape: Sequence[int], dtype: np.dtype) -> int:
@@ -191,7 +213,7 @@ class _Writer:
     def written(self, closed: ClosedJaxpr, names: Sequence[str], sizes: Mapping[str, int]) -> Program:
         arguments = [self._new(v.aval.shape, v.aval.dtype) for v in closed.jaxpr.invars]
         self._moving.update(arguments[i] for i in self._by)
-        results = self._jaxpr(closed, arguments, None, 0)
+        results = self._jaxpr(closed, arguments, None, ())
         uses: dict[int, list[tuple[int, int]]] = {}
         for i, operation in enumerate(self._operations):
             for operand, number in enumerate(operation.takes):
@@ -208,7 +230,7 @@ class _Writer:
             dict(sizes),
         )
 
-    def _jaxpr(self, closed: ClosedJaxpr, given: Sequence[int], outer: Found | None, turn: int) -> list[int]:
+    def _jaxpr(self, closed: ClosedJaxpr, given: Sequence[int], outer: Found | None, way: _Way) -> list[int]:
         jaxpr = closed.jaxpr
         numbers: dict[Any, int] = dict(zip(jaxpr.invars, given, strict=True))
         for variable, value in zip(jaxpr.constvars, closed.consts, strict=True):
@@ -217,23 +239,23 @@ class _Writer:
         def number(variable: Any) -> int:
             return self._constant(variable.val, variable.aval) if isinstance(variable, Literal) else numbers[variable]
 
-        for equation in jaxpr.eqns:
+        for step, equation in zip(_steps(jaxpr.eqns), jaxpr.eqns, strict=True):
             takes = [number(v) for v in equation.invars]
             before = self._pulls
-            self._pulls = before or "transpose(" in str(equation.source_info.name_stack)
-            makes = self._equation(equation, takes, outer, turn)
+            self._pulls = before or _pulls(equation)
+            makes = self._equation(equation, takes, outer, (*way, step))
             self._pulls = before
             numbers.update(zip(equation.outvars, makes, strict=True))
         return [number(v) for v in jaxpr.outvars]
 
-    def _equation(self, equation: JaxprEqn, takes: list[int], outer: Found | None, turn: int) -> list[int]:
+    def _equation(self, equation: JaxprEqn, takes: list[int], outer: Found | None, way: _Way) -> list[int]:
         name = equation.primitive.name
         place = _innermost(equation, outer)
         if name in _CALLS:
             inner = equation.params[_CALLS[name]]
             inner = inner if isinstance(inner, ClosedJaxpr) else ClosedJaxpr(inner, ())
             called = equation.params.get("name", "")
-            return self._jaxpr(inner, takes, (place, called), turn)
+            return self._jaxpr(inner, takes, (place, called), way)
         if not takes:
             return [
                 self._constant(value, v.aval)
@@ -242,7 +264,9 @@ class _Writer:
         if name == "convert_element_type" and takes[0] in self._constants:  # a constant in another dtype is one
             return [self._constant(self._constants[takes[0]], equation.outvars[0].aval)]
         if name == "scan":
-            return self._scan(equation, takes, place)
+            return self._scan(equation, takes, place, way)
+        turn = self._turns[way]
+        self._turns[way] += 1
         return self._operation(kernel(equation), takes, place, turn)
 
     def _operation(self, made: Kernel, takes: Sequence[int], place: Place | None, turn: int) -> list[int]:
@@ -259,7 +283,7 @@ class _Writer:
         self._ordinals[key] += 1
         return makes
 
-    def _scan(self, equation: JaxprEqn, takes: list[int], place: Place | None) -> list[int]:
+    def _scan(self, equation: JaxprEqn, takes: list[int], place: Place | None, way: _Way) -> list[int]:
         """Pass by pass; what a pass hands to the next one is an operation too."""
         parameters, body = equation.params, equation.params["jaxpr"]
         length = parameters["length"]
@@ -269,7 +293,7 @@ class _Writer:
         for turn, i in enumerate(range(length)[::-1] if parameters["reverse"] else range(length)):
             carry = [self._made("carry", lambda x: [x], [n], place, turn) for n in carry]
             given = [self._made("row", lambda xs, i=i: [xs[i]], [n], place, turn) for n in rows]
-            made = self._jaxpr(body, [*constants, *carry, *given], None, turn)
+            made = self._jaxpr(body, [*constants, *carry, *given], None, way)
             carry = made[:carried]
             stacked.append(made[carried:])
         if not length:

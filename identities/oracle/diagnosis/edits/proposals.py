@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from identities.oracle.diagnosis.edits.evaluate import Edit, Here, Pull
+from identities.oracle.diagnosis.edits.evaluate import NOTHING, Edit, Here, Pull
 from identities.oracle.diagnosis.edits.kernels import Aval
 from identities.oracle.diagnosis.edits.place import Place
 from identities.oracle.diagnosis.edits.program import Address, Operation, Program
@@ -90,10 +90,7 @@ def located(address: Address, edit: Callable[[Program, int], Edit], turns: slice
     """An edit at every operation of an address; of a loop, at some of its passes."""
 
     def at(program: Program) -> Edit:
-        found = program.by_address[address][turns]
-        if not found:
-            raise LookupError(address)
-        return merged([edit(program, i) for i in found])
+        return merged([edit(program, i) for i in program.by_address[address][turns]])
 
     return at
 
@@ -156,8 +153,8 @@ def with_operand(here: Here, operand: int, value: np.ndarray) -> list[np.ndarray
 
 def merged(edits: Sequence[Edit]) -> Edit:
     """Several edits of different places as one."""
-    first = edits[0]
-    for other in edits[1:]:
+    first = NOTHING
+    for other in edits:
         first = replace(
             first,
             arguments=first.arguments or other.arguments,
@@ -232,6 +229,6 @@ _SPOKEN = {
 
 
 def firsts(program: Program) -> Iterator[tuple[Address, Operation]]:
-    """Each address, with the first of its operations."""
+    """Each address, with the first of its operations; of a loop that of the second pass: the first may begin with zeros."""
     for address, indices in program.by_address.items():
-        yield address, program.operations[indices[0]]
+        yield address, program.operations[indices[:2][-1]]

@@ -193,7 +193,7 @@ class _Search:
         return found
 
     def _neutral(self, program: Program) -> Edit:
-        return merged([NOTHING, *(proposal.at(program) for proposal in self._neutral_parts)])
+        return merged([proposal.at(program) for proposal in self._neutral_parts])
 
     def _try(self, proposal: Proposal) -> _Tried | None:
         try:

@@ -25,6 +25,7 @@ Generator = Callable[[Program], Iterator[Proposal]]
 GENERATORS: tuple[Generator, ...] = (
     given.cotangents,
     conjugates.conjugates,
+    loops.handed_on,
     parts.parts,
     steps.factors,
     constants.constants,

@@ -1,13 +1,15 @@
-"""Loops, whose backward passes run from the end: the pass beside is taken for a pass, or the first one is left out."""
+"""Loops, whose backward passes run from the end: what passes hand on is lost, one is taken for another or left out."""
 
 import functools
+import itertools
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from identities.oracle.diagnosis.edits.evaluate import Edit, Here, Pull
+from identities.oracle.diagnosis.edits.mistakes.parts import PASSED_ON
 from identities.oracle.diagnosis.edits.mistakes.steps import depends_on_operands
-from identities.oracle.diagnosis.edits.program import Program
+from identities.oracle.diagnosis.edits.program import Address, Program
 from identities.oracle.diagnosis.edits.proposals import Proposal, firsts, located, spelled, value_of
 
 _Key = tuple[str, int, int, int]
@@ -25,7 +27,7 @@ def loops(program: Program) -> Iterator[Proposal]:
         if len(passes) < 2 or not depends_on_operands(program, operation):
             continue
         for k, number in enumerate(operation.takes):
-            if program.operations[passes[1]].takes[k] == number:  # it is the same in every pass
+            if program.operations[passes[0]].takes[k] == number:  # it is the same in every pass
                 continue
             for by, words in ((-1, "before"), (1, "after")):
                 says = (
@@ -33,6 +35,65 @@ def loops(program: Program) -> Iterator[Proposal]:
                 )
                 at = located(address, functools.partial(_of_another, k, by))
                 yield Proposal("index", says, 1.9, at, operation.place)
+
+
+def handed_on(program: Program) -> Iterator[Proposal]:
+    """What a pass of a loop hands to the next one: by one value of it, and everything.
+
+    A loop of JAX has an operation for each value, and is among the parts for that; a loop of Python has not.
+    """
+    for address in _handing(program):
+        operation = program.operations[program.by_address[address][0]]
+        what, where = "what one step hands to the next", spelled(operation)
+        says, times = f"treats {what} as a constant, in {where}", f"multiplies by {{}} {what}, in {where}"
+        at = functools.partial(_kept_back, address)
+        yield Proposal("detached", says, 1.0, at, operation.place, True, times)
+    if any(len(passes) > 1 for passes in program.by_address.values()):
+        what = "all that one step hands to the next"
+        says, times = f"treats {what} as a constant", f"multiplies by {{}} {what}"
+        yield Proposal("detached", says, 1.1, _all_kept_back, None, True, times)
+
+
+def _handing(program: Program) -> Iterator[Address]:
+    """The expressions in loops of Python whose value in one pass goes into that of the next."""
+    for address, passes in program.by_address.items():
+        operation = program.operations[passes[0]]
+        if operation.whole and operation.name not in (*PASSED_ON, "carry") and _hand_overs(program, address):
+            yield address
+
+
+def _hand_overs(program: Program, address: Address) -> list[tuple[int, int]]:
+    """The operations of the next pass, and operands, that the value of one pass goes through on its way to that."""
+    found: list[tuple[int, int]] = []
+    passes = program.by_address[address]
+    for here, there in itertools.pairwise(passes):
+        (number, *_), (later, *_) = program.operations[here].makes, program.operations[there].makes
+        way = program.way_from(number)
+        if number in program.moving and later in way:
+            turn, on = program.operations[here].turn, _led_to(program, later)
+            takers = ((use, program.operations[use[0]]) for use in program.uses[number])
+            found += [use for use, taker in takers if taker.turn > turn and not on.isdisjoint(taker.makes)]
+    return found
+
+
+def _led_to(program: Program, number: int) -> set[int]:
+    """The values that one is made of, itself among them."""
+    found, left = set[int](), [number]
+    while left:
+        if (one := left.pop()) not in found:
+            found.add(one)
+            left += program.operations[program.made_by[one]].takes if one in program.made_by else ()
+    return found
+
+
+def _kept_back(address: Address, program: Program) -> Edit:
+    return Edit(leaving=dict.fromkeys(_hand_overs(program, address), 0))
+
+
+def _all_kept_back(program: Program) -> Edit:
+    carried = (o for o in program.operations if o.name == "carry" and o.turn)
+    leaving = (use for address in _handing(program) for use in _hand_overs(program, address))
+    return Edit(leaving=dict.fromkeys(leaving, 0), arriving={number: 0 for o in carried for number in o.makes})
 
 
 def _key(program: Program, i: int) -> _Key:

@@ -1,0 +1,81 @@
+"""Mistakes in loops, of Python and of JAX, that are named whatever the number of passes."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import identities
+
+quick: Any = {"dtypes": ("float64",), "shapes": 4, "instances": 32, "sizes": {"t": [1, 2, 3]}}
+
+
+def walked(x, w, v):
+    """Two states, of which each pass hands both to the next one."""
+    h, c, out = 0.0, 0.0, []
+    for u in x:
+        c = jax.nn.sigmoid(u + v * h) * c + u
+        h = jnp.tanh(w * c + h)
+        out.append(h)
+    return jnp.stack(out)
+
+
+def walked_vjp(g, x, w, v, h_back=1, c_back=1, bent=True, added=True):
+    hs, cs, fs = [0.0], [0.0], []
+    for u in x:
+        fs.append(1 / (1 + np.exp(-u - v * hs[-1])))
+        cs.append(fs[-1] * cs[-1] + u)
+        hs.append(np.tanh(w * cs[-1] + hs[-1]))
+    dx, dw, dv, dh, dc = np.zeros_like(x), np.zeros_like(w), np.zeros_like(v), 0.0, 0.0
+    for t in reversed(range(len(x))):
+        da = (g[t] + h_back * dh) * (1 - hs[t + 1] ** 2 if bent else 1)
+        dc = w * da + c_back * dc
+        ds = dc * cs[t] * fs[t] * (1 - fs[t])
+        dx[t] = ds + dc
+        dw = added * dw + da * cs[t + 1]
+        dv = dv + ds * hs[t]
+        dh, dc = da + v * ds, dc * fs[t]
+    return dx, dw, dv
+
+
+def scanned(x, w, v):
+    """The same, as a loop of JAX."""
+
+    def step(state, u):
+        h, c = state
+        c = jax.nn.sigmoid(u + v * h) * c + u
+        h = jnp.tanh(w * c + h)
+        return (h, c), h
+
+    return jax.lax.scan(step, (0.0, 0.0), x)[1]
+
+
+@pytest.mark.parametrize("function", [walked, scanned])
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"h_back": 0, "c_back": 0}, "treats all that one step hands to the next as a constant"),
+        ({"h_back": 0}, "treats what one step hands to the next as a constant"),
+        ({"bent": False}, "leaves out the derivative of `h = jnp.tanh(w * c + h)`"),
+    ],
+    ids=["everything", "one-state", "a-derivative"],
+)
+def test_one_mistake_in_every_pass_is_one_mistake(function, wrong, says):
+    right: Any = {"wrt": ("x", "w", "v"), "signature": "(t),(),()->(t)", **quick}
+    assert identities.check_vjp(function, walked_vjp, **right)
+    with pytest.raises(identities.CandidateMismatch) as caught:
+        identities.check_vjp(function, lambda *given: walked_vjp(*given, **wrong), **right)
+    assert all(says in diagnosis.sentence for diagnosis in caught.value.diagnoses.values())
+    assert set(caught.value.diagnoses) == {"x", "w", "v"}
+
+
+@pytest.mark.parametrize("function", [walked, scanned])
+def test_a_gradient_that_is_overwritten_in_every_pass(function):
+    with pytest.raises(identities.CandidateMismatch) as caught:
+        identities.check_vjp(
+            function, lambda *given: walked_vjp(*given, added=False)[1], "w", signature="(t),(),()->(t)", **quick
+        )
+    assert caught.value.diagnosis.kind == "reduction"
+    assert "keeps only the first pass of what w gets" in caught.value.diagnosis.sentence
