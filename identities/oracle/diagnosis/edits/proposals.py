@@ -229,6 +229,6 @@ _SPOKEN = {
 
 
 def firsts(program: Program) -> Iterator[tuple[Address, Operation]]:
-    """Each address, with the first of its operations; of a loop that of the second pass: the first may begin with zeros."""
+    """Each address with an operation: of a loop that of the second pass, since the first one may begin with zeros."""
     for address, indices in program.by_address.items():
         yield address, program.operations[indices[:2][-1]]
