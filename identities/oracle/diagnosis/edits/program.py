@@ -173,12 +173,13 @@ _Way = tuple[Any, ...]
 def _steps(equations: Sequence[JaxprEqn]) -> Iterator[Any]:
     """By equation, its traceback, and which of those it is that one pass makes there.
 
-    What a library function makes may have one traceback, that of its call; so has all that an equation becomes when
-    it is pulled back.
+    All that an equation becomes when it is pulled back has one traceback; so may what a library function makes, unless
+    it is made of the same parts again and again.
     """
     for traceback, run in itertools.groupby(equations, lambda equation: equation.source_info.traceback):
         made = [(equation.primitive, _pulls(equation)) for equation in run]
-        of_pass = next(n for n in range(1, len(made) + 1) if made[:n] * (len(made) // n) == made)
+        lengths = (n for n in range(1, len(made)) if made[:n] * (len(made) // n) == made and not made[0][1])
+        of_pass = next(lengths, len(made))
         yield from ((traceback, i % of_pass) for i in range(len(made)))
 
 
