@@ -29,7 +29,8 @@ from identities.oracle.diagnosis.edits.proposals import (
 from identities.oracle.run.tape import is_inexact
 
 _CURVED = (
-    *("tanh", "logistic", "erf", "exp", "exp2", "expm1", "log", "log1p", "sqrt", "rsqrt", "sin", "cos"),
+    *("tanh", "logistic", "erf", "erf_inv", "exp", "exp2", "expm1", "log", "log1p", "sqrt", "rsqrt", "cbrt"),
+    *("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh"),
     *("integer_pow", "square", "custom_jvp_call"),
 )
 """Functions of one number whose derivatives depend on it."""
@@ -202,6 +203,17 @@ _BY_RESULT: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "sqrt": lambda y: 0.5 / y,
     "rsqrt": lambda y: -0.5 * y**3,
     "log": lambda y: np.exp(-y),
+    "exp2": lambda y: np.log(2) * y,
+    "log1p": lambda y: np.exp(-y),
+    "cbrt": lambda y: 1 / (3 * y * y),
+    "tan": lambda y: 1 + y * y,
+    "asin": lambda y: 1 / np.cos(y),
+    "acos": lambda y: -1 / np.sin(y),
+    "atan": lambda y: np.cos(y) ** 2,
+    "asinh": lambda y: 1 / np.cosh(y),
+    "acosh": lambda y: 1 / np.sinh(y),
+    "atanh": lambda y: np.cosh(y) ** 2,
+    "erf_inv": lambda y: 0.5 * np.sqrt(np.pi) * np.exp(y * y),
 }
 """Derivatives by way of the result."""
 
