@@ -232,6 +232,23 @@ def test_a_side_may_be_chosen_for_each_of_several_arguments_at_kinks():
         check_vjp(relu, lambda g, x: g * np.where(x == 0, 3, x > 0), signature="(n)->(n)")
 
 
+@pytest.mark.parametrize("last", [False, True])
+def test_windows_that_overlap_may_all_take_the_first_of_equal_numbers_or_the_last(last):
+    def largest_of_two(x):
+        return jnp.maximum(x[:-1], x[1:])
+
+    def backward(g, x, added=True):
+        gradient = np.zeros_like(x)
+        for i in range(len(g)):
+            at = i + int(x[i + 1] >= x[i] if last else x[i + 1] > x[i])
+            gradient[at] = g[i] + added * gradient[at]
+        return gradient
+
+    assert check_vjp(largest_of_two, backward, signature="(n+1)->(n)").passed
+    with pytest.raises(CandidateMismatch):
+        check_vjp(largest_of_two, lambda g, x: backward(g, x, added=False), signature="(n+1)->(n)", dtypes=("float64",))
+
+
 def test_a_kink_is_seen_beside_huge_derivatives_elsewhere():
     wrong = functools.partial(hidden_units_backward, transposed=True)
     with pytest.raises(CandidateMismatch) as caught:

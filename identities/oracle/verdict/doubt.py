@@ -134,7 +134,7 @@ def _with_sides_chosen(trial: Trial, seed: int) -> Trial:
 
     A rectified unit of several zeros has a side to choose for each, as has the maximum of equal numbers. Which sides
     a candidate chose, its gradient says: an argument is moved up where that is not zero, and down where it is, or the
-    reverse.
+    reverse. Windows that overlap choose more than one; then the first of equal numbers, or the last, is the largest.
     """
     claim = trial.claim
     if claim.kind.name != "vjp" or any(leaf.claim.leaves[0].values == "complex" for leaf in trial.leaves):
@@ -146,11 +146,11 @@ def _with_sides_chosen(trial: Trial, seed: int) -> Trial:
     eps = float(jnp.finfo(trial.dtype).eps)
     answers = Answers(tuple([leaf.outcomes[i] for i in which] for leaf in trial.leaves))
     right = np.zeros(len(which), bool)
-    for sign in (1, -1):
+    for side, sign in itertools.product((_by_gradient, _by_place), (1, -1)):
         beside = wide({name: values[which] for name, values in trial.batch.items()})
         for leaf in trial.leaves:
             name = leaf.claim.leaves[0].name
-            beside[name] = _beside(beside[name], np.where(leaf.got[which] != 0, sign, -sign), eps)
+            beside[name] = _beside(beside[name], sign * side(beside[name], leaf.got[which]), eps)
         words = reference(claim, trial.shape, beside, eps, seed)
         given = {"batch": beside, "answers": answers, "reference": words, "points": everywhere(len(which))}
         again = replace(trial, **given, groups=1, rounding=None)
@@ -162,6 +162,23 @@ def _with_sides_chosen(trial: Trial, seed: int) -> Trial:
         unit[which[right]] = np.maximum(unit[which[right]], 1.001 * off)
         units.append(unit)
     return replace(trial, rounding=tuple(units))
+
+
+def _by_gradient(values: np.ndarray, got: np.ndarray) -> np.ndarray:
+    """Up where a gradient is not zero."""
+    return np.where(got != 0, 1, -1)
+
+
+def _by_place(values: np.ndarray, got: np.ndarray) -> np.ndarray:
+    """Of equal numbers each further up than the one before it."""
+    rows = values.reshape(len(values), -1)
+    places = np.zeros(rows.shape)
+    for row, place in zip(rows, places, strict=True):
+        order = np.argsort(row, kind="stable")
+        new = np.append(True, np.diff(row[order]) != 0)
+        along = np.arange(len(row))
+        place[order] = along - np.maximum.accumulate(np.where(new, along, 0))
+    return places.reshape(values.shape)
 
 
 def _is_smooth(leaf: Leaf, eps: float) -> np.ndarray:
