@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 from scipy import special
 
-from identities import CandidateMismatch, Verification, WitnessMismatch, check_jacobian, check_vjp, domains, verify
+from identities import (
+    CandidateMismatch,
+    Verification,
+    WitnessMismatch,
+    check_jacobian,
+    check_jvp,
+    check_vjp,
+    domains,
+    verify,
+)
 from identities.oracle.reference import extrapolation
 from tests.mistakes import said
 
@@ -170,6 +179,15 @@ def test_a_line_that_is_smooth_does_not_make_a_point_of_all_others_smooth():
     backward = jax.jit(lambda delta, x: jax.vjp(direction, x)[1](delta)[0])  # NaN at zero
     verdict = check_vjp(direction, backward, signature="(n)->(n)")
     assert verdict.not_judged
+
+
+def test_a_tangent_of_zero_makes_no_smooth_point():
+    def direction(g, z):
+        return (1j * np.conj(g) * z / np.abs(z) ** 2).real
+
+    complex_ = {"z": domains.complex_numbers}
+    found = check_jvp(jnp.angle, lambda z, dz: direction(dz, z), "z", signature="(n)->(n)", domains=complex_)
+    assert found.not_judged["no derivative, or none that can be told"] > 0
 
 
 def test_a_subgradient_is_right_at_a_kink():

@@ -47,7 +47,7 @@ def differences(
 
     - `noise`: for each result of the function and each of those instances, how far rounding on the way moves it, where
       that is known. By itself it shows only if it differs from step to step.
-    - `whole`: whether all entries move along every line, and never one alone.
+    - `whole`: whether all entries move along every line, and never one alone, or none as along a tangent of zero.
     """
     some = {name: values[which] for name, values in wide(batch).items()}
     rng = np.random.default_rng([seed, zlib.crc32(f"{claim.name} {shape} differences".encode())])
@@ -83,7 +83,7 @@ class _Lines:
         noise: Sequence[np.ndarray],
         whole: bool,
     ):
-        self.claim, self.batch, self._noise, self._whole = claim, batch, noise, whole
+        self.claim, self.batch, self.whole, self._noise = claim, batch, whole, noise
         self._shape, self._rng = shape, rng
 
     def direction(self, name: str) -> np.ndarray:
@@ -93,7 +93,7 @@ class _Lines:
         random = extrapolation.directions(parts, self._rng)
         flat = random.reshape(len(parts), -1)
         chosen = self._rng.integers(flat.shape[1], size=len(flat))
-        alone = (np.arange(len(flat)) % 2 == 1) & (not self._whole)
+        alone = (np.arange(len(flat)) % 2 == 1) & (not self.whole)
         flat[alone] *= np.arange(flat.shape[1]) == chosen[alone, None]
         return complex_parts(random, values)
 
@@ -195,8 +195,8 @@ def _pulled(lines: _Lines, name: str, asked: bool) -> Word:
 
 
 def _of_jvp(lines: _Lines, asked: Collection[int]) -> list[Word]:
-    claim = lines.claim
-    steps = {name: lines.batch[tangent.name] for name, tangent in zip(claim.moving, claim.vectors, strict=True)}
+    pairs = zip(lines.claim.moving, lines.claim.vectors, strict=True)
+    steps = {name: lines.direction(name) if lines.whole else lines.batch[tangent.name] for name, tangent in pairs}
     return [_first(v, None, 1, lines.terms(result, v)) for result, v in enumerate(lines.along(steps))]
 
 
