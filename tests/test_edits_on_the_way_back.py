@@ -87,6 +87,18 @@ def turned_by_the_next(g, x, c, s):
     return g * c + (g * s)[::-1]
 
 
+def mixed(q, k, v):
+    return jnp.tanh(q @ k.T) @ v
+
+
+def mixed_vjp(g, q, k, v, of_cotangent=0, of_weights=0):
+    """As if a query saw only some of the keys."""
+    scores = q @ k.T
+    below = np.tri(*scores.shape, -1)
+    d = g @ v.T / np.cosh(scores) ** 2 * (below if of_cotangent else 1)
+    return d @ k, d.T @ q, (np.tanh(scores) * (below if of_weights else 1)).T @ g
+
+
 def averaged(x, i, b):
     counts = jnp.zeros(b.shape).at[i].add(1)
     return jnp.zeros(b.shape).at[i].add(x) / jnp.maximum(counts, 1) + b
@@ -140,6 +152,14 @@ def halves_exchanged(g, x):
         (
             *(averaged, "(n),(n),(k)->(k)", lambda g, x, i, b: g * (np.bincount(i, minlength=len(b)) > 0), "b"),
             *("region", "is zero where"),
+        ),
+        (
+            *(mixed, "(t,d),(s,d),(s,d)->(t,d)", lambda *given: mixed_vjp(*given, of_cotangent=1)[0], "q"),
+            *("region", "counts of the cotangent of `q @ k.T` (line"),
+        ),
+        (
+            *(mixed, "(t,d),(s,d),(s,d)->(t,d)", lambda *given: mixed_vjp(*given, of_weights=1)[2], "v"),
+            *("region", "counts of `jnp.tanh(q @ k.T)` only what is below the diagonal"),
         ),
         (
             *(in_halves, "(2*n)->(n)", halves_exchanged, "x"),

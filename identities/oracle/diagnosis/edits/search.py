@@ -4,6 +4,7 @@ import functools
 import itertools
 import math
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -27,6 +28,8 @@ _ENTRIES = 1 << 21  # of a sample, at most
 _SAMPLES = 6
 _SMALL = 1 << 14  # entries of all arguments together
 _NEAR = {"float64": 1e-7, "float32": 1e-3}
+
+_AT_ONCE = 500  # proposals of one generator
 
 _EFFECTS = 800  # that are looked at in pairs
 _PAIRS = 12  # that are checked
@@ -120,9 +123,13 @@ class _Search:
 
     def _single(self, generators: Sequence[Generator]) -> Diagnosis | None:
         """One edit that somebody may have made; all that are tried are kept."""
-        for generator in generators:
+        waiting = deque(generator(self._bench.program) for generator in generators)
+        while waiting and not self._is_over:
             hits: list[_Tried] = []
-            for proposal in generator(self._bench.program):
+            proposals = list(itertools.islice(generated := waiting.popleft(), _AT_ONCE))
+            if len(proposals) == _AT_ONCE:  # of a long program: the others have their turn first
+                waiting.append(generated)
+            for proposal in proposals:
                 if self._is_over:
                     break
                 for at in (proposal.at, functools.partial(both, proposal.at, self._neutral)):

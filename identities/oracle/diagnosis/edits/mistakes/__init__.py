@@ -16,6 +16,7 @@ from identities.oracle.diagnosis.edits.mistakes import (
     solves,
     steps,
     sums,
+    triangles,
     windows,
 )
 from identities.oracle.diagnosis.edits.program import Program
@@ -56,6 +57,7 @@ GENERATORS: tuple[Generator, ...] = (
     loops.loops,
     given.arguments_in_pulls,
     sums.sums,
+    triangles.triangles,
     steps.by_way_of_others,
     steps.others,
     steps.behind,
