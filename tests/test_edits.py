@@ -298,7 +298,7 @@ def elu(x):
     [
         (
             *(lambda x: x - jnp.log((1 + x * x).sum()), "(n)->(n)", lambda g, x: g - 2 * x / (1 + x * x).sum(), "x"),
-            *("cotangent", "takes minus one for the cotangent that arrives at the logarithm"),
+            *("cotangent", "takes minus one for the cotangent that arrives at `jnp.log("),
         ),
         (
             *(stacked, "(n)->(2,n)", lambda g, x: (g[0] + g[1]) * np.cos(x), "x"),
