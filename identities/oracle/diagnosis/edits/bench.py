@@ -15,6 +15,7 @@ from identities.oracle.diagnosis.case import Sample, Truth
 from identities.oracle.diagnosis.edits.evaluate import NOTHING, Arrays, Edit, Known, pulled_back, values_of
 from identities.oracle.diagnosis.edits.kernels import Aval
 from identities.oracle.diagnosis.edits.program import Program, program_of
+from identities.oracle.diagnosis.edits.recognised import recognised
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import Batch, moved, perturbed, real_parts, tiny_steps, wide
 from identities.oracle.run.programs import full_precision
@@ -138,8 +139,12 @@ class Bench:
         return [names.index(name) for name in self.sample.claim.moving]
 
 
-def bench_of(sample: Sample, which: np.ndarray | None = None) -> Bench:
+def bench_of(sample: Sample, which: np.ndarray | None = None, known: bool = False) -> Bench:
     """The bench of a sample, or of some of its instances.
+
+    **Arguments:**
+
+    - `known`: whether known functions that are written out are taken for one operation.
 
     **Raises:** `TooLargeError`.
     """
@@ -150,7 +155,8 @@ def bench_of(sample: Sample, which: np.ndarray | None = None) -> Bench:
             sample.claim, sample.shape, sample.dtype, batch, sample.got[which],
             Truth(sample.truth.values[which], sample.truth.movement[which]), sample.kept[which], 1,
         )  # fmt: skip
-    return Bench(sample, _program_of(sample.claim, sample.shape), batch)
+    program = _program_of(sample.claim, sample.shape)
+    return Bench(sample, (recognised(program) if known else None) or program, batch)
 
 
 def _value(bench: Bench, values: dict[int, np.ndarray], vectors: Arrays, place: int, edit: Edit) -> np.ndarray:

@@ -29,8 +29,8 @@ def both(one: At, other: At, program: Program) -> Edit:
 class Confirmation:
     """The samples that an explanation has to reproduce."""
 
-    def __init__(self, case: Case):
-        self._case = case
+    def __init__(self, case: Case, known: bool = False):
+        self._case, self._known = case, known
         self._benches: dict[int, Bench] = {}
         self._factor_of = functools.cache(self._find_factor)
 
@@ -110,7 +110,7 @@ class Confirmation:
 
     def _bench(self, sample: Sample) -> Bench:
         if id(sample) not in self._benches:
-            self._benches[id(sample)] = bench_of(sample)
+            self._benches[id(sample)] = bench_of(sample, known=self._known)
         return self._benches[id(sample)]
 
     def mixture(self, part: Proposal, other: Proposal, sign: int) -> Guess:

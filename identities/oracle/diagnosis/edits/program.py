@@ -133,6 +133,15 @@ class Program:
         return tuple(number in self.moving for number in operation.takes)
 
 
+def number_of(program: Program, number: int) -> float | None:
+    """The value of a constant that is one number, if it is that."""
+    constant = program.constants.get(number)
+    if constant is None or constant.size == 0 or not is_inexact(constant.dtype):
+        return None
+    first = constant.flat[0]
+    return float(first.real) if np.isfinite(first) and first.imag == 0 and (constant == first).all() else None
+
+
 def program_of(
     function: Callable[..., Any],
     arrays: Sequence[Any],
@@ -157,9 +166,13 @@ Functions with a rule of their own are left whole.
 
 
 def _marked(operations: Sequence[Operation]) -> tuple[Operation, ...]:
-    """With those that are not the last ones of their expressions marked."""
-    last = {(o.place, o.turn): i for i, o in enumerate(operations) if o.place and not o.pulls}
-    return tuple(replace(o, whole=not o.place or last.get((o.place, o.turn)) == i) for i, o in enumerate(operations))
+    """With those marked that are not the last ones of their expressions: another one there takes what they make."""
+    inner = {(o.place, o.turn, number) for o in operations if not o.pulls for number in o.takes}
+
+    def is_whole(o: Operation) -> bool:
+        return not o.place or not (o.pulls or any((o.place, o.turn, number) in inner for number in o.makes))
+
+    return tuple(replace(o, whole=is_whole(o)) for o in operations)
 
 
 Found = tuple[Place | None, str]

@@ -15,12 +15,14 @@ from identities.oracle.diagnosis.case import Case, Diagnosis, Sample
 from identities.oracle.diagnosis.edits.bench import KINDS, bench_of
 from identities.oracle.diagnosis.edits.confirm import Confirmation, both, outside
 from identities.oracle.diagnosis.edits.evaluate import NOTHING, Edit
+from identities.oracle.diagnosis.edits.everywhere import everywhere
 from identities.oracle.diagnosis.edits.fitted import by_slope, intervals, threshold
-from identities.oracle.diagnosis.edits.mistakes import GENERATORS, IN_PARTS, Generator, constants, parts
+from identities.oracle.diagnosis.edits.mistakes import GENERATORS, IN_PARTS, OF_FUNCTIONS, Generator, constants, parts
 from identities.oracle.diagnosis.edits.mistakes.epsilons import Wanted, added
 from identities.oracle.diagnosis.edits.pairs import pairs
 from identities.oracle.diagnosis.edits.program import Program, TooLargeError
 from identities.oracle.diagnosis.edits.proposals import Hints, Proposal, merged
+from identities.oracle.diagnosis.edits.recognised import recognised
 from identities.oracle.diagnosis.regions import makes_an_assumption
 
 _INSTANCES = 12  # that are looked at first
@@ -50,7 +52,9 @@ def find_edit(case: Case, hints: Hints, generators: Sequence[Generator] = ()) ->
         return None
     try:
         with hints.counting():
-            found = _Search(replace(case, samples=samples), hints).found(generators)
+            case_ = replace(case, samples=samples)
+            known = None if generators else _Search(case_, hints, known=True).of_known_functions()
+            found = known or _Search(case_, hints).found(generators)
     except TooLargeError:
         return None
     if found and case.claim.kind.order > 1:
@@ -84,9 +88,9 @@ class _Tried:
 
 
 class _Search:
-    def __init__(self, case: Case, hints: Hints):
+    def __init__(self, case: Case, hints: Hints, known: bool = False):
         self._case, self._hints = case, hints
-        self._confirmation = Confirmation(case)
+        self._confirmation = Confirmation(case, known)
         self._until = time.thread_time() + hints.seconds
         self._tried: list[_Tried] = []
         sample = self._first()
@@ -94,7 +98,7 @@ class _Search:
         finite = np.isfinite(sample.got).reshape(len(sample.got), -1).all(axis=1)
         which = np.flatnonzero(sample.kept & finite)
         telling = np.concatenate([which[~right[which]], which[right[which]]])[:_INSTANCES]  # wrong ones, if there are
-        self._bench = bench_of(sample, np.sort(telling))
+        self._bench = bench_of(sample, np.sort(telling), known)
         self._near = _NEAR[case.dtype]
         self._got = self._bench.sample.got
         self._right = self._bench.result()
@@ -108,13 +112,21 @@ class _Search:
             small, key=lambda s: (min(s.sizes.values(), default=0) > 1, len(set(s.sizes.values())), -s.shape.total)
         )
 
+    def of_known_functions(self) -> Diagnosis | None:
+        """A mistake in a function that is written out, if there is one that people have a name for."""
+        if recognised(bench_of(self._bench.sample).program) is None:
+            return None
+        return self._single(OF_FUNCTIONS) or self._everywhere()
+
     def found(self, generators: Sequence[Generator]) -> Diagnosis | None:
         if not self._close(self._right, self._bench.sample.truth.values) or not self._size:
             return None  # the program written out is not the function: nothing can be said
         found = self._single([lambda _: iter(list(self._hints.proposals)), *(generators or GENERATORS)])
         if found or generators:
             return found
-        if found := self._odd_multiple() or self._confirmed(self._fitted()) or self._confirmed(self._added()):
+        if found := self._everywhere() or self._odd_multiple():
+            return found
+        if found := self._confirmed(self._fitted()) or self._confirmed(self._added()):
             return found
         # What has not been tried for lack of time, and an assumption, are simpler than two mistakes.
         if self._is_over or makes_an_assumption(self._case):
@@ -142,6 +154,12 @@ class _Search:
             if found := self._confirmed(hits):
                 return found
         return None
+
+    def _everywhere(self) -> Diagnosis | None:
+        """One edit wherever it can be made, which by itself explained nothing."""
+        together = (self._try(proposal) for proposal in everywhere([one.proposal for one in self._tried]))
+        together = itertools.takewhile(lambda _: not self._is_over, together)
+        return self._confirmed([one for one in together if one is not None and self._explains(one)])
 
     def _odd_multiple(self) -> Diagnosis | None:
         """A part times a number that nobody would choose."""

@@ -74,3 +74,12 @@ IN_PARTS: tuple[Generator, ...] = (
     constants.sizes,
 )
 """Where proposals come from that may be made for one part of a derivative only."""
+
+OF_FUNCTIONS: tuple[Generator, ...] = (
+    steps.factors,
+    derivatives.derivatives,
+    derivatives.by_result,
+    steps.repeated,
+    steps.operands,
+)
+"""Where proposals come from that are about the derivatives of functions of one number."""

@@ -9,9 +9,8 @@ import numpy as np
 
 from identities.oracle.diagnosis.edits.bench import Bench
 from identities.oracle.diagnosis.edits.evaluate import Edit
-from identities.oracle.diagnosis.edits.program import Address, Operation, Program
+from identities.oracle.diagnosis.edits.program import Address, Operation, Program, number_of
 from identities.oracle.diagnosis.edits.proposals import Proposal, firsts, located, only, spelled
-from identities.oracle.run.tape import is_inexact
 
 _CHANGES: tuple[tuple[str, Callable[[float], float]], ...] = (
     ("the negative of", lambda c: -c),
@@ -46,15 +45,6 @@ def in_values(program: Program) -> Iterator[Proposal]:
     """The same, in a function that is evaluated anew in the backward pass; its derivative is left as it is."""
     for proposal in constants(program):
         yield only(proposal, "values", "in what it computes anew")
-
-
-def number_of(program: Program, number: int) -> float | None:
-    """The value of a constant that is one number, if it is that."""
-    constant = program.constants.get(number)
-    if constant is None or constant.size == 0 or not is_inexact(constant.dtype):
-        return None
-    first = constant.flat[0]
-    return float(first.real) if np.isfinite(first) and first.imag == 0 and (constant == first).all() else None
 
 
 def sizes(program: Program) -> Iterator[Proposal]:

@@ -12,9 +12,8 @@ import numpy as np
 
 from identities.oracle.diagnosis.edits.evaluate import Edit, Here
 from identities.oracle.diagnosis.edits.kernels import Kernel, kernel_of
-from identities.oracle.diagnosis.edits.mistakes.constants import number_of
 from identities.oracle.diagnosis.edits.mistakes.parts import PASSED_ON
-from identities.oracle.diagnosis.edits.program import Operation, Program
+from identities.oracle.diagnosis.edits.program import Operation, Program, number_of
 from identities.oracle.diagnosis.edits.proposals import (
     Proposal,
     again,

@@ -13,8 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from identities.oracle.diagnosis.edits.kernels import Aval, Kernel, kernel_of
-from identities.oracle.diagnosis.edits.mistakes.constants import number_of
-from identities.oracle.diagnosis.edits.program import Operation, Program
+from identities.oracle.diagnosis.edits.program import Operation, Program, number_of
 
 Axes = tuple[int, ...]
 
