@@ -43,7 +43,12 @@ def in_numpy(z):
 @pytest.mark.parametrize(
     ("function", "activation", "slope", "says"),
     [
-        (sigmoid, in_numpy, lambda y: y, "leaves out the factor 1 - y of the derivative of `return 1 / (1 + jnp.exp(-z))`"),
+        (
+            sigmoid,
+            in_numpy,
+            lambda y: y,
+            "leaves out the factor 1 - y of the derivative of `return 1 / (1 + jnp.exp(-z))`",
+        ),
         (sigmoid, in_numpy, lambda y: 1, "leaves out the derivative of `return 1 / (1 + jnp.exp(-z))`"),
         (jnp.tanh, np.tanh, lambda y: 1 - y, "leaves out the square of the derivative of `activation(...)`"),
         (jnp.tanh, np.tanh, lambda y: 1 + y * y, "has 1 + y^2 for 1 - y^2 in the derivative of `activation(...)`"),

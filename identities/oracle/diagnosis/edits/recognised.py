@@ -44,7 +44,7 @@ def _sigmoid(program: Program, operation: Operation) -> Operation | None:
         if negative is None:
             return None
         (argument,) = negative.takes
-    elif above != exponential:
+    elif (other := _made_by(program, above, "exp")) is None or other.takes != (argument,):
         return None
     aval = program.avals[argument]
     if aval != operation.kernel.gives[0] or not np.issubdtype(aval[1], np.floating):

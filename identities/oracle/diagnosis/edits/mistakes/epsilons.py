@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+import jax.numpy as jnp
 import numpy as np
 
 from identities.oracle.diagnosis.edits.evaluate import Edit
-from identities.oracle.diagnosis.edits.kernels import Kernel
-from identities.oracle.diagnosis.edits.program import Address, Operation, Program
+from identities.oracle.diagnosis.edits.kernels import Kernel, kernel_of
+from identities.oracle.diagnosis.edits.program import Address, Operation, Program, number_of
 from identities.oracle.diagnosis.edits.proposals import Proposal, firsts, located, spelled, value_of
 
 _PROBES = (1e-3, 1e-5, 1e-8)
@@ -155,3 +156,57 @@ class _Root(_Beside):
     ) -> list[np.ndarray]:
         (raised,) = self.forward(operands)
         return [cotangents[0] * _ROOTS[self.name][1](raised)]
+
+
+class _Outside(_Root):
+    """It is added to a root, and not to what that is taken of."""
+
+    def forward(self, operands: Sequence[np.ndarray]) -> list[np.ndarray]:
+        (root,) = self.of.forward([operands[0] - self.by])
+        return [_ROOTS[self.name][0](root, self.by)]
+
+
+def moved(program: Program) -> Iterator[Proposal]:
+    """Every small number that is added to what a root is taken of, added to the root; and the other way round."""
+    for address, operation in firsts(program):
+        if operation.name in _ROOTS and _summand(program, operation.takes[0]) is not None:
+            says = f"adds the small number to the root and not within, in {spelled(operation)}"
+            yield Proposal("constant", says, 1.6, located(address, _to_the_root), operation.place)
+        to_root = operation.name == "add" and any(_is_root(program, number) for number in operation.takes)
+        if to_root and _summand(program, operation.makes[0]) is not None:
+            says = f"adds the small number within the root and not to it, in {spelled(operation)}"
+            yield Proposal("constant", says, 1.6, located(address, _within_the_root), operation.place)
+
+
+_SMALL = 0.1
+"""The most that is added for fear of a zero."""
+
+
+def _summand(program: Program, number: int) -> float | None:
+    """The small number that has been added to make a value."""
+    i = program.made_by.get(number)
+    if i is None or program.operations[i].name != "add":
+        return None
+    found = (number_of(program, n) for n in program.operations[i].takes)
+    return next((by for by in found if by is not None and 0 < by < _SMALL), None)
+
+
+def _is_root(program: Program, number: int) -> bool:
+    i = program.made_by.get(number)
+    return i is not None and program.operations[i].name == "sqrt"
+
+
+def _to_the_root(program: Program, i: int) -> Edit:
+    if (by := _summand(program, program.operations[i].takes[0])) is None:
+        raise LookupError(i)
+    kernel = program.operations[i].kernel
+    return Edit(kernels={i: _Outside(**vars(kernel), of=kernel, by=by)})
+
+
+def _within_the_root(program: Program, i: int) -> Edit:
+    operation = program.operations[i]
+    if (by := _summand(program, operation.makes[0])) is None:
+        raise LookupError(i)
+    root = next(k for k, number in enumerate(operation.takes) if _is_root(program, number))
+    kernel = operation.kernel
+    return Edit(kernels={i: kernel_of("root", lambda *of: [jnp.sqrt(of[root] * of[root] + by)], kernel.avals)})

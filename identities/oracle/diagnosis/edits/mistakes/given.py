@@ -31,6 +31,9 @@ def cotangents(program: Program) -> Iterator[Proposal]:
             for words, some in _ENDS if size > 1 else ():
                 says = f"takes the {words} entry of the cotangent along axis {axis} for all of them"
                 yield _of_cotangents(says, functools.partial(_of_one, i, 1 + axis, some))
+                for done, times in (("counts twice", 2), ("leaves out", 0)):
+                    says = f"{done} the {words} entry of the cotangent along axis {axis}"
+                    yield _of_cotangents(says, functools.partial(_with_one_times, i, 1 + axis, some, times))
         if len(shape) > 1 and shape[-1] == shape[-2] > 1:
             yield _of_cotangents(
                 "takes the cotangent for its transpose",
@@ -119,6 +122,13 @@ def _of_one(result: int, axis: int, some: slice, given: Arrays) -> Arrays:
     return [of_it if k == result else g for k, g in enumerate(given)]
 
 
+def _with_one_times(result: int, axis: int, some: slice, times: float, given: Arrays) -> Arrays:
+    """Some entries of the cotangent of one result, that many times."""
+    changed = given[result].copy()
+    changed[(*[slice(None)] * axis, some)] *= times
+    return [changed if k == result else g for k, g in enumerate(given)]
+
+
 def _of_cotangents(says: str, change: Change, kind: str = "cotangent") -> Proposal:
     return Proposal(kind, says, 1.0, lambda program: Edit(cotangents=change))
 
@@ -185,6 +195,8 @@ def _changes(aval: Aval) -> Iterator[tuple[str, str, Changed]]:
             for by in (1, -1):
                 rolled = functools.partial(np.roll, shift=by, axis=1 + axis)
                 yield "index", f"shifted by one along axis {axis}", rolled
+    if sum(size > 1 for size in shape) > 1:
+        yield "layout", "backwards along every axis", lambda g: np.flip(g, tuple(range(1, g.ndim)))
     if is_inexact(dtype):
         yield "sign", "for its negative", np.negative
 

@@ -102,8 +102,9 @@ def layouts(program: Program) -> Iterator[Proposal]:
                     found.append((says, _changed(k, lambda values: values.swapaxes(-1, -2))))
             if _is_square(operation.kernel.gives[0][0]):
                 found.append((f"takes the cotangent of {where} for its transpose", _of_transpose))
-        if operation.name in _PLACED and operation.kernel.avals == operation.kernel.gives:
-            found.append((f"does not {_PLACED[operation.name]} the cotangent of {where} back", _as_it_is))
+        if operation.name in _PLACED:
+            only = "" if operation.kernel.avals == operation.kernel.gives else ": it gives it another shape only"
+            found.append((f"does not {_PLACED[operation.name]} the cotangent of {where} back{only}", _as_it_is))
         if operation.name == "conv_general_dilated":
             spatial = tuple(1 + axis for axis in parameters["dimension_numbers"].rhs_spec[2:])
             says = f"does not flip the kernel in the derivative of {where}"
@@ -116,7 +117,7 @@ _PLACED = {"rev": "reverse", "transpose": "transpose", "conj": "conjugate"}
 
 
 def _as_it_is(here: Here) -> Mapping[int, np.ndarray]:
-    return {0: here.cotangents[0]}
+    return {0: here.cotangents[0].reshape(here.operands[0].shape)}
 
 
 def _is_square(shape: tuple[int, ...]) -> bool:
