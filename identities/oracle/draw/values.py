@@ -59,7 +59,8 @@ def draw_values(
         if a.values == "complex":
             return drawn.astype(complex_of(a.name, dtype))
         if a.values == "floating":
-            return drawn.astype(jnp.dtype(dtype))
+            largest = float(jnp.finfo(dtype).max)  # what a domain makes of large noise may be more in float16
+            return np.clip(drawn, -largest, largest).astype(jnp.dtype(dtype))
         if a.values == "integer" and domain.values is None and not domain.requires:
             raise ValueError(
                 f"argument {a.name} consists of integers: say with `domains` which, as in "

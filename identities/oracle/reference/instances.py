@@ -15,3 +15,8 @@ def of_equal_entries(batch: Mapping[str, np.ndarray]) -> np.ndarray:
     """Which instances consist of arrays whose entries are all equal."""
     flat = [values.reshape(len(values), -1) for values in batch.values() if values.dtype.kind not in "iub"]
     return np.all([(values == values[:, :1]).all(axis=1) for values in flat], axis=0)
+
+
+def are_finite(values: np.ndarray) -> np.ndarray:
+    """Which instances consist of finite numbers."""
+    return np.asarray(np.isfinite(values).reshape(len(values), -1).all(axis=1))

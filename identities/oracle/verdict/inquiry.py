@@ -95,7 +95,7 @@ class Inquiry:
         traced = self.witness is None
         given = self.claim, shape, dtype, right.batch, answers, right.reference, right.points, right.groups
         trial = Trial(*given, exact=self.exact, traced=traced, seconds=seconds + right.seconds)
-        return trial if trial.passed or not traced else in_doubt(trial, self.plan.seed)
+        return trial if trial.passed or not traced else in_doubt(trial, self.plan)
 
     def _derivative(self, claim: Claim, shape: Shape, batch: Batch, dtype: str, seed: int) -> tuple[Reference, Points]:
         # What is exact is held to the witnesses' very bits, and needs no unit.
