@@ -177,8 +177,16 @@ def test_a_line_that_is_smooth_does_not_make_a_point_of_all_others_smooth():
         return jnp.linalg.qr(x[:, None])[0][:, 0]
 
     backward = jax.jit(lambda delta, x: jax.vjp(direction, x)[1](delta)[0])  # NaN at zero
-    verdict = check_vjp(direction, backward, signature="(n)->(n)")
+    verdict = check_vjp(direction, backward, signature="(n+1)->(n+1)")  # of one entry, it is 1 everywhere
     assert verdict.not_judged
+
+
+def test_zero_is_the_derivative_of_a_constant_that_has_none_by_rule():
+    def nothing(x):
+        return jnp.sqrt(((x - x) ** 2).sum())
+
+    assert check_vjp(nothing, lambda g, x: 0 * g * x, signature="(n)->()", **few).passed
+    assert "gives NaN" in mistake(nothing, lambda g, x: np.nan * x, signature="(n)->()", **few)
 
 
 def test_a_tangent_of_zero_makes_no_smooth_point():

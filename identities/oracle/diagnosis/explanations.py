@@ -47,6 +47,7 @@ from identities.oracle.diagnosis.relatives import (
     truth,
 )
 from identities.oracle.diagnosis.terms import find_term
+from identities.oracle.reference.instances import flat
 from identities.oracle.reference.unit import TOLERANCE, rounding_unit
 
 
@@ -279,7 +280,7 @@ def _same_entries(case: Case, hints: Hints) -> Diagnosis | None:
         return None
 
     def in_order(sample: Sample, values: np.ndarray) -> np.ndarray:
-        return np.sort(values[sample.kept].reshape(int(sample.kept.sum()), -1), axis=1)
+        return np.sort(flat(values[sample.kept]), axis=1)
 
     for sample in case.samples:
         got, right = in_order(sample, sample.got), in_order(sample, sample.truth.values)

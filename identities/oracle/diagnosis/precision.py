@@ -14,7 +14,7 @@ from identities.oracle.diagnosis.relatives import witnessed
 from identities.oracle.draw.values import wide
 from identities.oracle.reference.dense import presented
 from identities.oracle.reference.function import function_values
-from identities.oracle.reference.instances import of_equal_entries
+from identities.oracle.reference.instances import flat, of_equal_entries
 from identities.oracle.reference.programs import longest_sum, loop_growth
 from identities.oracle.reference.unit import TOLERANCE, errors_beside, rounding_unit
 
@@ -97,7 +97,7 @@ def digits(case: Case, worst: float = 1.0) -> float:
     """
     relative = []
     for sample in case.samples:
-        E, got = (v[sample.kept].reshape(int(sample.kept.sum()), -1) for v in (sample.truth.values, sample.got))
+        E, got = (flat(v[sample.kept]) for v in (sample.truth.values, sample.got))
         size, error = np.abs(E).max(axis=1, initial=0), np.abs(got - E).max(axis=1, initial=0)
         size = np.where(size > 0, size, size.max(initial=0))
         # Noise where everything is zero is right to no digit at all; where infinity is right, so is infinity.

@@ -18,6 +18,7 @@ from identities.claim import Claim
 from identities.oracle.diagnosis.case import Case, Guess, Sample, Truth
 from identities.oracle.diagnosis.factors import Factor, find_factor
 from identities.oracle.reference.function import function_values
+from identities.oracle.reference.instances import flat
 from identities.signature import Argument
 
 _MOST = 6000  # terms, tried on one sample; simplest first
@@ -111,7 +112,7 @@ def find_term(case: Case, seconds: float) -> tuple[Term, Factor] | None:
     if not all(_is_wrong(sample) for sample in case.samples if sample.truth.values.any()):
         return None  # a term that is not there at some sizes is none
     probe = _probe(case)
-    target = (probe.got - probe.truth.values)[probe.kept].reshape(int(probe.kept.sum()), -1)
+    target = flat((probe.got - probe.truth.values)[probe.kept])
     norm = float(np.sqrt(np.sum(target**2)))
     until = time.thread_time() + seconds
     for term in itertools.islice(_terms(case), _MOST if norm else 0):

@@ -26,6 +26,9 @@ BEYOND_RANGE = "beyond the range of {} on the way"
 _WEAK = 1e-4
 """A derivative by differences that may be off by that much decides nothing by itself."""
 
+_NOTHING = 1e-290
+"""A derivative that small is zero, as that of a constant is to the least error that differences have."""
+
 
 @dataclass(frozen=True)
 class Points:
@@ -122,7 +125,7 @@ def _is_telling(word: Word, others: Mapping[str, Word]) -> np.ndarray:
     usual = np.median([np.abs(values).max(initial=0) for values in finite])
     lost = np.any([np.isnan(w.values).reshape(count, -1).any(axis=1) for w in others.values()], axis=0)
     kink = parts[1].reshape(count, -1).any(axis=1)
-    return (error <= _WEAK * np.maximum(own, usual)) & ~(kink & lost)
+    return (error <= _WEAK * np.maximum(np.maximum(own, usual), _NOTHING)) & ~(kink & lost)
 
 
 def _steep(claim: Claim, shape: Shape, batch: Batch, right: Reference) -> np.ndarray:
