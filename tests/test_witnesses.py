@@ -21,7 +21,7 @@ from identities import (
     verify,
 )
 from identities.oracle.reference import extrapolation
-from tests.mistakes import said
+from tests.mistakes import mismatch, said
 
 few: Any = {"shapes": 3, "instances": 48}
 
@@ -186,7 +186,9 @@ def test_zero_is_the_derivative_of_a_constant_that_has_none_by_rule():
         return jnp.sqrt(((x - x) ** 2).sum())
 
     assert check_vjp(nothing, lambda g, x: 0 * g * x, signature="(n)->()", **few).passed
-    assert "gives NaN" in mistake(nothing, lambda g, x: np.nan * x, signature="(n)->()", **few)
+    wrong = mismatch(check_vjp, nothing, lambda g, x: np.nan * x, signature="(n)->()", **few)
+    assert "gives NaN" in wrong.diagnosis.sentence
+    assert "expected  [nan] by automatic differentiation; by differences, it is finite" in str(wrong)
 
 
 def test_a_tangent_of_zero_makes_no_smooth_point():

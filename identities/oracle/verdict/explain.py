@@ -38,11 +38,16 @@ def _explain_claim(verification: "Verification", failure: "Counterexample", stat
         f"{verification.identity} is not what {failure.witness} says{which}{f': {statement}' * bool(statement)}",
         f"  {failure.dtype}, {by}, for",
         *(f"    {line}" for line in given_lines(failure.arguments, failure.static)),
-        f"  expected {shown(failure.expected)}",
+        f"  expected {shown(failure.expected)}{_lost(failure.expected)}",
         f"  got      {shown(failure.got)}",
         f"  repeat with: {command(verification)}",
     ]
     return "\n".join(lines)
+
+
+def _lost(expected: np.ndarray) -> str:
+    """What is to be said of NaN, which nobody expects."""
+    return " by automatic differentiation; by differences, it is finite" * bool(np.isnan(expected).any())
 
 
 def explain_mismatch(mismatch: "CandidateMismatch") -> str:
@@ -57,7 +62,7 @@ def explain_mismatch(mismatch: "CandidateMismatch") -> str:
         f"{mismatch.identity} is wrong in {mismatch.dtype}: {which}it {diagnosis.sentence}",
         f"  asked     {mismatch.asked}" + f": {mismatch.statement}" * bool(mismatch.statement),
         *(f"  {'for' if i == 0 else '':<8}  {line}" for i, line in enumerate(given)),
-        f"  expected  {shown(mismatch.expected)}{result}",
+        f"  expected  {shown(mismatch.expected)}{result}{_lost(mismatch.expected)}",
         f"  got       {shown(mismatch.got)}",
         f"  mistake   {diagnosis.kind}" + (f", {diagnosis.factor}" if diagnosis.factor else ""),
         *source_lines(diagnosis.where),
