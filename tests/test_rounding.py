@@ -209,3 +209,21 @@ def test_digits_that_were_lost_on_the_way_are_missed():
     with pytest.raises(CandidateMismatch) as caught:
         check_value(jnp.tanh, through(ml_dtypes.bfloat16), **asked)
     assert "bfloat16" in str(caught.value.diagnosis)
+
+
+def test_an_index_stays_what_it_is():
+    """A whole number that is made of whole ones has no rounding, which would lead to the cell beside."""
+
+    def looked_up(table, x):
+        at = jnp.floor(x)
+        cell = jnp.clip((at + 0).astype(int), 0, len(table) - 2)
+        return table[cell] + (x - at) * (table[cell + 1] - table[cell])
+
+    def backward(g, table, x, slope=1.0):
+        cell = np.clip(np.floor(x).astype(int), 0, len(table) - 2)
+        return g * (table[cell + 1] - table[cell]) * x.dtype.type(slope)
+
+    asked = {"wrt": "x", "signature": "(n+1),(k)->(k)"}
+    assert check_vjp(looked_up, backward, **asked).passed
+    with pytest.raises(CandidateMismatch):
+        check_vjp(looked_up, functools.partial(backward, slope=0.9), **asked)

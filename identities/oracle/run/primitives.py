@@ -390,6 +390,11 @@ SUMS = frozenset(("reduce_sum", "cumsum", "dot_general", "scatter-add", "conv_ge
 CLOSE = SUMS | {"add", "add_any", "sub", "mul", "div", "sqrt", "square", "integer_pow", "rem", "convert_element_type"}
 """Operations that every machine rounds to the nearest number, or nearly so."""
 
+INTEGRAL = frozenset(
+    ("add", "add_any", "sub", "mul", "square", "integer_pow", "rem", "convert_element_type", "reduce_sum", "cumsum")
+)
+"""Operations that make whole numbers of whole numbers, and then round nothing."""
+
 NORMWISE = frozenset(("eigh", "svd", "lu", "qr"))
 """Factorisations of a matrix that is off by rounding, as to its size: what is small of it may be lost."""
 

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from identities.oracle.run.primitives import CLOSE, EXACT, GROWING, NORMWISE, SUMS
+from identities.oracle.run.primitives import CLOSE, EXACT, GROWING, INTEGRAL, NORMWISE, SUMS
 from identities.oracle.run.programs import cpu, full_precision
 from identities.oracle.run.tape import Step, Tape, is_inexact, run_step, tape_of
 
@@ -131,6 +131,7 @@ class _Rounding:
         self._in_sums = min(self._unit, _SINGLE)
 
     def execute(self, step: Step, operands: Sequence[Any]) -> Sequence[Any]:
+        given = operands
         if step.name in SUMS:
             operands = [self._off(o, self._in_sums) for o in operands]
         if step.name in NORMWISE:
@@ -150,6 +151,8 @@ class _Rounding:
             # In some order, terms of one sign come first: a part of a sum may be too large where all of it is not.
             (most,) = run_step(step, [np.abs(o) if is_inexact(o.dtype) else o for o in operands])
             rounded = [np.where(most > self._largest, np.inf, values) for values in rounded]
+        if step.name in INTEGRAL and not self._zeros:
+            rounded = [self._or_whole(step, given, values) for values in rounded]
         return rounded
 
     def alike(self, copies: Sequence[Any]) -> Any:
@@ -160,6 +163,15 @@ class _Rounding:
         first = copies[0]
         apart = np.max([np.abs(copy - first) for copy in copies[1:]], axis=0)
         return apart <= np.sqrt(self._unit) * np.abs(first)
+
+    def _or_whole(self, step: Step, operands: Sequence[Any], rounded: Any) -> Any:
+        """Whole numbers without rounding where they are made of whole ones: an index, which must stay what it is."""
+        (values,) = run_step(step, operands)
+        parts = [np.where(o == np.rint(o), 0, np.nan) for o in operands]
+        whole = np.isfinite(run_step(step, parts)[0]) if step.name in SUMS else ~np.isnan(sum(parts))
+        return np.where(
+            whole & (np.abs(values) * self._unit <= 1) & ((values != 0) | (not self._zeros)), values, rounded
+        )
 
     def argument(self, values: Any) -> Any:
         """An argument, which is as it is given; but a subnormal number may be taken for zero."""
