@@ -167,6 +167,30 @@ def test_what_is_held_constant_on_purpose_is_no_disagreement():
     assert check_vjp(straight_through, lambda g, x: g, signature="(n)->(n)", **few).passed
 
 
+@pytest.mark.parametrize("slope", [1.0, 1.01])
+def test_forward_mode_has_the_function_of_a_custom_vjp_and_not_its_rule(slope):
+    @jax.custom_vjp
+    def softplus(x):
+        return jnp.logaddexp(x, 0)
+
+    softplus.defvjp(lambda x: (softplus(x), x), lambda x, g: (slope * g * jax.nn.sigmoid(x),))
+
+    def summed(x, y):
+        return jax.jit(softplus)(x) * y + jax.lax.scan(lambda sum_, u: (sum_ + softplus(u), sum_), 0.0, x)[0]
+
+    def backward(g, x, y):
+        return (g * y + g.sum()) / (1 + np.exp(-x)), g * np.logaddexp(x, 0)
+
+    def judged():
+        return check_vjp(summed, backward, signature="(n),(n)->(n)", dtypes=("float64",), **few)
+
+    if slope == 1:
+        assert judged().passed
+    else:
+        with pytest.raises(WitnessMismatch, match="custom_vjp"):
+            judged()
+
+
 # Kinks, and points that are smooth although automatic differentiation gives NaN.
 
 

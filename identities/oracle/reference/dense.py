@@ -11,6 +11,7 @@ from identities.claim import Claim
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import Batch
 from identities.oracle.reference.linear_map import Tensors
+from identities.oracle.reference.rules import forwards
 
 WITNESSES = ("jacfwd", "jacrev")
 """The two modes of automatic differentiation, by what JAX calls them."""
@@ -35,13 +36,17 @@ def both_modes(function: Callable[..., Any], steps: tuple[tuple[int, ...], ...])
         modes = [inner] * (len(steps) - 1) + [outer]
         return functools.reduce(lambda f, step: step[0](f, step[1]), zip(modes, steps, strict=True), function)
 
-    forward = derivative(jax.jacfwd, jax.jacrev)
-    backward = derivative(jax.jacrev, jax.jacfwd)
+    forward = derivative(_jacfwd, jax.jacrev)
+    backward = derivative(jax.jacrev, _jacfwd)
 
     def both(*primals: Any) -> dict[str, Any]:
         return dict(zip(WITNESSES, (forward(*primals), backward(*primals)), strict=True))
 
     return both
+
+
+def _jacfwd(function: Callable[..., Any], by: tuple[int, ...]) -> Callable[..., Any]:
+    return lambda *primals: forwards(lambda f: jax.jacfwd(f, by)(*primals), function)
 
 
 def arranged(claim: Claim, shape: Shape, batch: Batch, tensors: Mapping[str, Any]) -> Said:

@@ -13,6 +13,7 @@ import numpy as np
 from identities.claim import Claim
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import Batch, real_parts
+from identities.oracle.reference.rules import forwards
 from identities.oracle.reference.words import LAST
 from identities.oracle.run.programs import evaluated, recently_made
 
@@ -130,9 +131,13 @@ def _pair(a: Any, b: Any) -> Any:
 
 def _pushed(f, here, inputs):
     """What each argument's probe does to all results, by itself."""
-    _, push = jax.linearize(f, *here)
     still = tuple(map(jnp.zeros_like, here))
-    return [push(*still[:i], v, *still[i + 1 :]) for i, v in enumerate(inputs)]
+
+    def pushed(function):
+        _, push = jax.linearize(function, *here)
+        return [push(*still[:i], v, *still[i + 1 :]) for i, v in enumerate(inputs)]
+
+    return forwards(pushed, f)
 
 
 def _pulled(f, here, outputs):
@@ -151,7 +156,7 @@ def _vjp_by_pushing(f, here, cotangents, inputs, outputs):
 
 
 def _jvp(f, here, tangents, inputs, outputs):
-    return jax.jvp(f, tuple(here), tuple(tangents))[1]
+    return forwards(lambda function: jax.jvp(function, tuple(here), tuple(tangents))[1], f)
 
 
 def _jvp_by_pulling(f, here, tangents, inputs, outputs):
