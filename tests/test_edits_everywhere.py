@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from identities import check_vjp
+from identities import check_jacobian, check_vjp
 from tests.mistakes import mismatch
 
 
@@ -59,6 +59,18 @@ def test_the_same_mistake_in_every_layer_is_one(function, activation, slope, say
     wrong = mismatch(check_vjp, layers_of(function), backward, ("a", "b", "c"), signature="(n),(n),(n),(n)->(n)")
     assert all(says in diagnosis.sentence for diagnosis in wrong.diagnoses.values())
     assert set(wrong.diagnoses) == {"a", "b", "c"}
+
+
+def test_what_is_kept_may_be_what_a_root_was_taken_of():
+    def direction(q):
+        return q / jnp.sqrt(q @ q)
+
+    def jacobian(q):
+        kept = q @ q
+        return (np.eye(len(q)) - np.outer(q, q) / kept**2) / kept
+
+    wrong = mismatch(check_jacobian, direction, jacobian, "q", signature="(n)->(n)", dtypes=("float64",))
+    assert "keeps the argument of `jnp.sqrt(q @ q)` (line" in wrong.diagnosis.sentence
 
 
 @pytest.mark.parametrize("function", [sigmoid, other_sigmoid])

@@ -17,10 +17,15 @@ def everywhere(proposals: Iterable[Proposal]) -> Iterator[Proposal]:
     """Of proposals that say the same, of one expression or of calls of one function, all together."""
     alike: dict[tuple[str, str], list[Proposal]] = {}
     for proposal in proposals:
-        alike.setdefault((proposal.kind, _QUOTED.sub(r"`\1(...)`", proposal.says)), []).append(proposal)
+        alike.setdefault((proposal.kind, _unquoted(proposal.says)), []).append(proposal)
     for (_, says), group in alike.items():
         if len(group) > 1:
-            yield replace(group[0], says=f"{says}, everywhere", at=functools.partial(_all, group), part=False)
+            times = f"{_unquoted(group[0].times)}, everywhere"
+            yield replace(group[0], says=f"{says}, everywhere", times=times, at=functools.partial(_all, group))
+
+
+def _unquoted(says: str) -> str:
+    return _QUOTED.sub(r"`\1(...)`", says)
 
 
 def _all(group: list[Proposal], program: Program) -> Edit:

@@ -42,6 +42,7 @@ GENERATORS: tuple[Generator, ...] = (
     given.parts_on_the_way,
     derivatives.derivatives,
     derivatives.by_result,
+    derivatives.saved,
     epsilons.moved,
     constants.in_values,
     steps.multiples,
@@ -81,6 +82,7 @@ OF_FUNCTIONS: tuple[Generator, ...] = (
     steps.factors,
     derivatives.derivatives,
     derivatives.by_result,
+    derivatives.saved,
     steps.repeated,
     steps.operands,
 )

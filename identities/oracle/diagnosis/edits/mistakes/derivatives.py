@@ -10,9 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from identities.oracle.diagnosis.edits.evaluate import Edit, Here
+from identities.oracle.diagnosis.edits.evaluate import Edit, Here, Pull
 from identities.oracle.diagnosis.edits.kernels import Kernel, kernel_of
 from identities.oracle.diagnosis.edits.mistakes.parts import PASSED_ON
+from identities.oracle.diagnosis.edits.mistakes.steps import base_of, depends_on_operands, pulled_with
 from identities.oracle.diagnosis.edits.program import Operation, Program, number_of
 from identities.oracle.diagnosis.edits.proposals import (
     Proposal,
@@ -192,6 +193,26 @@ def by_other_results(program: Program) -> Iterator[Proposal]:
 def _by_another(find: Callable[[Program, int], int], program: Program, i: int) -> Edit:
     number, slope = find(program, i), _BY_RESULT[program.operations[i].name]
     return Edit(pulls={i: lambda here: {0: here.cotangents[0] * slope(here.values[number])}})
+
+
+def saved(program: Program) -> Iterator[Proposal]:
+    """An argument that was kept for the way back in place of the result, wherever that is used there."""
+    for address, operation in firsts(program):
+        if operation.name in _BY_RESULT and operation.kernel.avals[0] == operation.kernel.gives[0]:
+            says = f"keeps the argument of {spelled(operation)} for the way back, and not its result"
+            yield Proposal("other-argument", says, 1.6, located(address, _kept), operation.place)
+
+
+def _kept(program: Program, i: int) -> Edit:
+    operation = program.operations[i]
+    (argument, *_), (result,), slope = operation.takes, operation.makes, _BY_RESULT[operation.name]
+    pulls: dict[int, Pull] = {i: lambda here: {0: here.cotangents[0] * slope(here.operands[0])}}
+    for j in program.backwards:
+        found = {k: base_of(program, number) for k, number in enumerate(program.operations[j].takes)}
+        steps = {k: on_the_way for k, (base, on_the_way) in found.items() if base == result}
+        if steps and depends_on_operands(program, program.operations[j]):
+            pulls[j] = functools.partial(pulled_with, program, result, argument, steps)
+    return Edit(pulls=pulls)
 
 
 _BY_RESULT: dict[str, Callable[[np.ndarray], np.ndarray]] = {

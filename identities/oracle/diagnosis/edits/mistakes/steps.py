@@ -1,7 +1,8 @@
 """Steps of a derivative: how an operation pulls its cotangent back, done otherwise."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -285,7 +286,7 @@ def behind(program: Program) -> Iterator[Proposal]:
         if not depends_on_operands(program, operation):
             continue
         for k, number in enumerate(operation.takes):
-            base, steps = _behind(program, number)
+            base, steps = base_of(program, number)
             for other in others_of(base) if steps else ():
                 says = f"uses {value_of(program, other)} in place of {value_of(program, base)}"
                 at = located(address, functools.partial(_with_another_behind, k, again(program, other)))
@@ -294,7 +295,7 @@ def behind(program: Program) -> Iterator[Proposal]:
                 )
 
 
-def _behind(program: Program, number: int) -> tuple[int, tuple[int, ...]]:
+def base_of(program: Program, number: int) -> tuple[int, tuple[int, ...]]:
     """What a value is a multiple of, by a number, or is in another shape; and by which operations."""
     steps: list[int] = []
     while (i := program.made_by.get(number)) is not None:
@@ -308,17 +309,23 @@ def _behind(program: Program, number: int) -> tuple[int, tuple[int, ...]]:
 
 
 def _with_another_behind(operand: int, find: Callable[[Program, int], int], program: Program, i: int) -> Edit:
-    base, steps = _behind(program, program.operations[i].takes[operand])
+    base, steps = base_of(program, program.operations[i].takes[operand])
     other = find(program, i)
     if program.avals[other] != program.avals[base]:
         raise LookupError(i)
+    return Edit(pulls={i: functools.partial(pulled_with, program, base, other, {operand: steps})})
 
-    def pull(here: Here) -> Mapping[int, np.ndarray]:
+
+def pulled_with(
+    program: Program, base: int, other: int, steps: Mapping[int, Sequence[int]], here: Here
+) -> Mapping[int, np.ndarray]:
+    """What an operation pulls back if some of its operands, by the steps to each of them, are made of another value."""
+    operands = here.operands
+    for operand, of_operand in steps.items():
         values = {base: here.values[other]}
-        for step in steps:
+        for step in of_operand:
             operation = program.operations[step]
             made = operation.kernel.forward([values.get(n, here.values[n]) for n in operation.takes])
             values[operation.makes[0]] = made[0]
-        return here.pull(with_operand(here, operand, values[here.operation.takes[operand]]))
-
-    return Edit(pulls={i: pull})
+        operands = with_operand(replace(here, operands=operands), operand, values[here.operation.takes[operand]])
+    return here.pull(operands)
