@@ -94,7 +94,7 @@ def mixed(q, k, v):
 def mixed_vjp(g, q, k, v, of_cotangent=0, of_weights=0):
     """As if a query saw only some of the keys."""
     scores = q @ k.T
-    below = np.tri(*scores.shape, -1)
+    below = np.tri(len(q), len(k), -1)
     d = g @ v.T / np.cosh(scores) ** 2 * (below if of_cotangent else 1)
     return d @ k, d.T @ q, (np.tanh(scores) * (below if of_weights else 1)).T @ g
 

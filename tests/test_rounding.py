@@ -223,7 +223,7 @@ def test_an_index_stays_what_it_is():
         cell = np.clip(np.floor(x).astype(int), 0, len(table) - 2)
         return g * (table[cell + 1] - table[cell]) * x.dtype.type(slope)
 
-    asked = {"wrt": "x", "signature": "(n+1),(k)->(k)"}
+    asked: Any = {"wrt": "x", "signature": "(n+1),(k)->(k)"}
     assert check_vjp(looked_up, backward, **asked).passed
     with pytest.raises(CandidateMismatch):
         check_vjp(looked_up, functools.partial(backward, slope=0.9), **asked)
