@@ -55,10 +55,12 @@ def _compare(identity: Identity, given: Mapping[str, np.ndarray], static: Mappin
     gradients = gradients if isinstance(gradients, tuple) else (gradients,)
     gradients = [g for name, g in zip(identity.moving, gradients, strict=True) if name not in constant]
     for ours, torchs in zip([*value, *gradients], [*results, *pulled], strict=True):
-        torchs = torchs.detach().numpy()
-        np.testing.assert_allclose(
-            ours, torchs, rtol=0, atol=_CLOSE * max(1, np.abs(torchs).max()), err_msg=str(static)
-        )
+        _assert_close(ours, torchs, static)
+
+
+def _assert_close(ours: Any, torchs: Any, of: Any) -> None:
+    torchs = torchs.detach().numpy()
+    np.testing.assert_allclose(ours, torchs, rtol=0, atol=_CLOSE * max(1, np.abs(torchs).max()), err_msg=str(of))
 
 
 @with_torch
@@ -69,7 +71,7 @@ def test_images_of_all_sizes_are_averaged_as_torch_does() -> None:
             theirs = IN_TORCH["interpolate"](torch.eye(n, dtype=torch.float64)[None], **options)
             with full_precision():
                 ours = interpolate(jax.numpy.eye(n)[None], **options)
-            np.testing.assert_allclose(ours, theirs, rtol=0, atol=_CLOSE, err_msg=str((n, options)))
+            _assert_close(ours, theirs, (n, options))
 
 
 @with_torch

@@ -99,6 +99,33 @@ def mixed_vjp(g, q, k, v, of_cotangent=0, of_weights=0):
     return d @ k, d.T @ q, (np.tanh(scores) * (below if of_weights else 1)).T @ g
 
 
+def scaled(x):
+    return x / jnp.sqrt(x @ x + 1e-2)
+
+
+def scaled_with_the_number_outside(g, x):
+    root = np.sqrt(x @ x) + 1e-2
+    return g / root - x * (g @ x) / root**3
+
+
+def put_together(x):
+    return jnp.tanh(x).reshape(2, 3, -1).transpose(1, 0, 2)
+
+
+def not_transposed_back(g, x):
+    return g.ravel() / np.cosh(x) ** 2
+
+
+def correlated(x, w):
+    n, m = x.shape[0] - 1, x.shape[1] - 1
+    return sum(w[i, j] * x[i : i + n, j : j + m] for i in range(2) for j in range(2))
+
+
+def by_the_kernel_as_it_is(g, x, w):
+    padded = np.pad(g, 1)
+    return np.array([[(padded[i : i + 2, j : j + 2] * w).sum() for j in range(x.shape[1])] for i in range(x.shape[0])])
+
+
 def averaged(x, i, b):
     counts = jnp.zeros(b.shape).at[i].add(1)
     return jnp.zeros(b.shape).at[i].add(x) / jnp.maximum(counts, 1) + b
@@ -152,6 +179,24 @@ def halves_exchanged(g, x):
         (
             *(averaged, "(n),(n),(k)->(k)", lambda g, x, i, b: g * (np.bincount(i, minlength=len(b)) > 0), "b"),
             *("region", "is zero where"),
+        ),
+        (
+            *(scaled, "(n)->(n)", scaled_with_the_number_outside, "x"),
+            *("constant", "adds the small number to the root and not within"),
+        ),
+        (*(put_together, "(6*n)->(3,2,n)", not_transposed_back, "x"), *("layout", "does not transpose the cotangent")),
+        (
+            *(correlated, "(n+1,m+1),(2,2)->(n,m)", by_the_kernel_as_it_is, "x"),
+            *("layout", "takes w backwards along every axis"),
+        ),
+        (
+            *(jnp.cumsum, "(n)->(n)", lambda g, a: np.cumsum(np.append(g[:-1], 2 * g[-1])[::-1])[::-1], "a"),
+            *("cotangent", "counts twice the last entry of the cotangent along axis 0"),
+        ),
+        (
+            *(lambda x: jax.scipy.special.erfinv(jnp.tanh(x)), "(n)->(n)"),
+            *(lambda g, x: g * np.sqrt(np.pi) / 2 * np.exp(np.tanh(x) ** 2) / np.cosh(x) ** 2, "x"),
+            *("other-argument", "for its result, of which it takes the derivative"),
         ),
         (
             *(mixed, "(t,d),(s,d),(s,d)->(t,d)", lambda *given: mixed_vjp(*given, of_cotangent=1)[0], "q"),

@@ -166,12 +166,12 @@ class _Rounding:
 
     def _or_whole(self, step: Step, operands: Sequence[Any], rounded: Any) -> Any:
         """Whole numbers without rounding where they are made of whole ones: an index, which must stay what it is."""
-        (values,) = run_step(step, operands)
         parts = [np.where(o == np.rint(o), 0, np.nan) for o in operands]
         whole = np.isfinite(run_step(step, parts)[0]) if step.name in SUMS else ~np.isnan(sum(parts))
-        return np.where(
-            whole & (np.abs(values) * self._unit <= 1) & ((values != 0) | (not self._zeros)), values, rounded
-        )
+        if not np.any(whole):
+            return rounded
+        (values,) = run_step(step, operands)
+        return np.where(whole & (np.abs(values) * self._unit <= 1), values, rounded)
 
     def argument(self, values: Any) -> Any:
         """An argument, which is as it is given; but a subnormal number may be taken for zero."""

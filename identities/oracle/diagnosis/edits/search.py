@@ -52,14 +52,21 @@ def find_edit(case: Case, hints: Hints, generators: Sequence[Generator] = ()) ->
         return None
     try:
         with hints.counting():
-            case_ = replace(case, samples=samples)
-            known = None if generators else _Search(case_, hints, known=True).of_known_functions()
-            found = known or _Search(case_, hints).found(generators)
+            looked_at = replace(case, samples=samples)
+            found = None if generators else _in_written_out(looked_at, hints)
+            found = found or _Search(looked_at, hints).found(generators)
     except TooLargeError:
         return None
     if found and case.claim.kind.order > 1:
         return replace(found, sentence=f"{found.sentence}, in the gradient that is differentiated")
     return found
+
+
+def _in_written_out(case: Case, hints: Hints) -> Diagnosis | None:
+    """A mistake in a known function that is written out, if there is one that people have a name for."""
+    if recognised(bench_of(case.samples[0]).program) is None:
+        return None
+    return _Search(case, hints, known=True).of_functions()
 
 
 def _is_plain(case: Case) -> bool:
@@ -112,15 +119,18 @@ class _Search:
             small, key=lambda s: (min(s.sizes.values(), default=0) > 1, len(set(s.sizes.values())), -s.shape.total)
         )
 
-    def of_known_functions(self) -> Diagnosis | None:
-        """A mistake in a function that is written out, if there is one that people have a name for."""
-        if recognised(bench_of(self._bench.sample).program) is None:
-            return None
-        return self._single(OF_FUNCTIONS) or self._everywhere()
+    def of_functions(self) -> Diagnosis | None:
+        """A mistake in the derivatives of functions of one number."""
+        return (self._single(OF_FUNCTIONS) or self._everywhere()) if self._is_the_function else None
+
+    @property
+    def _is_the_function(self) -> bool:
+        """Whether the program written out is the function; nothing can be said where it is not."""
+        return self._close(self._right, self._bench.sample.truth.values) and bool(self._size)
 
     def found(self, generators: Sequence[Generator]) -> Diagnosis | None:
-        if not self._close(self._right, self._bench.sample.truth.values) or not self._size:
-            return None  # the program written out is not the function: nothing can be said
+        if not self._is_the_function:
+            return None
         found = self._single([lambda _: iter(list(self._hints.proposals)), *(generators or GENERATORS)])
         if found or generators:
             return found
