@@ -97,6 +97,10 @@ class _Lines:
         flat[alone] *= np.arange(flat.shape[1]) == chosen[alone, None]
         return complex_parts(random, values)
 
+    def length(self) -> float:
+        """One of a few, close to 1 and of few bits, so that steps stay exact."""
+        return float(self._rng.integers(4, 9)) / 8
+
     def shape_of(self, result: int) -> tuple[int, ...]:
         """The shape of one of the results."""
         return self._shape.of(self.claim.results[result])
@@ -195,9 +199,14 @@ def _pulled(lines: _Lines, name: str, asked: bool) -> Word:
 
 
 def _of_jvp(lines: _Lines, asked: Collection[int]) -> list[Word]:
+    """Along the tangents, each time by steps of other lengths: what the same ones say twice confirms nothing."""
     pairs = zip(lines.claim.moving, lines.claim.vectors, strict=True)
-    steps = {name: lines.direction(name) if lines.whole else lines.batch[tangent.name] for name, tangent in pairs}
-    return [_first(v, None, 1, lines.terms(result, v)) for result, v in enumerate(lines.along(steps))]
+    if lines.whole:
+        length, steps = 1.0, {name: lines.direction(name) for name, _ in pairs}
+    else:
+        length = lines.length()
+        steps = {name: length * lines.batch[tangent.name] for name, tangent in pairs}
+    return [_first(v / length, None, 1, lines.terms(r, v) / length) for r, v in enumerate(lines.along(steps))]
 
 
 def _of_jacobian(lines: _Lines, asked: Collection[int]) -> list[Word]:

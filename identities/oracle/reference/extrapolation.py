@@ -118,6 +118,18 @@ def _noise(values: np.ndarray, order: int, terms: np.ndarray | None = None) -> t
     return (np.maximum(least, of_terms) + 2 * left.max(axis=0)) / h, ((least + 2 * certain) / h)[-2:]
 
 
+def _refuted(column: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """By how much each of a column but the last is off what those of smaller steps allow, each give or take its noise.
+
+    So it is told that a function bends elsewhere close by, as one does whose second derivative jumps there: what is seen
+    from beyond may agree with itself by chance.
+    """
+    values, noise = column[:0:-1], noise[:0:-1]  # the nearest first
+    highest = np.minimum.accumulate(values + noise)[::-1]
+    lowest = np.maximum.accumulate(values - noise)[::-1]
+    return np.maximum(column[:-1] - highest, lowest - column[:-1])
+
+
 def _extrapolated(quotients: np.ndarray, noise: np.ndarray, at_nearest: np.ndarray, powers: Sequence[int]) -> Estimate:
     """The limit of quotients whose errors consist of those powers of the step."""
     best, off = quotients[-1], np.full(quotients.shape[1:], np.inf)
@@ -128,6 +140,7 @@ def _extrapolated(quotients: np.ndarray, noise: np.ndarray, at_nearest: np.ndarr
         change = np.maximum(np.abs(finer - column[1:]), np.abs(finer - column[:-1])) + noise
         # Two neighbours agree by chance now and then; three hardly ever.
         change[1:] = np.maximum(change[1:], np.abs(finer[1:] - finer[:-1]))
+        change[:-1] = np.maximum(change[:-1], _refuted(finer, noise))
         change = np.where(np.isfinite(change), change, np.inf)
         which = change.argmin(axis=0)[None]
         least = np.take_along_axis(change, which, 0)[0]
