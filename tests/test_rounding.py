@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from identities import CandidateMismatch, check_value, check_vjp
+from identities import CandidateMismatch, check_value, check_vjp, domains
 from identities.oracle.check import claim
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.reference.rounding import rounding
@@ -227,3 +227,18 @@ def test_an_index_stays_what_it_is():
     assert check_vjp(looked_up, backward, **asked).passed
     with pytest.raises(CandidateMismatch):
         check_vjp(looked_up, functools.partial(backward, slope=0.9), **asked)
+
+
+def test_the_modulus_of_a_complex_number_is_rounded():
+    """So that it may come to the other side of a comparison."""
+
+    def rectified(z, b):
+        size = jnp.abs(z)
+        return jnp.where(size > b, (1 - b / size) * z, 0)
+
+    asked = claim("vjp", rectified, None, "(),()->()", domains={"z": domains.complex_numbers})
+    root = float(np.float32(np.sqrt(2)))
+    batch = {"delta": np.full(2, 8 + 8j), "z": np.full(2, 1 - 1j), "b": np.array([root, root / 2])}
+    by_z, by_b = rounding(asked, Shape(()), batch, "float32", seed=0)
+    assert by_b[0] > 0.5
+    assert max(by_z[1], by_b[1]) < 1e-4

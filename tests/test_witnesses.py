@@ -58,6 +58,16 @@ def test_a_step_that_turns_within_a_thousandth_is_not_told_by_what_is_beyond_it(
     assert np.mean(np.abs(value - right) > 8 * error + 1e-13 * np.abs(right)) < 0.005
 
 
+def test_a_derivative_that_bends_close_by_is_not_told_by_what_agrees_beyond_the_bend():
+    rng = np.random.default_rng(3)
+    x, v = 0.2 * rng.standard_normal((2, 2, 20_000, 32))
+    along = x + extrapolation.POINTS[:, None, None, None] * v
+    sums = np.where(along > 0, along + 1, np.exp(np.minimum(along, 0))).sum(axis=-1)
+    (above, below), (up, down) = sums[0], (np.exp(np.minimum(x, 0)) * v).sum(axis=-1)
+    value, error = extrapolation.first(sums[:, 0] / sums[:, 1])
+    assert np.max(np.abs(value - (up * below - above * down) / below**2) / error) < 4
+
+
 def test_a_kink_has_two_derivatives():
     values = np.abs(extrapolation.POINTS)[:, None]
     (left, off_left), (right, off_right) = extrapolation.one_sided(values)

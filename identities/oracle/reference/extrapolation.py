@@ -121,8 +121,8 @@ def _noise(values: np.ndarray, order: int, terms: np.ndarray | None = None) -> t
 def _refuted(column: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """By how much each of a column but the last is off what those of smaller steps allow, each give or take its noise.
 
-    So it is told that a function bends elsewhere close by, as one does whose second derivative jumps there: what is seen
-    from beyond may agree with itself by chance.
+    So it is told that a function bends elsewhere close by, as one does whose second derivative jumps there: what is
+    seen from beyond may agree with itself by chance.
     """
     values, noise = column[:0:-1], noise[:0:-1]  # the nearest first
     highest = np.minimum.accumulate(values + noise)[::-1]

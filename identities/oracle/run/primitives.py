@@ -372,35 +372,6 @@ TABLE: dict[str, _Row] = {
 }
 """By the name of the primitive, what it does and which of its parameters that takes."""
 
-
-EXACT = frozenset(
-    (
-        *("floor", "ceil", "round", "sign", "abs", "real", "imag", "conj", "complex", "neg", "max", "min", "clamp"),
-        *("select_n", "stop_gradient", "copy", "broadcast_in_dim", "reshape", "transpose", "squeeze", "rev", "stack"),
-        *("concatenate", "tile", "split", "slice", "pad", "empty", "empty2", "iota", "gather", "scatter", "sort"),
-        *("cummax", "cummin", "reduce_max", "reduce_min", "reduce_precision", "dynamic_slice", "dynamic_update_slice"),
-        *("unstack", "is_finite", "eq", "ne", "lt", "le", "gt", "ge", "argmax", "argmin"),
-    )
-)
-"""Operations that round nothing, since they only choose, move or compare."""
-
-SUMS = frozenset(("reduce_sum", "cumsum", "dot_general", "scatter-add", "conv_general_dilated", "reduce_window_sum"))
-"""Operations that add up many terms, each of which has its own rounding."""
-
-CLOSE = SUMS | {"add", "add_any", "sub", "mul", "div", "sqrt", "square", "integer_pow", "rem", "convert_element_type"}
-"""Operations that every machine rounds to the nearest number, or nearly so."""
-
-INTEGRAL = frozenset(
-    ("add", "add_any", "sub", "mul", "square", "integer_pow", "rem", "convert_element_type", "reduce_sum", "cumsum")
-)
-"""Operations that make whole numbers of whole numbers, and then round nothing."""
-
-NORMWISE = frozenset(("eigh", "svd", "lu", "qr"))
-"""Factorisations of a matrix that is off by rounding, as to its size: what is small of it may be lost."""
-
-GROWING = frozenset(("exp", "exp2", "expm1", "sinh", "cosh", "mul", "div", "square", "integer_pow", "pow"))
-"""Operations that may lead beyond the range of numbers."""
-
 _INDIFFERENT = frozenset(
     (
         *("sharding", "out_sharding", "memory_space", "accuracy", "precision", "weak_type", "algorithm", "use_magma"),

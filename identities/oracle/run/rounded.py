@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from identities.oracle.run.primitives import CLOSE, EXACT, GROWING, INTEGRAL, NORMWISE, SUMS
+from identities.oracle.run.exactness import CLOSE, EXACT, GROWING, INTEGRAL, NORMWISE, SUMS, rounds_nothing
 from identities.oracle.run.programs import cpu, full_precision
 from identities.oracle.run.tape import Step, Tape, is_inexact, run_step, tape_of
 
@@ -140,7 +140,7 @@ class _Rounding:
             power = replace(step, parameters={"y": -step.parameters["y"]})
             return [self._rounded(1 / values, self._unit) for values in self.execute(power, operands)]
         made = run_step(step, operands)
-        if step.name in EXACT:
+        if rounds_nothing(step.name, operands):
             return made
         if step.name == "div" and _is_one_number(operands[1]):
             # A compiler multiplies by the reciprocal, whose rounding is the same for all instances.
@@ -207,7 +207,16 @@ class _Rounding:
     def _off(self, values: Any, unit: float) -> Any:
         if not is_inexact(values.dtype):
             return values
+        if np.iscomplexobj(values):
+            return self._off_in_parts(values, unit)
         return values * (1 + unit * self._rng.uniform(-1, 1, np.shape(values)))
+
+    def _off_in_parts(self, values: Any, unit: float) -> Any:
+        """Complex numbers, each part of which may be what is left of two that cancel. What is real stays so."""
+        off = np.array(values)
+        for part in (off.real, off.imag):
+            part += unit * np.abs(values) * (part != 0) * self._rng.uniform(-1, 1, np.shape(values))
+        return off
 
     def _off_by_size(self, matrices: Any, unit: float) -> Any:
         size = np.abs(matrices).max(axis=(-2, -1), keepdims=True)
