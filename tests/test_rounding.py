@@ -229,6 +229,32 @@ def test_an_index_stays_what_it_is():
         check_vjp(looked_up, functools.partial(backward, slope=0.9), **asked)
 
 
+_GROUPS = np.array([0, 1, 0, 2, 1])
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        lambda x: jax.ops.segment_max(x, _GROUPS, 3),
+        lambda x: jax.ops.segment_min(x, _GROUPS, 3),
+        lambda x: jnp.zeros(3).at[_GROUPS].max(x),
+        lambda x: jax.lax.top_k(x, 2)[0],
+        lambda x: jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (2,), (1,), "VALID"),
+        lambda x: jax.lax.cummax(x),
+        jnp.median,
+        lambda x: jnp.percentile(x, 75),
+        lambda x: jnp.interp(x, jnp.linspace(-4, 4, 9), jnp.cos(jnp.arange(9.0))),
+    ],
+)
+def test_what_is_chosen_stays_chosen_however_it_is_rounded(chosen):
+    """Else the unit of rounding is as large as the gradient, and any gradient is right."""
+    asked = claim("vjp", lambda x: jnp.sum(chosen(x) ** 2), None, "(5)->()")
+    x = np.random.default_rng(0).permuted(np.linspace(-1.3, 1.4, 32 * 5)).reshape(32, 5)
+    batch = {"delta": np.ones(32), "x": x}
+    (moved,) = rounding(asked, Shape(()), batch, "float32", seed=0)
+    assert moved.max() < 1e-5  # where gradients are about 1
+
+
 def test_the_modulus_of_a_complex_number_is_rounded():
     """So that it may come to the other side of a comparison."""
 

@@ -8,6 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import linalg
 
 import identities
 from identities import CandidateMismatch, check_jacobian, check_vjp, domains
@@ -163,9 +164,22 @@ def test_it_is_said_what_a_candidate_was_too_slow_for():
 
     verdict = check_vjp(squares, slow, signature="(n)->()", shapes=1, instances=1)
     assert verdict.passed
-    assert verdict.warnings == (
-        "is not tried at larger n: that would take more than 10 s, by the time that small sizes take",
-    )
+    assert verdict.warnings == ("is not tried at larger n: that would take more than 10 s, by what small sizes take",)
+
+
+def test_a_function_that_makes_much_of_little_is_not_computed_where_that_is_too_much():
+    def lyapunov(A, Q):
+        eye = jnp.eye(len(A))
+        return jnp.linalg.solve(jnp.kron(A, eye) + jnp.kron(eye, A), Q.reshape(-1)).reshape(Q.shape)  # 2.5 GB at 133
+
+    def backward(delta, A, Q):
+        X, S = (linalg.solve_continuous_lyapunov(*given) for given in ((A, Q), (A.T, delta)))
+        return -(S @ X.T + S.T @ X)
+
+    asked: Any = {"signature": "(n,n),(n,n)->(n,n)", "domains": {"A": domains.positive_definite_part}, **FEW}
+    verdict = check_vjp(lyapunov, backward, "A", **asked)
+    assert verdict.passed
+    assert [warning.partition(":")[0] for warning in verdict.warnings] == ["is not tried at larger n"]
 
 
 def test_a_dimension_that_the_function_loops_over_stays_small():

@@ -28,7 +28,17 @@ class Larger(NamedTuple):
     unrolled: list[str]
 
 
-def larger_shapes(claim: Claim, fits: Sequence[Shape], work: float, equations: Callable[[Shape], int]) -> Larger:
+_OPERATIONS = 1 << 27
+"""Of the function's gradient: they take a second or so, and the witnesses compute it some hundred times."""
+
+
+def larger_shapes(
+    claim: Claim,
+    fits: Sequence[Shape],
+    work: float,
+    equations: Callable[[Shape], int],
+    operations: Callable[[Shape], int],
+) -> Larger:
     """The shapes at which a mistake shows that hides where all sizes are small.
 
     **Arguments:**
@@ -36,6 +46,7 @@ def larger_shapes(claim: Claim, fits: Sequence[Shape], work: float, equations: C
     - `fits`: the shapes that have been tried, for their forms and options.
     - `work`: how many times the work of the largest of those may be done, where work is the product of all sizes.
     - `equations`: how long the function's program is at a shape.
+    - `operations`: how much work it is, together with its gradient.
     """
     base = max(fits, key=lambda shape: (len(used_names(claim, shape.form)), _work(claim, shape)))
     limit = work * max(_work(claim, shape) for shape in fits)
@@ -52,7 +63,7 @@ def larger_shapes(claim: Claim, fits: Sequence[Shape], work: float, equations: C
         shape, grown = small, []
         for i, name in enumerate(left):
             larger = shape.resized(name, _BEYOND_TILES[i % len(_BEYOND_TILES)])
-            if _bearable(claim, larger, limit):
+            if _bearable(claim, larger, limit) and operations(larger) <= _OPERATIONS:
                 shape, grown = larger, [*grown, name]
         if not grown:
             name, *left = left  # which has to stay small

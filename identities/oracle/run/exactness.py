@@ -11,7 +11,9 @@ EXACT = frozenset(
         *("select_n", "stop_gradient", "copy", "broadcast_in_dim", "reshape", "transpose", "squeeze", "rev", "stack"),
         *("concatenate", "tile", "split", "slice", "pad", "empty", "empty2", "iota", "gather", "scatter", "sort"),
         *("cummax", "cummin", "reduce_max", "reduce_min", "reduce_precision", "dynamic_slice", "dynamic_update_slice"),
-        *("unstack", "is_finite", "eq", "ne", "lt", "le", "gt", "ge", "argmax", "argmin"),
+        *("unstack", "is_finite", "eq", "ne", "lt", "le", "gt", "ge", "eq_to", "lt_to", "le_to", "argmax", "argmin"),
+        *("scatter-max", "scatter-min", "reduce_window_max", "reduce_window_min", "top_k", "approx_top_k"),
+        *("select_and_scatter", "select_and_gather_add", "expand_dims", "device_put", "name", "optimization_barrier"),
     )
 )
 """Operations that round nothing, since they only choose, move or compare; see `rounds_nothing`."""

@@ -52,11 +52,16 @@ class Recording:
             }
             for number, value in self.tape.constants.items():
                 values[number] = [rounding.constant(value) for _ in range(copies)]
+            fixed = set(values) - {*self.tape.arguments}
             for step in self.tape.steps:
+                execute = rounding.execute
+                if fixed.issuperset(step.takes):
+                    fixed.update(step.makes)
+                    execute = rounding.execute_with_constants
                 # What only chooses has to choose among what it compares: the largest entry is one of its own copy.
                 taken = [values[n] if step.name in EXACT else _exchanged(values[n], rng, rounding) for n in step.takes]
                 operands = list(zip(*taken, strict=True))
-                made = [self.tape.executed(step, of_copy, rounding.execute) for of_copy in operands or [()] * copies]
+                made = [self.tape.executed(step, of_copy, execute) for of_copy in operands or [()] * copies]
                 for number, of_copies in zip(step.makes, zip(*made, strict=True), strict=True):
                     values[number] = list(of_copies)
                 for number in step.done:
@@ -123,6 +128,7 @@ class _Rounding:
         info = jnp.finfo(dtype)
         self._dtype, self._rng, self._zeros = jnp.dtype(dtype), rng, zeros
         self._tiny = float(info.tiny)
+        self._half_of_digits = (info.nmant + 1) // 2
         self._unit, self._largest = float(info.eps) / 2, float(info.max)
         # Numbers below the normal ones are flushed to zero or kept, as the machine pleases; float16 cannot do without.
         self._smallest = float(info.smallest_subnormal if dtype == "float16" else info.tiny)
@@ -154,6 +160,19 @@ class _Rounding:
         if step.name in INTEGRAL and not self._zeros:
             rounded = [self._or_whole(step, given, values) for values in rounded]
         return rounded
+
+    def execute_with_constants(self, step: Step, operands: Sequence[Any]) -> Sequence[Any]:
+        """An operation that no argument has a part in: it is exact where its result has few digits, as 0.5 * 3 has.
+
+        Such are the places of quantiles, and the ends of grids, which are to stay where they are.
+        """
+        pairs = zip(self.execute(step, operands), run_step(step, operands), strict=True)
+        return [np.where(self._is_short(exact), exact, off) if _is_real(exact) else off for off, exact in pairs]
+
+    def _is_short(self, numbers: Any) -> Any:
+        """Which numbers have no more than half of the digits of the dtype."""
+        scaled = np.ldexp(np.frexp(numbers)[0], self._half_of_digits)
+        return scaled == np.rint(scaled)
 
     def alike(self, copies: Sequence[Any]) -> Any:
         """Which entries of copies differ by rounding, rather than by another branch, order or sign.
@@ -213,10 +232,9 @@ class _Rounding:
 
     def _off_in_parts(self, values: Any, unit: float) -> Any:
         """Complex numbers, each part of which may be what is left of two that cancel. What is real stays so."""
-        off = np.array(values)
-        for part in (off.real, off.imag):
-            part += unit * np.abs(values) * (part != 0) * self._rng.uniform(-1, 1, np.shape(values))
-        return off
+        parts = np.stack([np.real(values), np.imag(values)], axis=-1)
+        parts += unit * np.abs(values)[..., None] * (parts != 0) * self._rng.uniform(-1, 1, parts.shape)
+        return parts.view(values.dtype)[..., 0]
 
     def _off_by_size(self, matrices: Any, unit: float) -> Any:
         size = np.abs(matrices).max(axis=(-2, -1), keepdims=True)
@@ -239,6 +257,10 @@ _SINGLE = float(jnp.finfo("float32").eps) / 2
 
 _ROUGH = 4
 """Units of rounding by which a library's exponential, tanh or factorisation may be off."""
+
+
+def _is_real(values: Any) -> bool:
+    return is_inexact(values.dtype) and values.dtype.kind == "f"
 
 
 def _is_one_number(values: Any) -> bool:

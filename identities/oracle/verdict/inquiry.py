@@ -19,7 +19,7 @@ from identities.oracle.draw.larger import larger_shapes
 from identities.oracle.draw.shapes import Shape, draw_shapes
 from identities.oracle.draw.values import Batch, draw_values
 from identities.oracle.reference.points import Points, examined
-from identities.oracle.reference.programs import equations
+from identities.oracle.reference.programs import equations, operations
 from identities.oracle.reference.unit import TOLERANCE
 from identities.oracle.reference.witnesses import entries_on_the_way, reference
 from identities.oracle.reference.words import Reference
@@ -210,14 +210,15 @@ def _larger(inquiry: Inquiry, small: Sequence[Trial], slowest: float) -> tuple[l
     # Of the instances of a small shape, as many are called at a larger one as there are regimes.
     share = len(inquiry.plan.regimes(inquiry.exact, small=False)) / max(trial.count for trial in small)
     work = _SECONDS_AT_SIZE / max(slowest * share, 1e-4)
-    larger = larger_shapes(inquiry.claim, shapes, work, functools.partial(equations, inquiry.claim))
+    of_program = (functools.partial(measure, inquiry.claim) for measure in (equations, operations))
+    larger = larger_shapes(inquiry.claim, shapes, work, *of_program)
     found: list[Trial] = []
     for shape in larger.shapes:
         found += inquiry.trials(shape, each=1)
         if has_ended(found) or not all(trial.passed for trial in found):
             break
     why = {
-        f"that would take more than {_SECONDS_AT_SIZE:g} s, by the time that small sizes take": larger.slow,
+        f"that would take more than {_SECONDS_AT_SIZE:g} s, by what small sizes take": larger.slow,
         "the function's own program grows with that, and would take long to compile": larger.unrolled,
     }
     return found, [f"is not tried at larger {' and '.join(names)}: {text}" for text, names in why.items() if names]
