@@ -12,22 +12,26 @@ import numpy as np
 
 from identities.oracle.diagnosis.case import Case, Guess, Sample, Truth
 
+_HALF = Fraction(1, 2)
 _SMALL = (1, 2, 3, 4, 5, 6, 8, 10)
 _CONSTANTS = sorted({Fraction(p, q) for p in _SMALL for q in _SMALL}, key=lambda f: f.numerator * f.denominator)
 
 
 @dataclass(frozen=True)
 class Factor:
-    """A constant times powers of dimensions: `powers` maps "n", or "(n - 1)", to an exponent."""
+    """A constant times powers of dimensions: `powers` maps "n", or "(n - 1)", to an exponent, or to half of one."""
 
     constant: Fraction | float
-    powers: tuple[tuple[str, int], ...] = ()
+    powers: tuple[tuple[str, Fraction | int], ...] = ()
 
     def at(self, sizes: Mapping[str, float]) -> float:
         value = float(self.constant)
         for name, power in self.powers:
-            base = _base(name, sizes)
-            value *= math.inf if base == 0 and power < 0 else float(base) ** power
+            base = float(_base(name, sizes))
+            if power == int(power):
+                value *= math.inf if base == 0 and power < 0 else base ** int(power)
+            else:
+                value *= base ** float(power) if base > 0 else math.nan
         return value
 
     def __str__(self) -> str:
@@ -46,7 +50,7 @@ class Factor:
         if self.constant != 1 or len(self.powers) != 1:
             return None
         ((name, power),) = self.powers
-        return (name, power) if name in sizes and abs(power) == 1 else None
+        return (name, int(power)) if name in sizes and abs(power) == 1 else None
 
     @property
     def is_one(self) -> bool:
@@ -57,20 +61,21 @@ def _base(name: str, sizes: Mapping[str, float]) -> float:
     return sizes[name] if name in sizes else sizes[name[1:-5]] + (1 if "+" in name else -1)
 
 
-def _power(name: str, power: int) -> str:
-    return name if power == 1 else f"{name}^{power}"
+def _power(name: str, power: Fraction | int) -> str:
+    return name if power == 1 else f"sqrt({name})" if power == _HALF else f"{name}^{power}"
 
 
 @functools.cache
-def _monomials(names: tuple[str, ...]) -> tuple[tuple[tuple[str, int], ...], ...]:
-    """The simplest first; n - 1 and n + 1 only where the divisor is commonly mistaken."""
+def _monomials(names: tuple[str, ...]) -> tuple[tuple[tuple[str, Fraction | int], ...], ...]:
+    """The simplest first; n - 1 and n + 1 only where the divisor is commonly mistaken, and roots as scales have them."""
     exponents = itertools.product((0, 1, -1, 2, -2), repeat=len(names))
     plain = [tuple((n, p) for n, p in zip(names, powers, strict=True) if p) for powers in exponents]
-    shifted = []
+    roots = [((name, power),) for name in names for power in (-_HALF, _HALF)]
+    shifted: list[tuple[tuple[str, Fraction | int], ...]] = []
     for name in names:
         for other in (f"({name} - 1)", f"({name} + 1)"):
             shifted += [((name, 1), (other, -1)), ((other, 1), (name, -1)), ((other, -1),), ((other, 1),)]
-    return tuple(sorted((m for m in plain if len(m) < 3), key=lambda m: sum(abs(p) for _, p in m))) + tuple(shifted)
+    return tuple(sorted((m for m in plain if len(m) < 3), key=lambda m: sum(abs(p) for _, p in m))) + (*roots, *shifted)
 
 
 def find_factor(case: Case, guess: Guess, beside: Guess | None = None) -> Factor | None:
