@@ -132,6 +132,19 @@ def test_a_kink_is_seen_beside_huge_derivatives_elsewhere():
     assert {name: found.kind for name, found in caught.value.diagnoses.items()} == {"w": "transpose"}
 
 
+def test_a_kink_of_which_little_comes_is_one_beside_large_entries():
+    def gated(s, x):
+        return jnp.sum(jax.nn.softmax(8 * s) * jnp.where(x >= 0, x, 0.2 * x))
+
+    def backward(g, s, x, at_zero=0.2):
+        return g * special.softmax(8 * s) * np.where(x == 0, at_zero, np.where(x > 0, 1, 0.2)).astype(x.dtype)
+
+    asked: Any = {"signature": "(n),(n)->()", "wrt": "x", **few}
+    assert check_vjp(gated, backward, **asked).passed
+    with pytest.raises(CandidateMismatch):
+        check_vjp(gated, functools.partial(backward, at_zero=1.5), **asked)
+
+
 def test_a_tied_maximum_has_one_gradient_to_give():
     def share(g, x):
         return g * (x == x.max()) / (x == x.max()).sum()

@@ -1,5 +1,6 @@
 """Where in an array a result is wrong, whatever the arguments are: in a triangle, on the diagonal, in one row."""
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -152,9 +153,20 @@ def natural(case: Case) -> Iterator[Division]:
     if case.claim.leaves[0].values == "complex":
         yield tuple(Part(f"in the {part} part", _at(rank, i)) for i, part in enumerate(("real", "imaginary")))
     if rank > 1:
-        on, below, above = (Part(f"{which} the diagonal", _triangle(rank, holds)) for which, holds in _TRIANGLES)
-        yield on, replace(below, where="off the diagonal", holds=lambda shape: ~on.holds(shape))
+        on, below, above = (
+            Part(f"{which} the diagonal", _triangle(rank - 2, rank - 1, holds)) for which, holds in _TRIANGLES
+        )
+        yield on, _outside(on, "off the diagonal")
         yield below, above, on
+    # The blocks of a derivative by several rows, each of which depends on a row of its own, have axes between them.
+    for i, j in itertools.combinations(range(rank), 2):
+        if rank > 2 and len(case.dims) >= rank and case.dims[i] == case.dims[j]:
+            same = Part(f"where the indices along axes {i} and {j} are equal", _triangle(i, j, np.equal))
+            yield same, _outside(same, f"where the indices along axes {i} and {j} differ")
+
+
+def _outside(part: Part, where: str) -> Part:
+    return Part(where, lambda shape: ~part.holds(shape))
 
 
 def _lines(case: Case) -> Iterator[Division]:
@@ -169,7 +181,7 @@ def _lines(case: Case) -> Iterator[Division]:
         else:
             for words, holds in _ALONG:
                 chosen = Part(words.format(one) + along, _along(axis, holds))
-                yield chosen, Part(_ELSEWHERE, lambda shape, chosen=chosen: ~chosen.holds(shape))
+                yield chosen, _outside(chosen, _ELSEWHERE)
 
 
 def _rank(case: Case) -> int:
@@ -197,13 +209,13 @@ _ALONG: tuple[tuple[str, Callable[[np.ndarray], np.ndarray]], ...] = (
 
 
 def _triangle(
-    rank: int, holds: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    one: int, other: int, holds: Callable[[np.ndarray, np.ndarray], np.ndarray]
 ) -> Callable[[tuple[int, ...]], np.ndarray]:
-    """Of the last two axes, the others being of a batch."""
+    """Of two axes, the others being of a batch."""
 
     def of(shape: tuple[int, ...]) -> np.ndarray:
-        i, j = np.indices(shape)[rank - 2 : rank]
-        return holds(i, j)
+        indices = np.indices(shape)
+        return holds(indices[one], indices[other])
 
     return of
 

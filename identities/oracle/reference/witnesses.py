@@ -7,6 +7,7 @@ a vjp is what `jax.vjp` says and a jvp what `jax.jvp` says, and the other mode i
 vectors, as <delta, J v>, which a right result gives too.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -27,6 +28,12 @@ from identities.oracle.run.programs import evaluated, recently_made
 
 _VANISHING = 1e-10
 """A derivative that is nowhere larger than that is taken for nothing but rounding."""
+
+_NEXT_TO_NOTHING = 1e-20
+"""Beside a tiny step: so little that its square is nothing, too."""
+
+_ROUNDED = 2.0**-53
+"""What is less of a derivative does not show in it."""
 
 _DENSE, _DENSE_BATCH = 1 << 16, 1 << 25
 """The most entries of what is computed in full, for one instance and for a whole batch."""
@@ -116,11 +123,15 @@ def smooth(claim: Claim, shape: Shape, batch: Batch, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     given = wide(batch)
     probes = random_vectors(claim, shape, given, seed) if not is_dense(claim, shape, given) else None
-    steps = {a.name: tiny_steps(a, given[a.name], rng) for a in claim.arguments if a.moves}
+    tiny = {a.name: tiny_steps(a, given[a.name], rng) for a in claim.arguments if a.moves}
+    # Where nothing but zeros moves, and by next to nothing, a kink is all that can show, however little comes of it.
+    least = {name: np.where(given[name] == 0, _NEXT_TO_NOTHING * steps, 0) for name, steps in tiny.items()}
     found = np.ones(len(next(iter(batch.values()), np.zeros(1))), bool)
     asked = WITNESSES if probes is None else in_full(claim)
     here = _said(claim, shape, given, probes, asked)
-    for sign in (1, -1):
+    for steps, sign in itertools.product((tiny, least), (1, -1)):
+        if not any(step.any() for step in steps.values()):
+            continue
         there = given | {
             a.name: moved_within(a, shape, given[a.name], sign * steps[a.name]) for a in claim.arguments if a.moves
         }
@@ -130,6 +141,9 @@ def smooth(claim: Claim, shape: Shape, batch: Batch, seed: int) -> np.ndarray:
             finite = np.isfinite(before).all(axis=1) & np.isfinite(after).all(axis=1)
             with np.errstate(invalid="ignore"):
                 jump, size = largest_of(np.abs(after - before)), largest_of(np.abs(before))
+            if steps is least:
+                found &= ~(finite & (jump > _ROUNDED * size))
+                continue
             # A few huge derivatives say nothing of the others, nor does one that is zero of how it changes.
             usual = np.median(size[finite]) if finite.any() else 0.0
             found &= finite & ~(jump > np.maximum(1e-6 * np.maximum(size, usual), _VANISHING))
