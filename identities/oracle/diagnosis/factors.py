@@ -67,7 +67,7 @@ def _power(name: str, power: Fraction | int) -> str:
 
 @functools.cache
 def _monomials(names: tuple[str, ...]) -> tuple[tuple[tuple[str, Fraction | int], ...], ...]:
-    """The simplest first; n - 1 and n + 1 only where the divisor is commonly mistaken, and roots as scales have them."""
+    """The simplest first; n - 1 and n + 1 only where the divisor is commonly mistaken."""
     exponents = itertools.product((0, 1, -1, 2, -2), repeat=len(names))
     plain = [tuple((n, p) for n, p in zip(names, powers, strict=True) if p) for powers in exponents]
     roots = [((name, power),) for name in names for power in (-_HALF, _HALF)]
@@ -75,7 +75,8 @@ def _monomials(names: tuple[str, ...]) -> tuple[tuple[tuple[str, Fraction | int]
     for name in names:
         for other in (f"({name} - 1)", f"({name} + 1)"):
             shifted += [((name, 1), (other, -1)), ((other, 1), (name, -1)), ((other, -1),), ((other, 1),)]
-    return tuple(sorted((m for m in plain if len(m) < 3), key=lambda m: sum(abs(p) for _, p in m))) + (*roots, *shifted)
+    simple = sorted((m for m in plain if len(m) < 3), key=lambda m: sum(abs(p) for _, p in m))
+    return (*simple, *roots, *shifted)
 
 
 def find_factor(case: Case, guess: Guess, beside: Guess | None = None) -> Factor | None:
