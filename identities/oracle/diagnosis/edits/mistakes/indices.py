@@ -1,6 +1,10 @@
-"""Indices that are off by one and wrap around, as those of NumPy do: -1 is the last one."""
+"""Indices that are off by one and wrap around, as those of NumPy do: -1 is the last one; and those of another step."""
 
-from collections.abc import Callable, Iterator
+import functools
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +14,18 @@ from identities.oracle.diagnosis.edits.evaluate import Edit, Here, values_of
 from identities.oracle.diagnosis.edits.kernels import Kernel, kernel_of
 from identities.oracle.diagnosis.edits.mistakes.steps import depends_on_operands
 from identities.oracle.diagnosis.edits.program import Address, Operation, Program
-from identities.oracle.diagnosis.edits.proposals import Proposal, firsts, located, only, spelled, value_of, with_operand
+from identities.oracle.diagnosis.edits.proposals import (
+    At,
+    Proposal,
+    firsts,
+    located,
+    merged,
+    only,
+    spelled,
+    standing,
+    value_of,
+    with_operand,
+)
 
 _AXES = {"gather": "start_index_map", "scatter": "scatter_dims_to_operand_dims"}
 _AXES["scatter-add"] = _AXES["scatter"]
@@ -27,6 +42,34 @@ def wrapped(program: Program) -> Iterator[Proposal]:
             yield only(proposal, "values", "in what it computes anew")
             yield only(proposal, "pulls", "in the derivative of that step alone")
             yield from _at_one_use(program, address, proposal)
+
+
+def exchanged(program: Program) -> Iterator[Proposal]:
+    """Where one step takes entries from and another one puts them, for each other: edges that are walked backwards."""
+    found = [(address, operation) for address, operation in firsts(program) if operation.name in _AXES]
+    found = [(address, operation) for address, operation in found if any(program.active(operation))]
+    for (one, a), (other, b) in itertools.combinations(found, 2):
+        mine, others = a.takes[_INDEX], b.takes[_INDEX]
+        if mine == others or program.avals[mine] != program.avals[others]:
+            continue
+        wheres = {one: (a, others), other: (b, mine)}
+        both = [standing(program, address, _INDEX, number) for address, (_, number) in wheres.items()]
+        says = f"takes the places of {spelled(a)} and of {spelled(b)} for each other"
+        for which, words, rank in (None, "", 1.5), ("pulls", ", in the derivatives of those steps alone", 1.6):
+            yield Proposal("index", says + words, rank, functools.partial(_together, both, which), a.place)
+        for address, (operation, number) in wheres.items():
+            says = f"takes the places of {spelled(b if operation is a else a)} for those of {spelled(operation)}"
+            for which, words, rank in (None, "", 1.6), ("pulls", ", in the derivative of that step alone", 1.7):
+                at = standing(program, address, _INDEX, number, which)
+                yield Proposal("index", says + words, rank, at, operation.place)
+
+
+_INDEX = 1
+"""Which operand of those operations has the places."""
+
+
+def _together(edits: Sequence[At], which: Literal["pulls"] | None, program: Program) -> Edit:
+    return replace(merged([edit(program) for edit in edits]), only=which)
 
 
 Shift = Callable[[Kernel], Kernel]

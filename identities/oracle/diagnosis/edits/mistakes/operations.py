@@ -201,8 +201,10 @@ def in_pulls(program: Program) -> Iterator[Proposal]:
 
 @kept
 def indices(program: Program) -> Iterator[Proposal]:
-    """Every whole number that an operation takes, off by one; and every slice."""
+    """Every whole number that an operation takes, off by one, or without a term; and every slice."""
     for address, operation in firsts(program):
+        if operation.name in _OF_TWO and _is_of_indices(operation):
+            yield from _of_one_operand(program, address, operation)
         if operation.name in _OF_INDICES and not _counts_from_the_end(program, operation):
             for k, (_, dtype) in enumerate(operation.kernel.avals):
                 for by in (1, -1) if np.issubdtype(dtype, np.integer) else ():
