@@ -142,6 +142,15 @@ def number_of(program: Program, number: int) -> float | None:
     return float(first.real) if np.isfinite(first) and first.imag == 0 and (constant == first).all() else None
 
 
+def computed(program: Program, number: int) -> float | None:
+    """The same of a number that is computed of such, as n - 1 is."""
+    if number not in program.made_by or program.avals[number][0]:
+        return number_of(program, number)
+    made = program.operations[program.made_by[number]]
+    operands = [computed(program, taken) for taken in made.takes]
+    return None if None in operands else float(made.kernel.function(*operands)[made.makes.index(number)])
+
+
 def program_of(
     function: Callable[..., Any],
     arrays: Sequence[Any],

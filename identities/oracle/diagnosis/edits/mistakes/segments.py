@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from identities.oracle.diagnosis.edits.kernels import Aval, Kernel, kernel_of
-from identities.oracle.diagnosis.edits.program import Operation, Program, number_of
+from identities.oracle.diagnosis.edits.program import Operation, Program, computed
 
 Axes = tuple[int, ...]
 
@@ -60,7 +60,7 @@ def segment_of(program: Program, roots: Sequence[int]) -> Segment:
         of = tuple(maps.get(number) for number in operation.takes)
         made = _mapped(operation, of)
         kernels[i] = _at_full(operation.kernel, of, full)
-        is_mean |= operation.name == "div" and on_the_way == (0,) and number_of(program, operation.takes[1]) == count
+        is_mean |= operation.name == "div" and on_the_way == (0,) and computed(program, operation.takes[1]) == count
         if _is_reduced(operation, made, full):
             maps[operation.makes[0]] = made
         elif operation.kernel.gives[0][0] == full and all(m in (axis, None) for axis, m in enumerate(made)):
