@@ -115,6 +115,14 @@ class Program:
             self._ways[number] = frozenset(made)
         return self._ways[number]
 
+    def way_to(self, number: int) -> frozenset[int]:
+        """A value, and all that it is made of, as far as derivatives go."""
+        found = {number}
+        for operation in reversed(self.operations):
+            if not found.isdisjoint(operation.makes):
+                found.update(self.moving.intersection(operation.takes))
+        return frozenset(found)
+
     @functools.cached_property
     def _ways(self) -> dict[int, frozenset[int]]:
         return {}

@@ -188,10 +188,16 @@ def value_of(program: Program, number: int) -> str:
         constant = program.constants[number]
         return f"{constant.flat[0]:g}" if constant.size and (constant == constant.flat[0]).all() else "a constant"
     operation = program.operations[program.made_by[number]]
+    if operation.name in _SILENT and not operation.whole:
+        return value_of(program, operation.takes[0])
     place, within = operation.place, _within(operation)
     if place is None or not place.expression:
         return within
     return f"`{place.expression}`" if operation.whole else f"{within} in `{place.expression}`"
+
+
+_SILENT = ("broadcast_in_dim", "convert_element_type")
+"""What JAX does within an expression to make shapes and dtypes meet, and nobody writes."""
 
 
 def _within(operation: Operation) -> str:

@@ -1,0 +1,46 @@
+"""A factor that comes in too late: where sums of what it multiplies are behind, as gamma at the end of a norm."""
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+
+from identities.oracle.diagnosis.edits.evaluate import Edit, Here
+from identities.oracle.diagnosis.edits.program import Program
+from identities.oracle.diagnosis.edits.proposals import Proposal, again, firsts, located, spelled, value_of
+
+
+def late(program: Program) -> Iterator[Proposal]:
+    """Every factor, multiplied with what arrives at an argument, or at a product that is on its way."""
+    moving = program.moving.intersection(program.arguments)
+    ends = {n: value_of(program, n) for n in moving}
+    ends |= {o.makes[0]: spelled(o) for _, o in firsts(program) if o.name in _PRODUCTS and any(program.active(o))}
+    for address, operation in firsts(program):
+        if operation.name not in ("mul", "div"):
+            continue
+        kernel = operation.kernel
+        for k, active in enumerate(program.active(operation)):
+            if not active or kernel.avals[k] != kernel.gives[0] or (operation.name, k) == ("div", 1):
+                continue
+            way = program.way_to(operation.takes[k])
+            for end, called in ends.items():
+                if end in way and program.avals[end] == kernel.gives[0]:
+                    done = "multiplies by" if operation.name == "mul" else "divides by"
+                    factor = value_of(program, operation.takes[1 - k])
+                    says = f"{done} {factor} of {spelled(operation)} at the end only, in what arrives at {called}"
+                    at = located(address, functools.partial(_edit, again(program, end), k))
+                    yield Proposal("factor", says, 1.9, at, operation.place)
+
+
+_PRODUCTS = ("dot_general", "conv_general_dilated")
+"""What gives the values that a norm, or a function of each, is taken of."""
+
+
+def _edit(find: Callable[[Program, int], int], k: int, program: Program, i: int) -> Edit:
+    operation = program.operations[i]
+    factor, power = operation.takes[1 - k], -1.0 if operation.name == "div" else 1.0
+
+    def passed_on(here: Here) -> Mapping[int, np.ndarray]:
+        return {k: here.cotangents[0]}
+
+    return Edit(pulls={i: passed_on}, arriving={find(program, i): lambda values: values[factor] ** power})
