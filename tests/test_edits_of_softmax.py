@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from identities import check, check_vjp
+from identities import check, check_vjp, domains
 from tests.mistakes import mismatch
 
 
@@ -55,3 +55,19 @@ def test_softmax_of_the_catalog_is_known_too():
     wrong = mismatch(check, lambda delta, x: delta * in_numpy(x) * (1 - in_numpy(x)), "softmax_vjp")
     assert wrong.diagnosis.kind == "missing-term"
     assert "is y (1 - y), as of a sigmoid" in wrong.diagnosis.sentence
+
+
+@pytest.mark.parametrize(("first", "which"), [(True, "first"), (False, "second")])
+def test_what_is_done_to_the_weights_afterwards_belongs_in_both_places(first, which):
+    def dropped(x, v, keep, p):
+        return jnp.where(keep, jax.nn.softmax(x) / (1 - p), 0) @ v
+
+    def backward(g, x, v, keep, p):
+        y, late = in_numpy(x), g @ v.T
+        early = np.where(keep, late / (1 - p), 0)
+        dx = y * ((late if first else early) - row_sum((early if first else late) * y))
+        return dx, np.where(keep, y / (1 - p), 0).T @ g
+
+    asked = {"signature": "(b,n),(n,d),(b,n)->(b,d)", "domains": {"keep": domains.boolean}, "static": {"p": [0.1, 0.5]}}
+    mistake = mismatch(check_vjp, dropped, backward, ("x", "v"), **asked)
+    assert f"leaves what is done to y afterwards out of the {which} g of" in mistake.diagnoses["x"].sentence

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from identities.oracle.diagnosis.edits.evaluate import Edit, Here
-from identities.oracle.diagnosis.edits.program import Program
+from identities.oracle.diagnosis.edits.kernels import kernel_of
+from identities.oracle.diagnosis.edits.program import Operation, Program
 from identities.oracle.diagnosis.edits.proposals import Proposal, again, firsts, located, spelled, value_of
 
 
@@ -28,19 +29,32 @@ def late(program: Program) -> Iterator[Proposal]:
                     done = "multiplies by" if operation.name == "mul" else "divides by"
                     factor = value_of(program, operation.takes[1 - k])
                     says = f"{done} {factor} of {spelled(operation)} at the end only, in what arrives at {called}"
-                    at = located(address, functools.partial(_edit, again(program, end), k))
-                    yield Proposal("factor", says, 1.9, at, operation.place)
+                    for edit in (_passed_on, _left_out):
+                        at = located(address, functools.partial(edit, again(program, end), k))
+                        yield Proposal("factor", says, 1.9, at, operation.place)
 
 
 _PRODUCTS = ("dot_general", "conv_general_dilated")
 """What gives the values that a norm, or a function of each, is taken of."""
 
 
-def _edit(find: Callable[[Program, int], int], k: int, program: Program, i: int) -> Edit:
+def _passed_on(find: Callable[[Program, int], int], k: int, program: Program, i: int) -> Edit:
+    """The step is passed by, on the way back."""
     operation = program.operations[i]
-    factor, power = operation.takes[1 - k], -1.0 if operation.name == "div" else 1.0
 
-    def passed_on(here: Here) -> Mapping[int, np.ndarray]:
+    def pull(here: Here) -> Mapping[int, np.ndarray]:
         return {k: here.cotangents[0]}
 
-    return Edit(pulls={i: passed_on}, arriving={find(program, i): lambda values: values[factor] ** power})
+    return Edit(pulls={i: pull}, arriving={find(program, i): _factor(operation, k)})
+
+
+def _left_out(find: Callable[[Program, int], int], k: int, program: Program, i: int) -> Edit:
+    """The function is one without that step: what it has multiplied may be divided by what depends on it, too."""
+    operation = program.operations[i]
+    kernel = kernel_of(operation.name, lambda *operands: [operands[k] + 0 * operands[1 - k]], operation.kernel.avals)
+    return Edit(kernels={i: kernel}, arriving={find(program, i): _factor(operation, k)})
+
+
+def _factor(operation: Operation, k: int) -> Callable[[Mapping[int, np.ndarray]], np.ndarray]:
+    number, power = operation.takes[1 - k], -1.0 if operation.name == "div" else 1.0
+    return lambda values: values[number] ** power

@@ -17,9 +17,15 @@ from identities.oracle.diagnosis.edits.proposals import Proposal, firsts, locate
 
 
 class _Rows(NamedTuple):
-    """What a derivative by way of the result is made of, and sums along the rows."""
+    """What a derivative by way of the result is made of, and sums along the rows.
+
+    **Fields:**
+
+    - `late`: the cotangent of what is made of y, entry by entry, as by the mask of a dropout.
+    """
 
     g: np.ndarray
+    late: np.ndarray
     y: np.ndarray
     x: np.ndarray
     sum: Callable[[np.ndarray], np.ndarray]
@@ -45,6 +51,20 @@ _OF_SOFTMAX: tuple[_Slip, ...] = (
     ("other-argument", "is the derivative of its logarithm, in place of", lambda r: r.g - r.y * r.sum(r.g)),
 )
 
+_OF_CHANGED: tuple[_Slip, ...] = (
+    (
+        "missing-factor",
+        "leaves what is done to y afterwards out of the first g of",
+        lambda r: r.y * (r.late - r.sum(r.g * r.y)),
+    ),
+    (
+        "missing-factor",
+        "leaves what is done to y afterwards out of the second g of",
+        lambda r: r.y * (r.g - r.sum(r.late * r.y)),
+    ),
+)
+"""Of a softmax whose weights are dropped, masked or scaled before they are used."""
+
 _OF_LOGARITHM: tuple[_Slip, ...] = (
     ("missing-term", "is 1 - y, without the other entries, in place of", lambda r: r.g * (1 - r.y)),
     ("missing-factor", "leaves out the sum, in", lambda r: r.g - r.y),
@@ -63,6 +83,7 @@ def softmaxes(program: Program) -> Iterator[Proposal]:
     for address, operation in firsts(program):
         for found, slips, formula, edit in (
             (_softmax(program, operation), _OF_SOFTMAX, "y (g - sum g y)", _softmax_with),
+            (_changed(program, operation), _OF_CHANGED, "y (g - sum g y)", _softmax_with),
             (_logarithm(program, operation), _OF_LOGARITHM, "g - y sum g", _logarithm_with),
         ):
             for kind, words, slip in slips if found else ():
@@ -128,11 +149,29 @@ def _unshifted(program: Program, number: int) -> int:
     return whole if program.avals[whole] == program.avals[number] else number
 
 
-def _rows(program: Program, parts: _Parts, cotangent: np.ndarray, values: Mapping[int, np.ndarray]) -> _Rows:
+def _changed(program: Program, operation: Operation) -> _Parts | None:
+    """A softmax of whose entries others are made, each of its own."""
+    parts = _softmax(program, operation)
+    return parts if parts and _last_change(program, operation) is not operation else None
+
+
+def _last_change(program: Program, operation: Operation) -> Operation:
+    """The last one of operations that follow, each of which changes single entries of what the one before gives."""
+    while len(uses := program.uses.get(operation.makes[0], ())) == 1:
+        then = program.operations[uses[0][0]]
+        if then.name not in ("mul", "div", "select_n") or then.kernel.gives != operation.kernel.gives:
+            break
+        operation = then
+    return operation
+
+
+def _rows(
+    program: Program, parts: _Parts, cotangent: np.ndarray, values: Mapping[int, np.ndarray], late: np.ndarray
+) -> _Rows:
     axes = tuple(1 + axis for axis in program.operations[parts.sum].kernel.parameters["axes"])
     exponentials = values[program.operations[parts.exp].makes[0]]
     along = functools.partial(np.sum, axis=axes, keepdims=True)
-    return _Rows(cotangent, exponentials / along(exponentials), values[parts.argument], along)
+    return _Rows(cotangent, late, exponentials / along(exponentials), values[parts.argument], along)
 
 
 def _softmax_with(slip: Callable[[_Rows], np.ndarray], program: Program, i: int) -> Edit:
@@ -140,17 +179,18 @@ def _softmax_with(slip: Callable[[_Rows], np.ndarray], program: Program, i: int)
     parts = _softmax(program, program.operations[i])
     if parts is None:
         raise LookupError(i)
-    came: list[np.ndarray] = []
+    last = program.made_by[_last_change(program, program.operations[i]).makes[0]]
+    came: dict[int, np.ndarray] = {}
 
-    def keep(here: Here) -> Mapping[int, np.ndarray]:
-        came[:] = here.cotangents
+    def keep(j: int, here: Here) -> Mapping[int, np.ndarray]:
+        came[j] = here.cotangents[0]
         return {}
 
     def pull(here: Here) -> Mapping[int, np.ndarray]:
-        return {0: slip(_rows(program, parts, came[0], here.values))}
+        return {0: slip(_rows(program, parts, came[i], here.values, came[last]))}
 
-    pulls: dict[int, Pull] = {i: keep, parts.exp: pull}
-    return Edit(pulls=pulls)
+    keeping: dict[int, Pull] = {j: functools.partial(keep, j) for j in (last, i)}
+    return Edit(pulls={**keeping, parts.exp: pull})
 
 
 def _logarithm_with(slip: Callable[[_Rows], np.ndarray], program: Program, i: int) -> Edit:
@@ -159,7 +199,7 @@ def _logarithm_with(slip: Callable[[_Rows], np.ndarray], program: Program, i: in
         raise LookupError(i)
 
     def pull(here: Here) -> Mapping[int, np.ndarray]:
-        found = slip(_rows(program, parts, here.cotangents[0], here.values))
+        found = slip(_rows(program, parts, here.cotangents[0], here.values, here.cotangents[0]))
         return {0: found, 1: np.zeros_like(here.operands[1])}
 
     return Edit(pulls={i: pull})
