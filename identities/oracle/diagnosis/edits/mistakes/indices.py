@@ -55,17 +55,23 @@ def exchanged(program: Program) -> Iterator[Proposal]:
         wheres = {one: (a, others), other: (b, mine)}
         both = [standing(program, address, _INDEX, number) for address, (_, number) in wheres.items()]
         says = f"takes the places of {spelled(a)} and of {spelled(b)} for each other"
-        for which, words, rank in (None, "", 1.5), ("pulls", ", in the derivatives of those steps alone", 1.6):
+        for which, words, rank in _WHERE:
             yield Proposal("index", says + words, rank, functools.partial(_together, both, which), a.place)
         for address, (operation, number) in wheres.items():
             says = f"takes the places of {spelled(b if operation is a else a)} for those of {spelled(operation)}"
-            for which, words, rank in (None, "", 1.6), ("pulls", ", in the derivative of that step alone", 1.7):
+            for which, words, rank in _WHERE:
                 at = standing(program, address, _INDEX, number, which)
-                yield Proposal("index", says + words, rank, at, operation.place)
+                yield Proposal("index", says + words, rank + 0.1, at, operation.place)
 
 
 _INDEX = 1
 """Which operand of those operations has the places."""
+
+_WHERE: tuple[tuple[Literal["pulls"] | None, str, float], ...] = (
+    (None, "", 1.5),
+    ("pulls", ", on the way back alone", 1.6),
+)
+"""Where an edit is made, what is said of that, and the rank."""
 
 
 def _together(edits: Sequence[At], which: Literal["pulls"] | None, program: Program) -> Edit:
