@@ -45,21 +45,21 @@ def read_as_it_lies(g, x, b):
             tiled_backward,
             "x",
             {"signature": "(g,n)->(g*r,n)", "static": {"r": [2, 3]}},
-            "merges or splits axes in the other order in `jnp.repeat(x, r, axis=0)`",
+            ("merges or splits axes in the other order", "`jnp.repeat(x, r, axis=0)`"),
         ),
         (
             kronecker,
             kronecker_backward,
             ("A", "B"),
             {"signature": "(m,n),(p,q)->(m*p,n*q)"},
-            "merges or splits axes in the other order in `return jnp.kron(A, B)`",
+            ("merges or splits axes in the other order", "`return jnp.kron(A, B)`"),
         ),
         (
             transposed_product,
             read_as_it_lies,
             ("x", "b"),
             {"signature": "(n,d),(n,k)->(d,k)"},
-            "reads what `x.T` takes in the order of memory, as if it were contiguous",
+            ("reads what `x.T`", "in the order of memory, as if it were contiguous"),
         ),
     ],
 )
@@ -67,11 +67,7 @@ def test_entries_in_another_order_are_named(function, backward, wrt, asked, says
     wrong = mismatch(check_vjp, function, backward, wrt, **asked)
     for diagnosis in wrong.diagnoses.values():
         assert diagnosis.kind == "layout"
-        assert says.partition(" takes")[0] in diagnosis.sentence.replace(f" (line {line_of(diagnosis)})", "")
-
-
-def line_of(diagnosis):
-    return diagnosis.sentence.partition("(line ")[2].partition(")")[0]
+        assert all(part in diagnosis.sentence for part in says)
 
 
 EDGES: Any = {

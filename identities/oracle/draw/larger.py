@@ -29,7 +29,7 @@ class Larger(NamedTuple):
 
 
 _OPERATIONS = 1 << 27
-"""Of the function's gradient: they take a second or so, and the witnesses compute it some hundred times."""
+"""Numbers on the way to the function's gradient: a second or so, and the witnesses compute it some hundred times."""
 
 
 def larger_shapes(

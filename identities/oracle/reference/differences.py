@@ -201,11 +201,10 @@ def _pulled(lines: _Lines, name: str, asked: bool) -> Word:
 def _of_jvp(lines: _Lines, asked: Collection[int]) -> list[Word]:
     """Along the tangents, each time by steps of other lengths: what the same ones say twice confirms nothing."""
     pairs = zip(lines.claim.moving, lines.claim.vectors, strict=True)
-    if lines.whole:
-        length, steps = 1.0, {name: lines.direction(name) for name, _ in pairs}
-    else:
-        length = lines.length()
-        steps = {name: length * lines.batch[tangent.name] for name, tangent in pairs}
+    length = 1.0 if lines.whole else lines.length()
+    steps = {
+        name: lines.direction(name) if lines.whole else length * lines.batch[tangent.name] for name, tangent in pairs
+    }
     return [_first(v / length, None, 1, lines.terms(r, v) / length) for r, v in enumerate(lines.along(steps))]
 
 

@@ -15,15 +15,10 @@ from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import complex_of
 from identities.oracle.reference.unit import TOLERANCE
 from identities.oracle.run.programs import full_precision
-from identities.oracle.run.tape import FACTORISATIONS
+from identities.oracle.run.tape import work
 
 _SHORT = 64
 """A plain loop over that many terms of one sign is off by 4.5 units: no more is allowed for it."""
-
-_PRODUCTS = ("dot_general", "conv_general_dilated")
-"""Operations that multiply as many numbers for each entry of their result as they add up."""
-_AT_ONCE = 16
-"""How many of those take as long as a number that is made by itself, and kept."""
 
 
 def growth(claim: Claim, shape: Shape, dtype: str, equal: bool = False) -> float:
@@ -61,23 +56,8 @@ def equations(claim: Claim, shape: Shape) -> int:
 
 
 def operations(claim: Claim, shape: Shape) -> int:
-    """How much work the function's gradient is at a shape, in numbers that are made by themselves, roughly."""
-    return _operations(_traced(claim, shape, gradient=True))
-
-
-def _operations(jaxpr: Jaxpr) -> int:
-    total = 0
-    for equation in jaxpr.eqns:
-        if inner := list(_inner(equation)):
-            total += sum(map(_operations, inner)) * equation.params.get("length", 1)
-            continue
-        name, each = equation.primitive.name, 1
-        if name in FACTORISATIONS:
-            each = _shape(equation.invars[0])[-1]
-        if name in _PRODUCTS:
-            each = max(1, _terms(equation) // _AT_ONCE)
-        total += each * sum(math.prod(_shape(v)) for v in equation.outvars)
-    return total
+    """How much work the function's gradient is at a shape."""
+    return work(_traced(claim, shape, gradient=True))
 
 
 def holds_constants(claim: Claim, shape: Shape) -> bool:
@@ -115,29 +95,19 @@ def _program(
 def _equations(jaxpr: Jaxpr) -> Iterator[JaxprEqn]:
     for equation in jaxpr.eqns:
         yield equation
-        for inner in _inner(equation):
-            yield from _equations(inner)
-
-
-def _inner(equation: JaxprEqn) -> Iterator[Jaxpr]:
-    """The programs that an operation calls or repeats."""
-    for inner in jax.tree.leaves(list(equation.params.values()), is_leaf=_is_program):
-        if _is_program(inner):
-            yield inner.jaxpr if isinstance(inner, ClosedJaxpr) else inner
+        for inner in jax.tree.leaves(list(equation.params.values()), is_leaf=_is_program):
+            if _is_program(inner):
+                yield from _equations(inner.jaxpr if isinstance(inner, ClosedJaxpr) else inner)
 
 
 def _is_program(part: Any) -> bool:
     return isinstance(part, (ClosedJaxpr, Jaxpr))
 
 
-def _shape(variable: Any) -> tuple[int, ...]:
-    return getattr(variable.aval, "shape", ())
-
-
 def _terms(equation: JaxprEqn) -> int:
     """How many terms an operation adds up, for one entry of what it gives; the repetitions of a loop count as such."""
     name, parameters = equation.primitive.name, equation.params
-    shapes = [_shape(v) for v in equation.invars]
+    shapes: list[Any] = [getattr(v.aval, "shape", ()) for v in equation.invars]
     if name == "dot_general":
         (axes, _), _ = parameters["dimension_numbers"]
         return math.prod(shapes[0][axis] for axis in axes)

@@ -7,9 +7,8 @@ a vjp is what `jax.vjp` says and a jvp what `jax.jvp` says, and the other mode i
 vectors, as <delta, J v>, which a right result gives too.
 """
 
-import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -129,25 +128,27 @@ def smooth(claim: Claim, shape: Shape, batch: Batch, seed: int) -> np.ndarray:
     found = np.ones(len(next(iter(batch.values()), np.zeros(1))), bool)
     asked = WITNESSES if probes is None else in_full(claim)
     here = _said(claim, shape, given, probes, asked)
-    for steps, sign in itertools.product((tiny, least), (1, -1)):
-        if not any(step.any() for step in steps.values()):
-            continue
-        there = given | {
-            a.name: moved_within(a, shape, given[a.name], sign * steps[a.name]) for a in claim.arguments if a.moves
-        }
-        said = _said(claim, shape, there, probes, asked)
-        for witness, leaf in ((w, i) for w in here for i in range(len(here[w]))):
-            before, after = (real_parts(s[witness][leaf]).reshape(len(found), -1) for s in (here, said))
-            finite = np.isfinite(before).all(axis=1) & np.isfinite(after).all(axis=1)
-            with np.errstate(invalid="ignore"):
-                jump, size = largest_of(np.abs(after - before)), largest_of(np.abs(before))
-            if steps is least:
-                found &= ~(finite & (jump > _ROUNDED * size))
-                continue
-            # A few huge derivatives say nothing of the others, nor does one that is zero of how it changes.
-            usual = np.median(size[finite]) if finite.any() else 0.0
-            found &= finite & ~(jump > np.maximum(1e-6 * np.maximum(size, usual), _VANISHING))
-    return found
+
+    def jumps(steps: Batch) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Of every array: where it is finite before and after, how far it moves, and how large it is."""
+        for sign in (1, -1) if any(step.any() for step in steps.values()) else ():
+            there = given | {
+                a.name: moved_within(a, shape, given[a.name], sign * steps[a.name]) for a in claim.arguments if a.moves
+            }
+            said = _said(claim, shape, there, probes, asked)
+            for witness, leaf in ((w, i) for w in here for i in range(len(here[w]))):
+                before, after = (real_parts(s[witness][leaf]).reshape(len(found), -1) for s in (here, said))
+                finite = np.asarray(np.isfinite(before).all(axis=1) & np.isfinite(after).all(axis=1))
+                with np.errstate(invalid="ignore"):
+                    yield finite, largest_of(np.abs(after - before)), largest_of(np.abs(before))
+
+    for finite, jump, size in jumps(tiny):
+        # A few huge derivatives say nothing of the others, nor does one that is zero of how it changes.
+        usual = np.median(size[finite]) if finite.any() else 0.0
+        found &= finite & ~(jump > np.maximum(1e-6 * np.maximum(size, usual), _VANISHING))
+    for finite, jump, size in jumps(least):
+        found &= ~(finite & (jump > _ROUNDED * size))
+    return np.asarray(found)
 
 
 def is_dense(claim: Claim, shape: Shape, batch: Batch) -> bool:

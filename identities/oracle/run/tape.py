@@ -106,7 +106,7 @@ def tape_of(closed: ClosedJaxpr, complete: bool = False) -> Tape:
     return _Recorder(complete).tape(closed.jaxpr, closed.consts)
 
 
-FACTORISATIONS = ("svd", "eigh", "qr", "lu", "cholesky", "triangular_solve")
+_FACTORISATIONS = ("svd", "eigh", "qr", "lu", "cholesky", "triangular_solve")
 _TIMES = 16  # what an entry of a small factorisation costs more than one of a sum
 
 
@@ -120,7 +120,7 @@ def work(jaxpr: Jaxpr) -> int:
             total += max(work(getattr(p, "jaxpr", p)) for p in inner) * equation.params.get("length", 1)
             continue
         entries = sum(math.prod(getattr(v.aval, "shape", ())) for v in equation.outvars)
-        total += entries * (_TIMES if name in FACTORISATIONS else 1)
+        total += entries * (_TIMES if name in _FACTORISATIONS else 1)
     return total
 
 

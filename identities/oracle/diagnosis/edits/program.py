@@ -115,12 +115,12 @@ class Program:
             self._ways[number] = frozenset(made)
         return self._ways[number]
 
-    def way_to(self, number: int) -> frozenset[int]:
-        """A value, and all that it is made of, as far as derivatives go."""
-        found = {number}
-        for operation in reversed(self.operations):
-            if not found.isdisjoint(operation.makes):
-                found.update(self.moving.intersection(operation.takes))
+    def way_to(self, *numbers: int) -> frozenset[int]:
+        """Values, and all that they are made of, as far as derivatives go."""
+        found = set(numbers)
+        for i in self.backwards:
+            if not found.isdisjoint(self.operations[i].makes):
+                found.update(self.moving.intersection(self.operations[i].takes))
         return frozenset(found)
 
     @functools.cached_property
@@ -130,11 +130,7 @@ class Program:
     @functools.cached_property
     def leading(self) -> frozenset[int]:
         """The values that results are made of, as far as derivatives go."""
-        found = set(self.moving.intersection(self.results))
-        for i in self.backwards:
-            if not found.isdisjoint(self.operations[i].makes):
-                found.update(self.moving.intersection(self.operations[i].takes))
-        return frozenset(found)
+        return self.way_to(*self.moving.intersection(self.results))
 
     def active(self, operation: Operation) -> tuple[bool, ...]:
         """Which operands of an operation have cotangents."""

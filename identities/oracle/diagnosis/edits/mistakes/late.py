@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from identities.oracle.diagnosis.edits.evaluate import Edit, Here
+from identities.oracle.diagnosis.edits.evaluate import Edit
 from identities.oracle.diagnosis.edits.kernels import kernel_of
+from identities.oracle.diagnosis.edits.mistakes.steps import passed_on
 from identities.oracle.diagnosis.edits.program import Operation, Program
 from identities.oracle.diagnosis.edits.proposals import Proposal, again, firsts, located, spelled, value_of
 
@@ -29,7 +30,7 @@ def late(program: Program) -> Iterator[Proposal]:
                     done = "multiplies by" if operation.name == "mul" else "divides by"
                     factor = value_of(program, operation.takes[1 - k])
                     says = f"{done} {factor} of {spelled(operation)} at the end only, in what arrives at {called}"
-                    for edit in (_passed_on, _left_out):
+                    for edit in (_passed_by, _left_out):
                         at = located(address, functools.partial(edit, again(program, end), k))
                         yield Proposal("factor", says, 1.9, at, operation.place)
 
@@ -38,14 +39,10 @@ _PRODUCTS = ("dot_general", "conv_general_dilated")
 """What gives the values that a norm, or a function of each, is taken of."""
 
 
-def _passed_on(find: Callable[[Program, int], int], k: int, program: Program, i: int) -> Edit:
+def _passed_by(find: Callable[[Program, int], int], k: int, program: Program, i: int) -> Edit:
     """The step is passed by, on the way back."""
     operation = program.operations[i]
-
-    def pull(here: Here) -> Mapping[int, np.ndarray]:
-        return {k: here.cotangents[0]}
-
-    return Edit(pulls={i: pull}, arriving={find(program, i): _factor(operation, k)})
+    return Edit(pulls={i: functools.partial(passed_on, k)}, arriving={find(program, i): _factor(operation, k)})
 
 
 def _left_out(find: Callable[[Program, int], int], k: int, program: Program, i: int) -> Edit:

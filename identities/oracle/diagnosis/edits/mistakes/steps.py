@@ -33,7 +33,7 @@ def factors(program: Program) -> Iterator[Proposal]:
             says = f"gives the whole cotangent of {spelled(operation)} to each of several equal entries"
             yield Proposal("missing-factor", says, 1.4, pulling(address, _to_equals), operation.place)
     for address, operation, k, factor in _factors(program):
-        at = pulling(address, functools.partial(_passed_on, k))
+        at = pulling(address, functools.partial(passed_on, k))
         yield Proposal("missing-factor", f"leaves out {factor} {spelled(operation)}", 1.4, at, operation.place)
 
 
@@ -64,7 +64,8 @@ def _factors(program: Program) -> Iterator[tuple[Address, Operation, int, str]]:
                 yield address, operation, k, named.get(operation.name, "the derivative of")
 
 
-def _passed_on(operand: int, here: Here) -> Mapping[int, np.ndarray]:
+def passed_on(operand: int, here: Here) -> Mapping[int, np.ndarray]:
+    """What arrives, for that operand, as if the step were none."""
     return {operand: here.cotangents[0]}
 
 
