@@ -269,9 +269,9 @@ def test_two_mistakes_at_once(shares, says):
     assert all(one in said for one in says)
 
 
-def test_without_time_nothing_is_said_and_nothing_fails():
+def test_with_nothing_to_spend_nothing_is_said_and_nothing_fails():
     wrong = functools.partial(normed_vjp, by_mean=0.3, by_variance=0.7)
-    with mock.patch.multiple(proposals, _SECONDS=1e-9, _LEAST=0):
+    with mock.patch.multiple(proposals, _OPERATIONS=1e-9, _LEAST=0):
         found = mistake(check_vjp, normed, wrong, signature="(n)->(n)").diagnosis
     assert (found.kind, found.failure) == ("unexplained", None)
 

@@ -79,3 +79,37 @@ def test_a_gradient_that_is_overwritten_in_every_pass(function):
         )
     assert caught.value.diagnosis.kind == "reduction"
     assert "keeps only the first pass of what w gets" in caught.value.diagnosis.sentence
+
+
+def filtered(x, w):
+    padded = jnp.pad(x, 1)
+    taps = [w[k] * padded[k : k + x.shape[0]] for k in range(3)]
+    return sum(taps)
+
+
+def filtered_vjp(g, x, w, passes):
+    padded, dpadded, dw = np.pad(x, 1), np.zeros(len(x) + 2), np.zeros(3)
+    for k in passes:
+        dpadded[k : k + len(x)] += w[k] * g
+        dw[k] = padded[k : k + len(x)] @ g
+    return dpadded[1:-1], dw
+
+
+@pytest.mark.parametrize(("passes", "which"), [(range(2), "last"), (range(1, 3), "first")])
+def test_a_range_that_ends_or_begins_one_off_leaves_out_a_pass(passes, which):
+    with pytest.raises(identities.CandidateMismatch) as caught:
+        asked = {**quick, "sizes": {"n": [1, 2, 5]}}
+        identities.check_vjp(filtered, lambda g, x, w: filtered_vjp(g, x, w, passes), signature="(n),(3)->(n)", **asked)
+    for diagnosis in caught.value.diagnoses.values():
+        assert diagnosis.sentence.startswith(f"leaves out the {which} pass of ")
+        assert diagnosis.where
+
+
+def test_the_cotangent_of_the_last_pass_alone():
+    def only_the_last(g, x, w, v):
+        return walked_vjp(g * (np.arange(len(g)) == len(g) - 1), x, w, v)
+
+    with pytest.raises(identities.CandidateMismatch) as caught:
+        identities.check_vjp(walked, only_the_last, signature="(t),(),()->(t)", **quick)
+    sentences = {diagnosis.sentence for diagnosis in caught.value.diagnoses.values()}
+    assert sentences == {"takes only the last entry of the cotangent along axis 0"}

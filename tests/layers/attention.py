@@ -124,7 +124,7 @@ sliding_attention.wrong("index|constant", "", ("i - window + 1", "i - window"))
 sliding_attention.wrong("reduction", "", ("dk[near] += np", "dk[near] = np"))
 sliding_attention.wrong("reduction", "", ("dv[near] += np", "dv[near] = np"))
 sliding_attention.wrong(
-    "region|index|reduction|missing-term", "", ("for i in range(t)", "for i in range(max(t - 1, 1))")
+    "region|index|reduction|missing-term|cotangent", "", ("for i in range(t)", "for i in range(max(t - 1, 1))")
 )
 sliding_attention.wrong("region|reduction|missing-term", "", ("for i in range(t)", "for i in range(min(t, 64))"))
 sliding_attention.wrong("detached|missing-term", r"softmax|\bp\b", ("dp - p @ dp", "dp"))

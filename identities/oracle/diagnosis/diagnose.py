@@ -75,7 +75,7 @@ def _explained(leaves: Sequence[Leaf], deterministic: bool, layout: str, hints: 
         # What special values explain, as where equal entries make a matrix symmetric, is no edit: that would have to
         # explain the others too.
         searched = not all(sample.right.all() for sample in case.samples)
-        return _of_values(wider, Hints(seconds=0) if searched else hints)
+        return _of_values(wider, Hints(operations=0) if searched else hints)
     return found
 
 

@@ -218,8 +218,8 @@ def _term(case: Case, hints: Hints) -> Diagnosis | None:
     return Diagnosis("missing-term", f"lacks the term {missing} {entry}".rstrip() + either)
 
 
-_SECONDS_OF_TERMS = 0.6
-"""How long terms that may be missing are looked for at most: after those of textbooks, edits have their turn."""
+_OPERATIONS_OF_TERMS = 60_000
+"""How many the search for terms that may be missing costs at most: after those of textbooks, edits have their turn."""
 
 
 def _term_of(case: Case, hints: Hints) -> tuple[str, str, str] | None:
@@ -227,7 +227,7 @@ def _term_of(case: Case, hints: Hints) -> tuple[str, str, str] | None:
     if case.dtype not in ("float64", "float32"):
         return None
     with hints.counting():
-        found = find_term(case, hints.left(_SECONDS_OF_TERMS))
+        found = find_term(case, hints.left(_OPERATIONS_OF_TERMS))
     if not found:
         return None
     term, factor = found

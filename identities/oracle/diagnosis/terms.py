@@ -7,7 +7,6 @@ three atoms, summed over the indices that the result does not have: z_i z_j, or 
 import functools
 import itertools
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from identities.claim import Claim
 from identities.oracle.diagnosis.case import Case, Guess, Sample, Truth
+from identities.oracle.diagnosis.effort import spend, spent
 from identities.oracle.diagnosis.factors import Factor, find_factor
 from identities.oracle.reference.function import function_values
 from identities.oracle.reference.instances import flat
@@ -24,6 +24,7 @@ from identities.signature import Argument
 _MOST = 6000  # terms, tried on one sample; simplest first
 _ENTRIES, _INSTANCES = 100, 24  # of that sample, at most
 _PRODUCTS = 1 << 22  # of numbers, for one term of that sample
+_PER_TERM, _PRODUCTS_PER_ENTRY = 2.5, 4  # what a term takes, as operations of NumPy take it
 
 _INDICES, _SUMMED = "ijkl", "pqrstuvwxyabcdefghmno"  # of the result, and others
 
@@ -97,12 +98,12 @@ def _indexed(name: str, indices: str) -> str:
     return f"{head}{bracket}{rest}_{indices}"
 
 
-def find_term(case: Case, seconds: float) -> tuple[Term, Factor] | None:
+def find_term(case: Case, operations: float) -> tuple[Term, Factor] | None:
     """A term, times a factor, by which the result differs from the right one in every instance.
 
     **Arguments:**
 
-    - `seconds`: of computation, after which no more terms are tried.
+    - `operations`: after which no more terms are tried.
     """
     if len({s.got.ndim for s in case.samples}) > 1 or len(case.dims) != case.samples[0].got.ndim - 1:
         return None
@@ -114,12 +115,13 @@ def find_term(case: Case, seconds: float) -> tuple[Term, Factor] | None:
     probe = _probe(case)
     target = flat((probe.got - probe.truth.values)[probe.kept])
     norm = float(np.sqrt(np.sum(target**2)))
-    until = time.thread_time() + seconds
+    until = spent() + operations
     for term in itertools.islice(_terms(case), _MOST if norm else 0):
-        if time.thread_time() > until:
+        if spent() > until:
             break
-        if term.cost(probe) > _PRODUCTS:
+        if (cost := term.cost(probe)) > _PRODUCTS:
             continue
+        spend(_PER_TERM, cost / _PRODUCTS_PER_ENTRY)
         with np.errstate(all="ignore"):
             values = term(probe)[probe.kept].reshape(target.shape)
             # The leftover of one sample must be a multiple of the term; Cauchy and Schwarz say when it is.

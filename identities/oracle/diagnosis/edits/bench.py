@@ -16,12 +16,16 @@ from identities.oracle.diagnosis.edits.evaluate import NOTHING, Arrays, Edit, Kn
 from identities.oracle.diagnosis.edits.kernels import Aval
 from identities.oracle.diagnosis.edits.program import Program, program_of
 from identities.oracle.diagnosis.edits.recognised import recognised
+from identities.oracle.diagnosis.effort import spend
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import Batch, moved, perturbed, real_parts, tiny_steps, wide
 from identities.oracle.run.programs import full_precision
 
 _ROWS = 4096
 """How many cotangents are pulled back at once, of a dense derivative."""
+
+_PER_RESULT = 6
+"""What it costs besides to find out what an edit leaves as it is, in operations."""
 
 
 def _program_of(claim: Claim, shape: Shape) -> Program:
@@ -73,6 +77,7 @@ class Bench:
 
     def result(self, edit: Edit = NOTHING, batch: Batch | None = None) -> np.ndarray:
         """The array of the result that the sample is about, as the edit has it."""
+        spend(_PER_RESULT)
         claim = self.sample.claim
         batch = batch or self.batch
         given = [batch[a.name] for a in claim.primals]

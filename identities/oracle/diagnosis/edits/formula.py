@@ -21,9 +21,9 @@ def find_step(case: Case, hints: Hints) -> Diagnosis | None:
         return None
     formula = _formula(case.claim)
     samples = tuple(replace(sample, claim=formula) for sample in case.samples)
-    own = Hints(seconds=hints.seconds)
+    own = Hints(operations=hints.operations)
     found = find_edit(replace(case, claim=formula, samples=samples), own, _GENERATORS)
-    hints.seconds = own.seconds
+    hints.operations = own.operations
     return replace(found, step=own.proposals[-1].place) if found else None
 
 

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from jax.extend.core import JaxprEqn
 
+from identities.oracle.diagnosis.effort import spend
 from identities.oracle.run.programs import full_precision
 from identities.oracle.run.tape import Tape, is_inexact, tape_of
 
@@ -41,14 +42,20 @@ class Kernel:
 
     def forward(self, operands: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The results."""
-        return _forward(self, len(operands[0]))(*operands)
+        return _run(_forward(self, len(operands[0])), operands)
 
     def pull(
         self, operands: Sequence[np.ndarray], cotangents: Sequence[np.ndarray], active: tuple[bool, ...]
     ) -> list[np.ndarray]:
         """The cotangents of the active operands, from those of the results."""
         given = [c for c, (_, dtype) in zip(cotangents, self.gives, strict=True) if is_inexact(dtype)]
-        return _pull(self, len(operands[0]), active)(*operands, *given)
+        return _run(_pull(self, len(operands[0]), active), [*operands, *given])
+
+
+def _run(tape: Tape, given: Sequence[np.ndarray]) -> list[np.ndarray]:
+    made = tape(*given)
+    spend(len(tape.steps), sum(array.size for array in made))
+    return made
 
 
 def kernel_of(

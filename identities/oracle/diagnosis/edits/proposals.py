@@ -6,7 +6,6 @@ A proposal is made on one program and found again, by address, in the programs o
 import contextlib
 import functools
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -17,6 +16,7 @@ from identities.oracle.diagnosis.edits.evaluate import NOTHING, Edit, Here, Pull
 from identities.oracle.diagnosis.edits.kernels import Aval
 from identities.oracle.diagnosis.edits.place import Place
 from identities.oracle.diagnosis.edits.program import Address, Operation, Program
+from identities.oracle.diagnosis.effort import spent
 from identities.oracle.run.tape import is_inexact
 
 At = Callable[[Program], Edit]
@@ -44,8 +44,8 @@ class Proposal:
     times: str = ""
 
 
-_SECONDS, _LEAST = 1.6, 0.3
-"""For how many seconds explanations of all arrays together are looked for, and for how many each of them at least."""
+_OPERATIONS, _LEAST = 160_000, 30_000
+"""With how many operations explanations of all arrays together are looked for, and of each of them at least."""
 
 
 @dataclass
@@ -55,29 +55,29 @@ class Hints:
     **Fields:**
 
     - `proposals`: what has explained them, which is tried first.
-    - `seconds`: of computation, that are left for all arrays together.
+    - `operations`: that are left for all arrays together.
     """
 
     proposals: list[Proposal] = field(default_factory=list)
-    seconds: float = field(default_factory=lambda: _SECONDS)
+    operations: float = _OPERATIONS
 
     def for_another(self) -> "Hints":
-        """The same for one more array, which gets a little time although others have used up what there was."""
-        self.seconds = self.left()
+        """The same for one more array, which gets a few although others have used up what there were."""
+        self.operations = self.left()
         return self
 
     def left(self, most: float = math.inf) -> float:
-        """How long one more search may take: a little, although others have used up what there was."""
-        return min(max(self.seconds, _LEAST), most)
+        """How many operations one more search may take: a few, although others have used up what there were."""
+        return min(max(self.operations, _LEAST), most)
 
     @contextlib.contextmanager
     def counting(self) -> Iterator[None]:
-        """Takes off the time that something needs."""
-        started = time.thread_time()
+        """Takes off the operations that something needs."""
+        before = spent()
         try:
             yield
         finally:
-            self.seconds -= time.thread_time() - started
+            self.operations -= spent() - before
 
 
 def kept(generator: Callable[[Program], Iterator[Proposal]]) -> Callable[[Program], Iterator[Proposal]]:

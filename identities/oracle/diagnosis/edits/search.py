@@ -3,7 +3,6 @@
 import functools
 import itertools
 import math
-import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from identities.oracle.diagnosis.edits.pairs import pairs
 from identities.oracle.diagnosis.edits.program import Program, TooLargeError
 from identities.oracle.diagnosis.edits.proposals import Hints, Proposal, merged
 from identities.oracle.diagnosis.edits.recognised import recognised
+from identities.oracle.diagnosis.effort import spent
 from identities.oracle.diagnosis.regions import makes_an_assumption
 
 _INSTANCES = 12  # that are looked at first
@@ -33,6 +33,8 @@ _NEAR = {"float64": 1e-7, "float32": 1e-3}
 
 _AT_ONCE = 500  # proposals of one generator
 
+_HITS = 12  # that are checked even when everything has been spent
+
 _EFFECTS = 800  # that are looked at in pairs
 _PAIRS = 12  # that are checked
 
@@ -42,10 +44,10 @@ def find_edit(case: Case, hints: Hints, generators: Sequence[Generator] = ()) ->
 
     **Arguments:**
 
-    - `hints`: of other arrays of the same results; what is found is added, and the time that it takes is taken off.
+    - `hints`: of other arrays of the same results; what is found is added, and what it costs is taken off.
     - `generators`: what is proposed; by default everything.
     """
-    if hints.seconds <= 0 or case.claim.kind.name not in KINDS or case.dtype not in _NEAR or not _is_plain(case):
+    if hints.operations <= 0 or case.claim.kind.name not in KINDS or case.dtype not in _NEAR or not _is_plain(case):
         return None
     samples = _chosen(case)
     if not samples:
@@ -98,7 +100,7 @@ class _Search:
     def __init__(self, case: Case, hints: Hints, known: bool = False):
         self._case, self._hints = case, hints
         self._confirmation = Confirmation(case, known)
-        self._until = time.thread_time() + hints.seconds
+        self._until = spent() + hints.operations
         self._tried: list[_Tried] = []
         sample = self._first()
         right = np.asarray(sample.right.reshape(len(sample.got), -1).all(axis=1))
@@ -138,7 +140,7 @@ class _Search:
             return found
         if found := self._confirmed(self._fitted()) or self._confirmed(self._added()):
             return found
-        # What has not been tried for lack of time, and an assumption, are simpler than two mistakes.
+        # What has not been tried for its cost, and an assumption, are simpler than two mistakes.
         if self._is_over or makes_an_assumption(self._case):
             return None
         return self._pair() or self._mixed()
@@ -179,7 +181,7 @@ class _Search:
 
     @property
     def _is_over(self) -> bool:
-        return time.thread_time() > self._until
+        return spent() > self._until
 
     def _fitted(self) -> list[_Tried]:
         """Constants with the number that fits best."""
@@ -254,7 +256,9 @@ class _Search:
         """The simplest that holds everywhere: first as it is, then as a multiple."""
         in_order = [hit.proposal for hit in sorted(hits, key=lambda hit: hit.proposal.rank)]
         for confirm in (self._confirmation.exactly, self._confirmation.in_part):
-            for proposal in in_order:
+            for number, proposal in enumerate(in_order):
+                if number >= _HITS and self._is_over:
+                    break
                 if found := confirm(proposal):
                     if proposal not in self._hints.proposals:
                         self._hints.proposals.append(proposal)

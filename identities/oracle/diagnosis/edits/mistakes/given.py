@@ -31,9 +31,10 @@ def cotangents(program: Program) -> Iterator[Proposal]:
             for words, some in _ENDS if size > 1 else ():
                 says = f"takes the {words} entry of the cotangent along axis {axis} for all of them"
                 yield _of_cotangents(says, functools.partial(_of_one, i, 1 + axis, some))
-                for done, times in (("counts twice", 2), ("leaves out", 0)):
+                for done, there, elsewhere in (("counts twice", 2, 1), ("leaves out", 0, 1), ("takes only", 1, 0)):
                     says = f"{done} the {words} entry of the cotangent along axis {axis}"
-                    yield _of_cotangents(says, functools.partial(_with_one_times, i, 1 + axis, some, times))
+                    change = functools.partial(_times, i, 1 + axis, some, there, elsewhere)
+                    yield _of_cotangents(says, change)
         if len(shape) > 1 and shape[-1] == shape[-2] > 1:
             yield _of_cotangents(
                 "takes the cotangent for its transpose",
@@ -122,10 +123,10 @@ def _of_one(result: int, axis: int, some: slice, given: Arrays) -> Arrays:
     return [of_it if k == result else g for k, g in enumerate(given)]
 
 
-def _with_one_times(result: int, axis: int, some: slice, times: float, given: Arrays) -> Arrays:
-    """Some entries of the cotangent of one result, that many times."""
-    changed = given[result].copy()
-    changed[(*[slice(None)] * axis, some)] *= times
+def _times(result: int, axis: int, some: slice, there: float, elsewhere: float, given: Arrays) -> Arrays:
+    """The cotangent of one result, some entries so many times and the others so many."""
+    changed = given[result] * elsewhere
+    changed[(*[slice(None)] * axis, some)] = given[result][(*[slice(None)] * axis, some)] * there
     return [changed if k == result else g for k, g in enumerate(given)]
 
 

@@ -36,8 +36,15 @@ def _of_values(program: Program, address: Address, operation: Operation) -> Iter
         says, times = f"treats {what} as a constant, in {where}", f"multiplies by {{}} {what}, in {where}"
     for k, number in enumerate(operation.makes):
         if number in program.moving and number not in program.results:
-            at = located(address, _nothing_arrives(k, operation.name == "carry"))
-            yield Proposal("detached", says, rank, at, operation.place, True, times)
+            cut = _nothing_arrives(k, operation.name == "carry")
+            yield Proposal("detached", says, rank, located(address, cut), operation.place, True, times)
+            for which, passes in _ENDS if len(program.by_address[address]) > 1 and operation.whole else ():
+                says_of = f"leaves out the {which} pass of {where}"
+                yield Proposal("missing-term", says_of, rank + 0.3, located(address, cut, passes), operation.place)
+
+
+_ENDS = ("last", slice(-1, None)), ("first", slice(1))
+"""The passes of a loop that a range leaves out which is off by one."""
 
 
 def _nothing_arrives(k: int, is_handed_on: bool) -> Callable[[Program, int], Edit]:
