@@ -11,6 +11,7 @@ from identities.oracle.diagnosis.case import Case, Diagnosis, Sample
 from identities.oracle.diagnosis.edits.formula import find_step
 from identities.oracle.diagnosis.edits.mistakes import given
 from identities.oracle.diagnosis.edits.options import find_option
+from identities.oracle.diagnosis.edits.overwritten import find_overwritten
 from identities.oracle.diagnosis.edits.proposals import Hints
 from identities.oracle.diagnosis.edits.search import find_edit
 from identities.oracle.diagnosis.factors import Factor, find_factor
@@ -307,6 +308,7 @@ EXPLANATIONS: tuple[Explanation, ...] = (
     Explanation("an option has another value", find_option),
     Explanation("one step of the closed form of the catalog is another", find_step),
     Explanation("one step of the function or of its derivative is another", find_edit),
+    Explanation("contributions to one entry overwrite each other", find_overwritten),
     Explanation("it is a multiple of another derivative of the function", _multiple_of_another_derivative),
     Explanation("its rows or columns are multiplied with different numbers", _multiples_by_place),
     Explanation("it has fewer digits", _less_precise),

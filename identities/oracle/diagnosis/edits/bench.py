@@ -95,6 +95,11 @@ class Bench:
         with full_precision(), np.errstate(all="ignore"):
             return values_of(self.program, [self.batch[a.name] for a in self.sample.claim.primals])
 
+    def jacobian(self) -> np.ndarray:
+        """The derivative of a vjp's only result by the argument that the sample is about, in full."""
+        with full_precision(), np.errstate(all="ignore"):
+            return _dense(self, self.values, 0, NOTHING)[self.moving()[self.sample.claim.place or 0]]
+
     @functools.cached_property
     def known(self) -> Known:
         """What comes of the program as it is, for the cotangents of the batch."""

@@ -31,15 +31,23 @@ def cotangents(program: Program) -> Iterator[Proposal]:
             for words, some in _ENDS if size > 1 else ():
                 says = f"takes the {words} entry of the cotangent along axis {axis} for all of them"
                 yield _of_cotangents(says, functools.partial(_of_one, i, 1 + axis, some))
-                for done, there, elsewhere in (("counts twice", 2, 1), ("leaves out", 0, 1), ("takes only", 1, 0)):
+                for done, there in (("counts twice", 2), ("leaves out", 0)):
                     says = f"{done} the {words} entry of the cotangent along axis {axis}"
-                    change = functools.partial(_times, i, 1 + axis, some, there, elsewhere)
-                    yield _of_cotangents(says, change)
+                    yield _of_cotangents(says, functools.partial(_times, i, 1 + axis, some, there, 1))
         if len(shape) > 1 and shape[-1] == shape[-2] > 1:
             yield _of_cotangents(
                 "takes the cotangent for its transpose",
                 lambda given, i=i: [g.swapaxes(-1, -2) if k == i else g for k, g in enumerate(given)],
             )
+
+
+def ends(program: Program) -> Iterator[Proposal]:
+    """Of the cotangent of a result, the first or the last entry alone."""
+    for i, number in enumerate(program.results):
+        for axis, size in enumerate(program.avals[number][0]):
+            for words, some in _ENDS if size > 1 else ():
+                says = f"takes only the {words} entry of the cotangent along axis {axis}"
+                yield _of_cotangents(says, functools.partial(_times, i, 1 + axis, some, 1, 0))
 
 
 def _between(avals: Sequence[Aval], called: str) -> Iterator[tuple[str, Change]]:

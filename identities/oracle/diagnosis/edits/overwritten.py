@@ -1,0 +1,93 @@
+"""Entries that get something from several entries of the result, and keep what one of them gives."""
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from identities.oracle.diagnosis.case import Case, Diagnosis, Sample, Truth
+from identities.oracle.diagnosis.edits.bench import bench_of
+from identities.oracle.diagnosis.edits.program import TooLargeError
+from identities.oracle.diagnosis.edits.proposals import Hints
+from identities.oracle.reference.unit import rounding_unit
+
+_ENTRIES = 1 << 22
+"""Of all derivatives of a sample, at most."""
+
+
+def find_overwritten(case: Case, hints: Hints) -> Diagnosis | None:
+    """The contributions that are kept, of a vjp whose accumulations assign."""
+    samples = [sample for sample in case.samples if _is_small(sample)] if _is_asked(case) else []
+    if not any(_is_told(sample) for sample in samples):
+        return None
+    samples.sort(key=lambda sample: (not _is_told(sample), sample.shape.total))
+    try:
+        ways = [_Ways(sample) for sample in samples]
+    except TooLargeError:
+        return None
+    for axes, last, always in itertools.product(_subsets(case), (True, False), (True, False)):
+        if all(sample.nearly(way.kept(axes, last, always)) for sample, way in zip(samples, ways, strict=True)):
+            which, dims = ("first", "last")[last], case.claim.results[0].dims(samples[0].shape.form)
+            along = " and ".join(str(dims[axis]) for axis in axes)
+            return Diagnosis(
+                "reduction",
+                f"keeps what the {which} entry of the result along {along} contributes, as `=` in place of `+=` does, "
+                "where several add up",
+            )
+    return None
+
+
+def _is_asked(case: Case) -> bool:
+    claim = case.claim
+    real = all(a.values != "complex" for a in (*claim.primals, *claim.results))
+    return claim.kind.name == "vjp" and len(claim.results) == 1 and real and case.dtype in ("float64", "float32")
+
+
+def _is_small(sample: Sample) -> bool:
+    (result,) = sample.claim.results
+    entries = int(np.prod(sample.shape.of(result))) * sample.got.size
+    return sample.kept.any() and entries <= _ENTRIES
+
+
+def _is_told(sample: Sample) -> bool:
+    """Whether something is wrong, where the dimensions of the result tell each other apart."""
+    (result,) = sample.claim.results
+    return not sample.right.all() and max(sample.shape.of(result), default=1) > 1
+
+
+def _subsets(case: Case) -> Iterator[tuple[int, ...]]:
+    """The axes of the result along which contributions may overwrite each other; over others they add up."""
+    axes = range(len(case.claim.results[0].dims(case.samples[0].shape.form)))
+    for count in axes:
+        yield from itertools.combinations(axes, count + 1)
+
+
+class _Ways:
+    """What every entry of the result contributes to every entry of the argument, in one sample."""
+
+    def __init__(self, sample: Sample):
+        bench = bench_of(sample)
+        derivatives = bench.jacobian()
+        (cotangent,) = (bench.batch[a.name] for a in sample.claim.vectors)
+        self._axes = cotangent.ndim - 1
+        self._there = derivatives != 0
+        self._given = cotangent.reshape(*cotangent.shape, *[1] * (derivatives.ndim - cotangent.ndim)) * derivatives
+        self._eps, self._shape = rounding_unit(sample.dtype), sample.got.shape
+
+    def kept(self, axes: tuple[int, ...], last: bool, always: bool) -> Truth:
+        """The contribution of the first or the last entry along some axes that has any.
+
+        **Arguments:**
+
+        - `always`: whether one that is zero in this instance counts too, as it does where whole slices are assigned.
+        """
+        others = tuple(1 + axis for axis in range(self._axes) if axis not in axes)
+        given, there = self._given.sum(others), self._there.any(others)
+        if always:
+            there = np.broadcast_to(there.any(0), there.shape)
+        count = int(np.prod(given.shape[1 : 1 + len(axes)]))
+        given, there = (a.reshape(len(a), count, *self._shape[1:]) for a in (given, there))
+        if last:
+            given, there = given[:, ::-1], there[:, ::-1]
+        chosen = np.take_along_axis(given, there.argmax(1)[:, None], 1)[:, 0]
+        return Truth(chosen, self._eps * np.abs(given).max(1))
