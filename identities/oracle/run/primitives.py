@@ -87,9 +87,18 @@ def select_n(which: Array, *cases: Array) -> Array:
 
 
 def div(a: Array, b: Array) -> Array:
-    if np.issubdtype(a.dtype, np.integer):
-        return np.where(b != 0, np.trunc(a / np.where(b == 0, 1, b)), -1).astype(a.dtype)
-    return a / b
+    if not np.issubdtype(a.dtype, np.integer):
+        return a / b
+    nonzero = np.where(b == 0, 1, b)
+    below = a // nonzero
+    towards_zero = below + ((below * nonzero != a) & ((a < 0) != (b < 0)))
+    return np.where(b == 0, np.array(-1).astype(a.dtype), towards_zero.astype(a.dtype))
+
+
+def rem(a: Array, b: Array) -> Array:
+    if not np.issubdtype(a.dtype, np.integer):
+        return np.fmod(a, b)
+    return np.where(b == 0, a, np.fmod(a, np.where(b == 0, 1, b)))
 
 
 def integer_pow(x: Array, y: int) -> Array:
@@ -135,7 +144,9 @@ def sort(*operands: Array, dimension: int, num_keys: int) -> list[Array]:
 
 def cumulative(ufunc: np.ufunc) -> Callable[..., Array]:
     def run(x: Array, axis: int, reverse: bool) -> Array:
-        return np.flip(ufunc.accumulate(np.flip(x, axis), axis), axis) if reverse else ufunc.accumulate(x, axis)
+        if reverse:
+            return np.flip(ufunc.accumulate(np.flip(x, axis), axis, x.dtype), axis)
+        return ufunc.accumulate(x, axis, x.dtype)
 
     return run
 
@@ -242,10 +253,21 @@ def rounded(x: Array, rounding_method: RoundingMethod) -> Array:
     if rounding_method == RoundingMethod.TO_NEAREST_EVEN:
         return np.round(x)
     whole = np.trunc(x)
-    return whole + np.sign(x) * (np.abs(x - whole) >= 0.5)
+    return np.copysign(whole + np.sign(x) * (np.abs(x - whole) >= 0.5), x)
+
+
+def sign(x: Array) -> Array:
+    return np.copysign(np.sign(x), x) if x.dtype.kind == "f" else np.sign(x)
+
+
+def complex_(real: Array, imaginary: Array) -> Array:
+    made = np.empty(np.shape(real), np.result_type(real, np.complex64))
+    made.real, made.imag = real, imaginary
+    return made
 
 
 def _by_entry(function: Callable[[float], float]) -> Callable[[Array], Array]:
+    """By Python's own, which is slow; SciPy's `erfc` is 260 units off at 23."""
     of_all = np.vectorize(function, otypes=[np.float64])
     return lambda x: of_all(x).astype(x.dtype)
 
@@ -257,11 +279,16 @@ def logistic(x: Array) -> Array:
 
 
 def convert(x: Array, new_dtype: Any) -> Array:
-    return (
-        np.real(np.asarray(x)).astype(new_dtype)
-        if np.iscomplexobj(x) and np.dtype(new_dtype).kind != "c"
-        else x.astype(new_dtype)
-    )
+    """Whole numbers of what is too large for them are the largest that there are, and those of NaN are zero."""
+    kind = np.dtype(new_dtype).kind
+    if np.iscomplexobj(x) and kind != "c":
+        x = np.real(x)
+    if kind not in "iu" or x.dtype.kind != "f":
+        return x.astype(new_dtype)
+    low, zero, high = np.array([np.iinfo(new_dtype).min, 0, np.iinfo(new_dtype).max], new_dtype)
+    inside = (x > low) & (x < high)
+    beyond = np.where(x >= high, high, np.where(x <= low, low, zero))
+    return np.where(inside, np.where(inside, x, 0).astype(new_dtype), beyond)
 
 
 _Row = tuple[Callable[..., Any], tuple[str, ...]]
@@ -273,7 +300,7 @@ def _plain(function: Callable[..., Any]) -> _Row:
 
 _NAMED_ALIKE = (
     *("exp", "exp2", "expm1", "log", "log2", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "sqrt", "cbrt"),
-    *("floor", "ceil", "sign", "abs", "square", "real", "imag", "conj"),
+    *("floor", "ceil", "abs", "square", "real", "imag"),
 )
 """What NumPy calls as JAX does."""
 
@@ -291,7 +318,9 @@ TABLE: dict[str, _Row] = {
     "sub": _plain(np.subtract),
     "mul": _plain(np.multiply),
     "div": _plain(div),
-    "rem": _plain(np.fmod),
+    "rem": _plain(rem),
+    "sign": _plain(sign),
+    "conj": _plain(lambda x: np.conj(x).astype(np.result_type(x, np.complex64))),
     "neg": _plain(np.negative),
     "round": (rounded, ("rounding_method",)),
     "pow": _plain(np.power),
@@ -304,7 +333,7 @@ TABLE: dict[str, _Row] = {
     "erf": _plain(_by_entry(math.erf)),
     "erfc": _plain(_by_entry(math.erfc)),
     "is_finite": _plain(np.isfinite),
-    "complex": _plain(lambda a, b: a + 1j * b),
+    "complex": _plain(complex_),
     "eq": _plain(np.equal),
     "ne": _plain(np.not_equal),
     "lt": _plain(np.less),
@@ -380,7 +409,7 @@ _INDIFFERENT = frozenset(
 )
 """Parameters that change where and how quickly something is computed, and not what."""
 
-_REAL = frozenset(("exp2", "cumlogsumexp"))
+_REAL = frozenset(("exp2", "cumlogsumexp", "atan2"))
 """Operations that NumPy has for real numbers only."""
 
 _KINDS = "biufc"
