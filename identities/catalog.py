@@ -135,13 +135,15 @@ class UnknownNameError(LookupError):
     """Nothing has the name that was asked for; which names there are, in words."""
 
 
-def find(identity: Identity | str) -> Identity:
-    """The identity of that name; or the identity itself, so that functions may take either.
+def find(identity: Identity | Callable[..., Any] | str) -> Identity:
+    """The identity of that name, or of that closed form; or the identity itself, so that functions may take either.
 
     **Raises:** `UnknownNameError`, a `LookupError`, with the names that come near.
     """
     if isinstance(identity, Identity):
         return identity
+    if found := next((own for own in _catalog.values() if own.closed_form is identity), None):
+        return found
     if not isinstance(identity, str):
         raise TypeError(f"an identity is meant by its name, got a {type(identity).__name__}")
     if identity in _catalog:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast
 
+from identities.caching import cached
 from identities.dimensions import owner_of
 from identities.domains import Domain
 from identities.kinds import Kind
@@ -140,6 +141,7 @@ def _static_comes_first(function: Callable[..., Any], given: Sequence[Parameter]
     return any(name in order and order.index(name) < max(arrays, default=-1) for name in static)
 
 
+@cached
 def flattened(
     function: Callable[..., Any],
     takes: tuple[Node, ...],
@@ -157,16 +159,6 @@ def flattened(
     - `kept`: which arrays of the result are wanted; all if left out.
     - `order`: the names of the arguments, if they are to be given by name.
     """
-    try:
-        return _flattened(function, takes, gives, static, kept, order)
-    except TypeError as error:
-        if "unhashable" not in str(error):
-            raise
-        return _flattened.__wrapped__(function, takes, gives, static, kept, order)
-
-
-@functools.lru_cache(maxsize=4096)
-def _flattened(function, takes, gives, static, kept, order) -> Flat:
     options = dict(static)
 
     def flat(*leaves):
@@ -177,7 +169,7 @@ def _flattened(function, takes, gives, static, kept, order) -> Flat:
         return tuple(leaf for leaf, keep in zip(found, kept or [True] * len(found), strict=True) if keep)
 
     # A function bears what it was made of, which the type checker has no way to say.
-    flat.made_of = (function, takes, gives, static, kept)  # pyright: ignore[reportFunctionMemberAccess]
+    flat.made_of = (function, takes, gives, static, kept, order)  # pyright: ignore[reportFunctionMemberAccess]
     return cast(Flat, flat)
 
 
@@ -208,7 +200,7 @@ def _differentiated(name: str, signature: Signature, wrt: str | Sequence[str] | 
         wrt = [n for n, parameter in known.items() if any(leaf.moves for leaf in parameter.leaves)]
         if not wrt:
             raise ValueError(f"{name} has no floating-point argument to differentiate by")
-    wrt = (wrt,) if isinstance(wrt, str) else tuple(wrt)
+    wrt = (wrt,) if isinstance(wrt, str) or not isinstance(wrt, Sequence) else tuple(wrt)
     if unknown := [n for n in wrt if n not in known]:
         raise ValueError(f"{name} has no argument {unknown[0]!r} to differentiate by; it takes ({', '.join(known)})")
     if len(set(wrt)) < len(wrt) or not wrt:
@@ -220,8 +212,14 @@ def _differentiated(name: str, signature: Signature, wrt: str | Sequence[str] | 
 
 
 def _without_clashes(taken: Collection[str], vectors: Sequence[Parameter]) -> tuple[Parameter, ...]:
-    """Cotangents and tangents, under other names where arguments of the function have theirs."""
-    return tuple(v.prefixed(f"{v.name}_") if v.name in taken else v for v in vectors)
+    """Cotangents and tangents, under other names where arguments of the function, or each other, have theirs."""
+    found: list[Parameter] = []
+    for vector in vectors:
+        name = vector.name
+        while name in taken or name in {other.name for other in found}:
+            name += "_"
+        found.append(vector.prefixed(name) if name != vector.name else vector)
+    return tuple(found)
 
 
 def with_vector_domains(claim: Claim, domains: Mapping[str, Domain]) -> Claim:

@@ -5,7 +5,10 @@ Where an option has a number for each axis, `stride[0]` is the first of them.
 
 import ast
 import functools
+import keyword
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from types import CodeType
 from typing import Any
 
@@ -33,10 +36,14 @@ _NODES = (
 )
 
 
+_KEYWORDS, _MARK = re.compile(rf"\b({'|'.join(word for word in keyword.kwlist if word.islower())})\b"), "__keyword"
+"""Python's own words, as `in` is, which dimensions may be called nevertheless; and what makes a name of one."""
+
+
 @functools.cache
 def _parsed(dim: str) -> ast.Expression:
     try:
-        tree = ast.parse(dim.strip(), mode="eval")
+        tree = ast.parse(_KEYWORDS.sub(lambda word: word[0] + _MARK, dim.strip()), mode="eval")
     except SyntaxError:
         raise ValueError(f"{dim!r} is no dimension") from None
     tree = _Entries().visit(tree)
@@ -50,7 +57,10 @@ def _parsed(dim: str) -> ast.Expression:
 
 
 class _Entries(ast.NodeTransformer):
-    """Puts a name of its own, spelled like it, in the place of each entry, as in `stride[0]`."""
+    """Puts a name of its own, spelled like it, in the place of each entry, as in `stride[0]`, and of each keyword."""
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        return ast.copy_location(ast.Name(node.id.removesuffix(_MARK), ast.Load()), node)
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         axis = node.slice.value if isinstance(node.slice, ast.Constant) else None
@@ -85,10 +95,10 @@ def numbers_in(options: Mapping[str, Any]) -> dict[str, int]:
     """
     numbers: dict[str, int] = {}
     for name, value in options.items():
-        if isinstance(value, int):
+        if isinstance(value, Integral):
             numbers[name] = int(value)
         along = value if isinstance(value, (tuple, list)) else [value] * _AXES
-        if all(isinstance(number, int) for number in along):
+        if all(isinstance(number, Integral) for number in along):
             numbers |= {entry_of(name, axis): int(number) for axis, number in enumerate(along)}
     return numbers
 

@@ -5,16 +5,19 @@ The shapes of an argument are written once, as a jaxtyping annotation; its domai
 """
 
 import dataclasses
-import functools
 import inspect
 import itertools
 import typing
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral
 from types import MappingProxyType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from identities.dimensions import Dims, describe, expanded, names_in
+import numpy as np
+
+from identities.caching import cached
+from identities.dimensions import BATCH, Dims, describe, expanded, names_in
 from identities.domains import Domain, Drawn, Values, real
 from identities.trees import Node, Tree, count, pruned
 
@@ -82,7 +85,7 @@ class Static:
 
     def complaint(self, value: Any) -> str | None:
         """What is asked of a value that is not allowed."""
-        if isinstance(value, int) and value >= self.least:
+        if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= self.least:
             return None
         return f"must be an integer, at least {self.least}, known outside jit"
 
@@ -114,6 +117,9 @@ class Choice:
         object.__setattr__(self, "values", values)
 
     def complaint(self, value: Any) -> str | None:
+        """What is asked of a value that is not allowed: where only two are tried, true and false, there is no other."""
+        if set(map(type, self.values)) == {bool} and not isinstance(value, (bool, np.bool_)):
+            return "must be True or False, known outside jit"
         return None
 
 
@@ -220,13 +226,35 @@ def read_annotation(name: str, annotation: Any, domain: Domain | None = None) ->
     union = get_origin(annotation) in (Union, UnionType)
     alternatives = get_args(annotation) if union else (annotation,)
     if all(hasattr(alternative, "dim_str") for alternative in alternatives):
-        forms = tuple(form for a in alternatives for form in expanded(tuple(a.dim_str.split())))
+        forms = tuple(form for a in alternatives for form in expanded(_dims(name, a.dim_str)))
         return Parameter(name, None, (array(name, forms, domain or real, _values_of(alternatives[0])),))
     fields = _fields(annotation)
     if fields is None:
-        raise TypeError(f"argument {name}: annotate it with its shape, as in Float[Array, 'n m']; got {annotation!r}")
+        got = "nothing" if annotation is inspect.Parameter.empty else repr(annotation)
+        plain = f"; an option goes into static={{{name!r}: ...}}" * (annotation in _PLAIN)
+        raise TypeError(f"{_called(name)}: annotate it with its shape, as in Float[Array, 'n m']; got {got}{plain}")
     type_, children = fields
     return branch(name, type_, {key: read_annotation(f"{name}.{key}", a, domain) for key, a in children.items()})
+
+
+def _called(name: str) -> str:
+    return "what it returns" if name == "result" else f"argument {name}"
+
+
+def _dims(name: str, written: str) -> Dims:
+    """The dimensions of a jaxtyping annotation, those without a name under names of their own."""
+    dims = written.split()
+    for dim in dims:
+        if dim[0] in "*#?" or "=" in dim:
+            known = "dimensions are names, numbers and expressions, and `...` stands for leading axes"
+            raise ValueError(f"{_called(name)}: {dim!r} is not read; {known}")
+        try:
+            if dim != BATCH:
+                names_in(dim)
+        except ValueError as error:
+            raise ValueError(f"{_called(name)}: {error}") from None
+    own = name.replace(".", "_")
+    return tuple(f"{own}_{axis}" if dim == "_" else dim for axis, dim in enumerate(dims))
 
 
 def _fields(annotation: Any) -> tuple[type, dict[str, Any]] | None:
@@ -260,7 +288,7 @@ _PLAIN = (bool, int, float, str)
 """What an option is often annotated with, as in `eps: float = 1e-5`; values to try are said by `Choice`."""
 
 
-@functools.cache
+@cached
 def signature_of(function: Callable[..., Any], static: Collection[str] = ()) -> Signature:
     """What the annotations of a function say, but for arguments that are `static` for a reason of the caller's.
 
@@ -307,14 +335,14 @@ def drawn(static: "Mapping[str, Static | Choice]") -> tuple[Option, ...]:
     )
 
 
-@functools.cache
+@cached
 def defaults(function: Callable[..., Any]) -> Mapping[str, Any]:
     """What the static arguments of an annotated function are where they are left out."""
     parameters = inspect.signature(function).parameters
     return {name: p.default for name in statics(function) if (p := parameters[name]).default is not p.empty}
 
 
-@functools.cache
+@cached
 def statics(function: Callable[..., Any]) -> Mapping[str, Static | Choice]:
     """The static arguments of an annotated function, by name."""
     parameters = inspect.signature(function, eval_str=True).parameters.values()

@@ -26,13 +26,16 @@ def described(
     **Raises:** `TypeError` for a function that has neither; `ValueError` for a signature that cannot be read
     or does not fit the function, and for the domain of an argument that does not exist.
     """
+    for what, given in (("domains", domains), ("static", static)):
+        if given is not None and not isinstance(given, Mapping):
+            raise TypeError(f"{what} is a dict by the names of arguments; got a {type(given).__name__}")
     options = tuple(Option(name, tuple(v) if isinstance(v, list) else (v,)) for name, v in (static or {}).items())
     if empty := next((option.name for option in options if not option.values), None):
         raise ValueError(f"static: {empty} has no value to try")
     takes = _parameters(function)
     if takes and (unknown := [o.name for o in options if o.name not in takes and not _takes_anything(function)]):
         raise ValueError(
-            f"{_name(function)} has no argument {unknown[0]!r} to be static; it takes ({', '.join(takes)})"
+            f"{name_of(function)} has no argument {unknown[0]!r} to be static; it takes ({', '.join(takes)})"
         )
     if signature is None:
         own = signature_of(function, tuple(option.name for option in options))
@@ -43,7 +46,8 @@ def described(
     return _with_domains(own, dict(domains or {}))
 
 
-def _name(function: Callable[..., Any]) -> str:
+def name_of(function: Callable[..., Any]) -> str:
+    """What a function is called in messages."""
     return getattr(function, "__name__", type(function).__name__)
 
 
@@ -97,6 +101,8 @@ def _spelled(name: str, dims: Any) -> Parameter:
     if isinstance(dims, str):
         return _spelled(name, _Group(dims.split()))
     if isinstance(dims, Mapping):
+        if odd := [key for key in dims if not isinstance(key, str)]:
+            raise ValueError(f"the arrays of {name} go by names that are text; got the key {odd[0]!r}")
         return branch(name, dict, {str(k): _spelled(f"{name}.{k}", d) for k, d in dims.items()})
     if isinstance(dims, (tuple, list)):
         fields = getattr(dims, "_fields", range(len(dims)))

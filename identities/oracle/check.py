@@ -26,9 +26,9 @@ from identities.oracle.run.programs import cpu
 from identities.oracle.trial import Trial
 from identities.oracle.verdict.inquiry import Finding, Inquiry, evidence, inquire
 from identities.oracle.verdict.judge import diagnosed, judge, same_again
-from identities.oracle.verdict.plan import INSTANCES, SHAPES, Options, Plan, check_options
+from identities.oracle.verdict.plan import INSTANCES, SHAPES, Options, Plan
 from identities.oracle.verdict.verification import DerivationMismatch, Verification
-from identities.spelling import Spelled, described
+from identities.spelling import Spelled, described, name_of
 
 _UNSTEADY = Diagnosis("nondeterministic", NONDETERMINISTIC)
 
@@ -53,7 +53,9 @@ class Asked(Description, Options, total=False):
     """All that the `check_...` functions of one's own function take by name."""
 
 
-def check(candidate: Callable[..., Any], against: Identity | Claim | str, **options: Unpack[Options]) -> Verification:
+def check(
+    candidate: Callable[..., Any], against: Identity | Claim | Callable[..., Any] | str, **options: Unpack[Options]
+) -> Verification:
     """Judge a function against an identity of the catalog.
 
     It is called with one set of arguments at a time, by position, in the order of the identity
@@ -64,16 +66,18 @@ def check(candidate: Callable[..., Any], against: Identity | Claim | str, **opti
     **Arguments:**
 
     - `candidate`: the function. It runs in this process; `identities check` gives it one of its own.
-    - `against`: the identity, or its name.
+    - `against`: the identity, its closed form, or its name.
     - `options`: how much to try, and of what: see `Options`.
 
     **Raises:** `CandidateMismatch` if it is wrong; `LookupError` and `ValueError` for names and options that
     make no sense.
     """
+    if isinstance(candidate, str):
+        raise TypeError(f"check takes a function of yours and then the name of an identity; got {candidate!r} first")
     claim = against if isinstance(against, Claim) else find(against)
     if isinstance(claim, Identity):
         claim = at_defaults(claim, taken(candidate))
-    repeat = f'identities.check({_name(candidate)}, "{claim.name}"{_written(options)})'
+    repeat = f'identities.check({name_of(candidate)}, "{claim.name}"{_written(options)})'
     statement = plain(claim.statement) if isinstance(claim, Identity) else ""
     return judge(inquiry(claim, candidate, "check", options), repeat, statement)
 
@@ -165,7 +169,7 @@ def claim(
     if not callable(function):
         raise TypeError(f"a function is meant, in JAX; got a {type(function).__name__}")
     said = completed(function, described(function, signature, domains, static))
-    name = _name(function)
+    name = name_of(function)
     made = make(name, KINDS[kind], function, said, wrt)
     if not made.arguments:
         raise ValueError(f"{name} takes no arrays: there is nothing to try it with")
@@ -195,10 +199,9 @@ def inquiry(claim: Claim, candidate: Callable[..., Any], caller: str, options: M
     if unknown := options.keys() - known:
         raise TypeError(f"{caller} has no option {min(unknown)!r}; there are {', '.join(known)}")
     given = dict(options)
-    strict = bool(given.get("strict", False))
-    local = Local(candidate, given.get("arrays", "numpy"), strict)
-    plan = plan_of(**{name: value for name, value in given.items() if name != "arrays"})
-    return Inquiry(claim, local, plan)
+    arrays = given.pop("arrays", "numpy")
+    plan = plan_of(**given)
+    return Inquiry(claim, Local(candidate, arrays, plan.strict), plan)
 
 
 def plan_of(
@@ -210,9 +213,7 @@ def plan_of(
     strict: bool = False,
 ) -> Plan:
     """The options for a candidate as a plan; `ValueError` for those that make no sense."""
-    named = {name: (v,) if isinstance(v, int) else tuple(v) for name, v in (sizes or {}).items()}
-    check_options(dtypes, shapes, instances)  # a single name is a sequence too, of letters
-    return Plan(tuple(dtypes), shapes, instances, seed, cpu(), named, strict, thorough=True)
+    return Plan(dtypes, shapes, instances, seed, cpu(), sizes, strict, thorough=True)
 
 
 def _check_own(
@@ -226,7 +227,7 @@ def _check_own(
     of_function, options = parted(asked, caller)
     claimed = claim(kind, function, wrt, **of_function)
     by = claimed.wrt[0] if len(claimed.wrt) == 1 else claimed.wrt
-    written = f"{_name(function)}, {_name(candidate)}" + f", {by!r}" * bool(claimed.kind.order) + written_as(asked)
+    written = f"{name_of(function)}, {name_of(candidate)}" + f", {by!r}" * bool(claimed.kind.order) + written_as(asked)
     return judge(inquiry(claimed, candidate, caller, options), f"identities.{caller}({written})")
 
 
@@ -250,10 +251,6 @@ def written_as(asked: Mapping[str, Any]) -> str:
     written += ", domains=..." * bool(of_function.get("domains"))
     written += f", static={of_function['static']!r}" if of_function.get("static") else ""
     return written + _written(options)
-
-
-def _name(function: Callable[..., Any]) -> str:
-    return getattr(function, "__name__", type(function).__name__)
 
 
 def _written(options: Mapping[str, Any]) -> str:

@@ -28,7 +28,7 @@ from identities.oracle.verdict.verification import Verification
 
 
 def verify(
-    identity: Identity | str,
+    identity: Identity | Callable[..., Any] | str,
     *,
     dtypes: Sequence[str] = ("float64", "float32"),
     shapes: int = 4,
@@ -40,7 +40,7 @@ def verify(
 
     **Arguments:**
 
-    - `identity`: an `Identity`, or the name of one in the catalog.
+    - `identity`: an `Identity`, its closed form, or its name in the catalog.
     - `dtypes`: among "float64", "float32", "bfloat16" and "float16".
     - `shapes`: how many different random shapes; each costs a compilation.
     - `instances`: how many random argument values for each shape and dtype, rounded up to whole batches; fewer at
@@ -52,7 +52,7 @@ def verify(
     **Raises:** `LookupError` for an unknown name, `ValueError` for an option that makes no sense.
     """
     identity = find(identity)
-    inquiry = inquiry_of(identity, Plan(tuple(dtypes), shapes, instances, seed, find_device(device)))
+    inquiry = inquiry_of(identity, Plan(dtypes, shapes, instances, seed, find_device(device)))
     verdict = inquire(inquiry).verdict
     if identity.exact and verdict.passed:
         drawn = draw_shapes(identity, shapes, seed)

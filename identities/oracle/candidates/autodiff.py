@@ -88,16 +88,33 @@ class Compiled:
     """
 
     function: Callable[..., Any]
-    programs: dict[str, Callable[..., Any]] = field(default_factory=dict, repr=False, compare=False)
+    programs: dict[Any, Callable[..., Any]] = field(default_factory=dict, repr=False, compare=False)
 
     def __call__(self, *given: Any, **options: Any) -> Any:
-        key = repr(sorted(options.items()))
+        key = tuple((name, _key(value)) for name, value in sorted(options.items()))
         plain = functools.partial(self.function, **options)
         try:
             return self.programs.setdefault(key, jax.jit(plain))(*given)
         except (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError):
             self.programs[key] = plain
             return plain(*given)
+
+
+def _key(value: Any) -> Any:
+    """What tells the value of an option from others: of an array its bytes, of what cannot be compared which one it is.
+
+    Equal numbers of different types make different programs.
+    """
+    if isinstance(value, (np.ndarray, np.generic, jax.Array)):
+        array = np.asarray(value)
+        return type(value), array.dtype, array.shape, array.tobytes()
+    if isinstance(value, (tuple, list)):
+        return type(value), tuple(map(_key, value))
+    try:
+        hash(value)
+    except TypeError:
+        return type(value), id(value)  # which its program holds on to
+    return type(value), value
 
 
 def as_compiled(function: Callable[..., Any]) -> Compiled:

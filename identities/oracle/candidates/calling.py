@@ -133,8 +133,7 @@ def call(function: Callable[..., Any], form: Form, values: Sequence[np.ndarray])
     passed = [trees.build(trees.from_plain(plain), left) for _, plain in form.parameters]
     names = [name for name, _ in form.parameters]
     options = accepted(function, form.options)
-    parameters = _parameters(function, options)
-    by_name = parameters is not None and parameters != names and sorted(parameters) == sorted(names)
+    by_name = _goes_by_name(function, names, options)
     try:
         if by_name:
             result = function(**dict(zip(names, passed, strict=True)), **options)
@@ -168,7 +167,12 @@ def _rank(part: Any) -> int:
 
 
 def _written_to(form: Form, values: Sequence[np.ndarray], given: Sequence[Any]) -> str:
-    """The name of the first argument that is no longer what it was."""
+    """The name of the first argument that is no longer what it was; of JAX's arrays, which nobody can write to, none.
+
+    One that has been donated cannot even be looked at.
+    """
+    if form.arrays.partition(":")[0] == "jax":
+        return ""
     place = 0
     for name, plain in form.parameters:
         count = trees.count(trees.from_plain(plain))
@@ -251,13 +255,16 @@ def taken(function: Callable[..., Any]) -> list[str] | None:
     return None if any(p.kind is p.VAR_KEYWORD for p in parameters.values()) else list(parameters)
 
 
-def _parameters(function: Callable[..., Any], options: Mapping[str, Any]) -> list[str] | None:
+def _goes_by_name(function: Callable[..., Any], names: Sequence[str], options: Mapping[str, Any]) -> bool:
+    """Whether a function has parameters of these names, but in another order, or by keyword only."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
-        return None
-    positional = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty]
-    return [p.name for p in positional if p.name not in options]
+        return False
+    named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.default is p.empty]
+    own = [p for p in named if p.name not in options]
+    in_place = [p.name for p in own if p.kind is p.POSITIONAL_OR_KEYWORD]
+    return in_place != list(names) and sorted(p.name for p in own) == sorted(names)
 
 
 def _complaint(

@@ -113,13 +113,15 @@ def with_static(claim: Claim, shape: Shape, batch: Batch) -> Batch:
             parameter = claim.parameters[own.index(name)]
             found |= {leaf.name: batch[leaf.name] for leaf in parameter.leaves}
         else:
-            found[name] = np.full(count, values[name], object)
+            column = np.empty(count, object)
+            column[:] = [values[name]] * count  # by entry, as one value may be a tuple
+            found[name] = column
     return found
 
 
 def check_arrays(arrays: str) -> None:
     """Raise `ValueError` for a kind of array that nobody can be called with."""
-    if arrays.partition(":")[0] not in ARRAYS:
+    if not isinstance(arrays, str) or arrays.partition(":")[0] not in ARRAYS:
         raise ValueError(f'arrays must be "numpy", "jax" or "torch", or as in "torch:cuda"; got {arrays!r}')
 
 

@@ -1,6 +1,5 @@
 """Shapes: random sizes of the dimensions of a claim, small ones first."""
 
-import functools
 import itertools
 import math
 import zlib
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from identities.caching import cached
 from identities.claim import Claim
 from identities.dimensions import BATCH_AXES, axes_in, describe, names_in, numbers_in, owner_of, shape_of, size_of
 from identities.signature import Argument, Option
@@ -85,7 +85,7 @@ def arrays_of(claim: Claim) -> tuple[Argument, ...]:
     return (*claim.arguments, *claim.gives.leaves, *claim.signature.returns.leaves)
 
 
-@functools.cache
+@cached
 def used_names(claim: Claim, form: int) -> frozenset[str]:
     return frozenset(name for a in arrays_of(claim) for dim in a.dims(form) for name in names_in(dim))
 
@@ -138,7 +138,7 @@ def _with_fewer_entries(claim: Claim, shape: Shape) -> Shape:
     return shape
 
 
-@functools.cache
+@cached
 def _most(claim: Claim) -> Mapping[str, int]:
     """The largest size of each dimension that any of its arrays is drawn with."""
     limits = [

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from identities.caching import cached
 from identities.claim import Claim
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import Batch
@@ -27,7 +28,7 @@ def steps_of(claim: Claim) -> tuple[tuple[int, ...], ...]:
     return (tuple(i for i, a in enumerate(claim.primals) if a.name in claim.moving),) * claim.kind.order
 
 
-@functools.cache
+@cached
 def both_modes(function: Callable[..., Any], steps: tuple[tuple[int, ...], ...]) -> Callable[..., dict[str, Any]]:
     """All derivatives by one set of arguments after the other: trees of arrays of shape (output, input, ...)."""
 

@@ -15,6 +15,7 @@ from identities.kinds import KINDS
 from identities.oracle.draw.shapes import Shape, draw_shapes
 from identities.oracle.run.programs import full_precision
 from identities.signature import Argument, Signature
+from identities.spelling import name_of
 from identities.trees import MisfitError
 
 _DTYPES = {"floating": np.float32, "complex": np.complex64, "integer": np.int32, "boolean": np.bool_}
@@ -26,7 +27,7 @@ def completed(function: Callable[..., Any], signature: Signature) -> Signature:
     **Raises:** `TypeError` for a function that is not in JAX, that does not take the shapes of its signature or does
     not return what it says; `ValueError` for a result of another shape.
     """
-    claim = make(_name(function), KINDS["value"], function, signature, None)
+    claim = make(name_of(function), KINDS["value"], function, signature, None)
     (shape, *_) = draw_shapes(claim, 1, 0)
     got = _results(claim, shape)
     wanted = signature.returns.leaves
@@ -55,9 +56,10 @@ def _results(claim: Claim, shape: Shape) -> list[Any]:
         raise TypeError(f"{claim.name} must return what its signature says, it returns {error}") from error
     except Exception as error:  # a stranger's function may raise anything, which is then said
         given = ", ".join(str(shape.of(a)) for a in claim.primals)
-        raise TypeError(
-            f"{claim.name} does not take the shapes {given}, as its signature says: {type(error).__name__}: {error}"
-        ) from error
+        several = next((o for o in claim.options if any(isinstance(v, (tuple, range)) for v in o.values)), None)
+        hint = f"; a tuple is one value of {several.name}, a list several" if several else ""
+        complaint = f"{type(error).__name__}: {error}{hint}"
+        raise TypeError(f"{claim.name} does not take the shapes {given}, as its signature says: {complaint}") from error
     for array in got:
         if not hasattr(array, "shape"):
             raise TypeError(f"{claim.name} must return one array, it returns a {type(array).__name__}")
@@ -70,7 +72,3 @@ def _values(dtype: Any) -> Values:
     if jnp.issubdtype(dtype, jnp.floating):
         return "floating"
     return "boolean" if dtype == np.bool_ else "integer"
-
-
-def _name(function: Callable[..., Any]) -> str:
-    return getattr(function, "__name__", type(function).__name__)

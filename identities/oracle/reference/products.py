@@ -1,6 +1,5 @@
 """Derivatives too large to be written down: products with them, from both sides."""
 
-import functools
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from identities.caching import cached
 from identities.claim import Claim
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import Batch, real_parts
@@ -110,7 +110,7 @@ def _program(function: Any, kind: str, witness: str, moving: tuple[int, ...], of
     return evaluated(_product(function, kind, witness, moving), structures, made_of)
 
 
-@functools.cache
+@cached
 def _product(function: Any, kind: str, witness: str, moving: tuple[int, ...]) -> Callable[..., Any]:
     def program(primals, vectors, inputs, outputs):
         def at(*moved):

@@ -30,6 +30,7 @@ from identities.oracle.verdict.plan import Plan
 from identities.oracle.verdict.shared import Asked, Shared
 from identities.oracle.verdict.shrink import shrunk, simplest
 from identities.oracle.verdict.verification import Counterexample, Verification
+from identities.spelling import name_of
 
 ENDED = ("timeout", "crash")
 """Faults after which a candidate is not called again."""
@@ -199,7 +200,7 @@ def check_judged(claim: Claim, trials: Sequence[Trial]) -> None:
 
 def function_name(claim: Claim) -> str:
     """What the function of a claim is called."""
-    return getattr(claim.function, "__name__", type(claim.function).__name__)
+    return name_of(claim.function)
 
 
 def _larger(inquiry: Inquiry, small: Sequence[Trial], slowest: float) -> tuple[list[Trial], list[str]]:

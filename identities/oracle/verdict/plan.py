@@ -1,11 +1,13 @@
 """What to try: the options of an inquiry, declared once."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any, TypedDict
 
 import jax
+import jax.numpy as jnp
 
 from identities.oracle.draw.shapes import Sizes
 from identities.oracle.draw.values import EXACT, HARD, REGIMES
@@ -41,7 +43,9 @@ class Options(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Plan:
-    """What to try.
+    """What to try; numbers, sizes and dtypes may be given as people have them.
+
+    **Raises:** `ValueError` for what makes no sense.
 
     **Fields:**
 
@@ -55,7 +59,7 @@ class Plan:
     - `thorough`: whether what has passed is tried at larger shapes and with arrays that are not contiguous.
     """
 
-    dtypes: tuple[str, ...]
+    dtypes: Sequence[str]
     shapes: int
     instances: int
     seed: int
@@ -66,6 +70,14 @@ class Plan:
 
     def __post_init__(self) -> None:
         check_options(self.dtypes, self.shapes, self.instances)
+        if not isinstance(self.strict, bool):
+            raise ValueError(f"strict must be True or False, got {self.strict!r}")
+        sizes = {name: _sizes(name, values) for name, values in _mapping(self.sizes).items()}
+        dtypes, seed = tuple(map(_dtype_name, self.dtypes)), _whole("seed", self.seed, 0)
+        shapes, instances = _whole("shapes", self.shapes), _whole("instances", self.instances)
+        plain = {"dtypes": dtypes, "seed": seed, "shapes": shapes, "instances": instances, "sizes": sizes}
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Devices do not travel between processes, their names do."""
@@ -89,10 +101,38 @@ def _plan(head: tuple[Any, Any, Any, Any], platform: str, number: int, rest: tup
     return Plan(*head, device, *rest)
 
 
-def check_options(dtypes: Sequence[str], shapes: int, instances: int) -> None:
+def check_options(dtypes: Sequence[Any], shapes: int, instances: int) -> None:
     """Raise `ValueError` for options that make no sense."""
-    if isinstance(dtypes, str) or not dtypes or not set(dtypes) <= set(DTYPES):
+    listed = isinstance(dtypes, Sequence) and not isinstance(dtypes, str)  # a name is a sequence too, of letters
+    if not listed or not dtypes or not set(map(_dtype_name, dtypes)) <= set(DTYPES):
         raise ValueError(f"dtypes must be a list of some of {DTYPES}, got {dtypes!r}")
-    for name, value in (("shapes", shapes), ("instances", instances)):
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
+    _whole("shapes", shapes)
+    _whole("instances", instances)
+
+
+def _dtype_name(dtype: Any) -> str:
+    """What a dtype is called, that of JAX or NumPy as well; of what is none, what it looks like."""
+    try:
+        return dtype if isinstance(dtype, str) else jnp.dtype(dtype).name
+    except TypeError:
+        return repr(dtype)
+
+
+def _whole(name: str, value: Any, least: int = 1) -> int:
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} must be a whole number, at least {least}; got {value!r}")
+    return int(value)
+
+
+def _mapping(sizes: Any) -> Mapping[str, Any]:
+    if sizes is not None and not isinstance(sizes, Mapping):
+        raise ValueError(f'sizes is a dict by the names of dimensions, as in {{"n": [1, 64]}}; got {sizes!r}')
+    return sizes or {}
+
+
+def _sizes(name: str, values: Any) -> tuple[int, ...]:
+    """Those of one dimension: a number, or several."""
+    several = (values,) if isinstance(values, Integral) else values
+    if isinstance(several, str) or not isinstance(several, Iterable):
+        raise ValueError(f"sizes: {name} has sizes that are whole numbers from one on; got {values!r}")
+    return tuple(several)

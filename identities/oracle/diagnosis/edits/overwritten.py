@@ -46,7 +46,7 @@ def _is_asked(case: Case) -> bool:
 def _is_small(sample: Sample) -> bool:
     (result,) = sample.claim.results
     entries = int(np.prod(sample.shape.of(result))) * sample.got.size
-    return sample.kept.any() and entries <= _ENTRIES
+    return bool(sample.kept.any()) and entries <= _ENTRIES
 
 
 def _is_told(sample: Sample) -> bool:
