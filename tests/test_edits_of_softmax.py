@@ -57,17 +57,24 @@ def test_softmax_of_the_catalog_is_known_too():
     assert "is y (1 - y), as of a sigmoid" in wrong.diagnosis.sentence
 
 
-@pytest.mark.parametrize(("first", "which"), [(True, "first"), (False, "second")])
-def test_what_is_done_to_the_weights_afterwards_belongs_in_both_places(first, which):
+@pytest.mark.parametrize(
+    ("slip", "says"),
+    [
+        (lambda y, late, early, made: y * (late - row_sum(early * y)), "afterwards out of the first g of"),
+        (lambda y, late, early, made: y * (early - row_sum(late * y)), "afterwards out of the second g of"),
+        (lambda y, late, early, made: made * (late - row_sum(late * made)), "takes what is made of y afterwards"),
+    ],
+)
+def test_what_is_done_to_the_weights_afterwards_belongs_in_both_places(slip, says):
     def dropped(x, v, keep, p):
         return jnp.where(keep, jax.nn.softmax(x) / (1 - p), 0) @ v
 
     def backward(g, x, v, keep, p):
         y, late = in_numpy(x), g @ v.T
         early = np.where(keep, late / (1 - p), 0)
-        dx = y * ((late if first else early) - row_sum((early if first else late) * y))
-        return dx, np.where(keep, y / (1 - p), 0).T @ g
+        made = np.where(keep, y / (1 - p), 0)
+        return slip(y, late, early, made), made.T @ g
 
     asked = {"signature": "(b,n),(n,d),(b,n)->(b,d)", "domains": {"keep": domains.boolean}, "static": {"p": [0.1, 0.5]}}
     mistake = mismatch(check_vjp, dropped, backward, ("x", "v"), **asked)
-    assert f"leaves what is done to y afterwards out of the {which} g of" in mistake.diagnoses["x"].sentence
+    assert says in mistake.diagnoses["x"].sentence

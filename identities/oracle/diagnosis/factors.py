@@ -68,15 +68,20 @@ def _power(name: str, power: Fraction | int) -> str:
 @functools.cache
 def _monomials(names: tuple[str, ...]) -> tuple[tuple[tuple[str, Fraction | int], ...], ...]:
     """The simplest first; n - 1 and n + 1 only where the divisor is commonly mistaken."""
-    exponents = itertools.product((0, 1, -1, 2, -2), repeat=len(names))
-    plain = [tuple((n, p) for n, p in zip(names, powers, strict=True) if p) for powers in exponents]
+    simple: list[tuple[tuple[str, Fraction | int], ...]] = [
+        tuple(zip(some, powers, strict=True))
+        for count in range(3)
+        for some in itertools.combinations(names, count)
+        for powers in itertools.product((1, -1, 2, -2), repeat=count)
+    ]
+    of_three = [tuple((n, p) for n in some) for some in itertools.combinations(names, 3) for p in (-1, 1)]
     roots = [((name, power),) for name in names for power in (-_HALF, _HALF)]
     shifted: list[tuple[tuple[str, Fraction | int], ...]] = []
     for name in names:
         for other in (f"({name} - 1)", f"({name} + 1)"):
             shifted += [((name, 1), (other, -1)), ((other, 1), (name, -1)), ((other, -1),), ((other, 1),)]
-    simple = sorted((m for m in plain if len(m) < 3), key=lambda m: sum(abs(p) for _, p in m))
-    return (*simple, *roots, *shifted)
+    simple.sort(key=lambda m: sum(abs(p) for _, p in m))
+    return (*simple, *roots, *shifted, *of_three)
 
 
 def find_factor(case: Case, guess: Guess, beside: Guess | None = None) -> Factor | None:

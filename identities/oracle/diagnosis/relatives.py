@@ -241,9 +241,19 @@ def multipliers(case: Case) -> Iterator[tuple[str, Guess]]:
         features: list[tuple[str, Change]] = [(name, _entries)]
         if not scalar:
             features += [(f"|{name}|", _norm), (f"|{name}|^2", lambda v: _norm(v) ** 2), (f"sum({name})", _sum)]
+        if name in claim.moving:  # who differentiates by a function of it, or by what it is a function of
+            features += [(what.format(name), slope) for what, slope in _SLOPES]
         for what, feature in features:
             yield what, _multiplied(values, feature, divide=False)
             yield f"1/{what}", _multiplied(values, feature, divide=True)
+
+
+_SLOPES: tuple[tuple[str, Change], ...] = (
+    ("exp({})", np.exp),
+    ("sigmoid'({})", lambda v: 0.25 / np.cosh(v / 2) ** 2),
+    ("tanh'({})", lambda v: 1 / np.cosh(v) ** 2),
+)
+"""Derivatives of functions that numbers without bounds become positive by, or probabilities."""
 
 
 def _given(name: str, sample: Sample) -> np.ndarray:

@@ -35,7 +35,8 @@ def _program_of(claim: Claim, shape: Shape) -> Program:
     function = claim.flat(shape.static(claim))
     for _ in range(claim.kind.order - 1):  # a second derivative is one of the gradient, which is a program too
         function = _gradient(function, moving)
-    return _program(function, of, moving, names, shape.sizes)
+    numbers = ((name, value) for name, value in shape.static(claim).items() if type(value) in (int, float))
+    return _program(function, of, moving, names, shape.sizes, tuple(numbers))
 
 
 @functools.lru_cache(maxsize=64)
@@ -58,8 +59,9 @@ def _program(
     moving: tuple[int, ...],
     names: tuple[str, ...],
     sizes: tuple[tuple[str, int], ...],
+    options: tuple[tuple[str, float], ...],
 ) -> Program:
-    return program_of(function, [jax.ShapeDtypeStruct(*aval) for aval in of], moving, names, dict(sizes))
+    return program_of(function, [jax.ShapeDtypeStruct(*aval) for aval in of], moving, names, dict(sizes), dict(options))
 
 
 def dtype_of(values: str) -> np.dtype:

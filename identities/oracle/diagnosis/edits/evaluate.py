@@ -52,6 +52,7 @@ class Edit:
       values.
     - `leaving`: by operation and operand, what the part of it that comes from there is multiplied with: a number, or
       one for each entry.
+    - `stops`: by the number of an argument, that of a value whose cotangent is returned as its own.
     - `only`: of changed constants, kernels and operands, whether only the values that they give are others, as where a
       backward pass computes the forward pass anew, and wrongly; or only what they pull back.
     """
@@ -64,6 +65,7 @@ class Edit:
     pulls: Mapping[int, Pull] = field(default_factory=dict)
     arriving: Mapping[int, float | FromValues] = field(default_factory=dict)
     leaving: Mapping[tuple[int, int], float | np.ndarray] = field(default_factory=dict)
+    stops: Mapping[int, int] = field(default_factory=dict)
     only: Literal["values", "pulls"] | None = None
 
     @property
@@ -181,7 +183,7 @@ def pulled_back(
             changed.update(takes)
         for operand, cotangent in steps[i].items():
             arrive(takes[operand], cotangent)
-    return Pulled([arrived(n) for n in program.arguments], steps)
+    return Pulled([arrived(edit.stops.get(n, n)) for n in program.arguments], steps)
 
 
 def _touched(program: Program, edit: Edit) -> set[int]:

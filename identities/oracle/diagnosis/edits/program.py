@@ -78,6 +78,7 @@ class Program:
     uses: dict[int, list[tuple[int, int]]]
     names: dict[int, str]  # of the arguments
     sizes: dict[str, int]  # of the dimensions
+    options: dict[str, float]  # those that are numbers
 
     @functools.cached_property
     def counts(self) -> dict[float, str]:
@@ -161,6 +162,7 @@ def program_of(
     moving: Sequence[int],
     names: Sequence[str],
     sizes: Mapping[str, int],
+    options: Mapping[str, float],
 ) -> Program:
     """The function over arrays of those shapes and dtypes, differentiated by some of them.
 
@@ -168,7 +170,7 @@ def program_of(
     """
     with full_precision():
         closed = jax.make_jaxpr(function)(*arrays)
-        return _Writer(moving).written(closed, names, sizes)
+        return _Writer(moving).written(closed, names, sizes, options)
 
 
 _CALLS = {name: parameter for name, parameter in CALLS.items() if not name.startswith("custom_")}
@@ -237,7 +239,9 @@ class _Writer:
         self._constants[number] = np.asarray(value, aval.dtype)
         return number
 
-    def written(self, closed: ClosedJaxpr, names: Sequence[str], sizes: Mapping[str, int]) -> Program:
+    def written(
+        self, closed: ClosedJaxpr, names: Sequence[str], sizes: Mapping[str, int], options: Mapping[str, float]
+    ) -> Program:
         arguments = [self._new(v.aval.shape, v.aval.dtype) for v in closed.jaxpr.invars]
         self._moving.update(arguments[i] for i in self._by)
         results = self._jaxpr(closed, arguments, None, ())
@@ -255,6 +259,7 @@ class _Writer:
             uses,
             dict(zip(arguments, names, strict=True)),
             dict(sizes),
+            dict(options),
         )
 
     def _jaxpr(self, closed: ClosedJaxpr, given: Sequence[int], outer: Found | None, way: _Way) -> list[int]:

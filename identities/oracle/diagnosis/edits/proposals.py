@@ -165,6 +165,7 @@ def merged(edits: Sequence[Edit]) -> Edit:
             pulls={**first.pulls, **other.pulls},
             arriving={**first.arriving, **other.arriving},
             leaving={**first.leaving, **other.leaving},
+            stops={**first.stops, **other.stops},
             only=first.only or other.only,
         )
     return first

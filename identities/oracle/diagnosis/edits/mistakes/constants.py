@@ -1,5 +1,6 @@
 """Another constant: the function has another number, and the derivative is that function's."""
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -61,6 +62,40 @@ def sizes(program: Program) -> Iterator[Proposal]:
                 says = f"uses {what} in place of {named} in {spelled(operation)}"
                 at = located(address, _size(k, names, made))
                 yield Proposal("constant", says, 1.2, at, operation.place)
+
+
+def options(program: Program) -> Iterator[Proposal]:
+    """Every constant number of the function, replaced by an option that is one, as the p of a dropout."""
+    for address, operation in firsts(program) if program.options else ():
+        for k, number in enumerate(operation.takes):
+            if (old := number_of(program, number)) is None or number in program.arguments:
+                continue
+            for name, (words, made) in itertools.product(program.options, _OF_OPTIONS):
+                says = f"uses {words.format(name)} in place of {old:g} in {spelled(operation)}"
+                at = located(address, functools.partial(_option, k, name, made))
+                proposal = Proposal("constant", says, 1.2, at, operation.place)
+                yield proposal
+                yield only(proposal, "pulls", "in the derivative of that step alone")
+
+
+_OF_OPTIONS: tuple[tuple[str, Callable[[float], float]], ...] = (
+    ("{}", lambda p: p),
+    ("1/{}", lambda p: 1 / p),
+    ("1 - {}", lambda p: 1 - p),
+    ("1/(1 - {})", lambda p: 1 / (1 - p)),
+)
+"""What may be made of an option."""
+
+
+def _option(operand: int, name: str, made: Callable[[float], float], program: Program, i: int) -> Edit:
+    number = program.operations[i].takes[operand]
+    try:
+        new = made(program.options[name])
+    except ZeroDivisionError as error:
+        raise LookupError(name) from error
+    if (old := number_of(program, number)) is None or math.isclose(old, new):
+        raise LookupError(number)
+    return Edit(constants={number: np.full_like(program.constants[number], new)})
 
 
 _OF_SIZES: tuple[tuple[str, Callable[[float, int], float]], ...] = (

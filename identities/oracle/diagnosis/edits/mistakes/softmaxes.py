@@ -21,10 +21,11 @@ class _Rows(NamedTuple):
 
     **Fields:**
 
-    - `late`: the cotangent of what is made of y, entry by entry, as by the mask of a dropout.
+    - `made`, `late`: what is made of y, entry by entry, as by the mask of a dropout, and its cotangent.
     """
 
     g: np.ndarray
+    made: np.ndarray
     late: np.ndarray
     y: np.ndarray
     x: np.ndarray
@@ -61,6 +62,11 @@ _OF_CHANGED: tuple[_Slip, ...] = (
         "missing-factor",
         "leaves what is done to y afterwards out of the second g of",
         lambda r: r.y * (r.g - r.sum(r.late * r.y)),
+    ),
+    (
+        "other-argument",
+        "takes what is made of y afterwards, and its cotangent, for y and g in",
+        lambda r: r.made * (r.late - r.sum(r.late * r.made)),
     ),
 )
 """Of a softmax whose weights are dropped, masked or scaled before they are used."""
@@ -166,12 +172,17 @@ def _last_change(program: Program, operation: Operation) -> Operation:
 
 
 def _rows(
-    program: Program, parts: _Parts, cotangent: np.ndarray, values: Mapping[int, np.ndarray], late: np.ndarray
+    program: Program,
+    parts: _Parts,
+    cotangent: np.ndarray,
+    values: Mapping[int, np.ndarray],
+    made: np.ndarray,
+    late: np.ndarray,
 ) -> _Rows:
     axes = tuple(1 + axis for axis in program.operations[parts.sum].kernel.parameters["axes"])
     exponentials = values[program.operations[parts.exp].makes[0]]
     along = functools.partial(np.sum, axis=axes, keepdims=True)
-    return _Rows(cotangent, late, exponentials / along(exponentials), values[parts.argument], along)
+    return _Rows(cotangent, made, late, exponentials / along(exponentials), values[parts.argument], along)
 
 
 def _softmax_with(slip: Callable[[_Rows], np.ndarray], program: Program, i: int) -> Edit:
@@ -179,7 +190,8 @@ def _softmax_with(slip: Callable[[_Rows], np.ndarray], program: Program, i: int)
     parts = _softmax(program, program.operations[i])
     if parts is None:
         raise LookupError(i)
-    last = program.made_by[_last_change(program, program.operations[i]).makes[0]]
+    made = _last_change(program, program.operations[i]).makes[0]
+    last = program.made_by[made]
     came: dict[int, np.ndarray] = {}
 
     def keep(j: int, here: Here) -> Mapping[int, np.ndarray]:
@@ -187,7 +199,7 @@ def _softmax_with(slip: Callable[[_Rows], np.ndarray], program: Program, i: int)
         return {}
 
     def pull(here: Here) -> Mapping[int, np.ndarray]:
-        return {0: slip(_rows(program, parts, came[i], here.values, came[last]))}
+        return {0: slip(_rows(program, parts, came[i], here.values, here.values[made], came[last]))}
 
     keeping: dict[int, Pull] = {j: functools.partial(keep, j) for j in (last, i)}
     return Edit(pulls={**keeping, parts.exp: pull})
@@ -199,7 +211,8 @@ def _logarithm_with(slip: Callable[[_Rows], np.ndarray], program: Program, i: in
         raise LookupError(i)
 
     def pull(here: Here) -> Mapping[int, np.ndarray]:
-        found = slip(_rows(program, parts, here.cotangents[0], here.values, here.cotangents[0]))
+        g = here.cotangents[0]
+        found = slip(_rows(program, parts, g, here.values, here.results[0], g))
         return {0: found, 1: np.zeros_like(here.operands[1])}
 
     return Edit(pulls={i: pull})

@@ -37,6 +37,25 @@ def factors(program: Program) -> Iterator[Proposal]:
         yield Proposal("missing-factor", f"leaves out {factor} {spelled(operation)}", 1.4, at, operation.place)
 
 
+def stops(program: Program) -> Iterator[Proposal]:
+    """The derivative by a value on the way in the place of that by an argument of the same shape."""
+    for argument in program.arguments:
+        way = program.way_from(argument) if argument in program.moving else ()
+        for address, operation in firsts(program):
+            (number, *others) = operation.makes
+            of_it = not others and number in way and program.avals[number] == program.avals[argument]
+            if of_it and operation.whole and operation.name not in PASSED_ON:
+                says = f"is the derivative by {spelled(operation)}, and not by {program.names[argument]}"
+                place = program.arguments.index(argument)
+                at = located(address, functools.partial(_stopped, place), slice(1))
+                named = operation.place is not None and operation.place.assigned
+                yield Proposal("missing-factor", says, 1.4 - 0.2 * named, at, operation.place)
+
+
+def _stopped(place: int, program: Program, i: int) -> Edit:
+    return Edit(stops={program.arguments[place]: program.operations[i].makes[0]})
+
+
 def repeated(program: Program) -> Iterator[Proposal]:
     """A cotangent that is multiplied twice with the same derivative, or multiplied where it is to be divided."""
     for address, operation, k, factor in _factors(program):

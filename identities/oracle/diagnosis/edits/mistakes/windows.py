@@ -73,6 +73,14 @@ def _loops(operation: Operation, operand: int) -> Iterator[tuple[str, str, dict[
             yield "index", f"ignores the dilation{along}", {"dilation": _with(right.dilation, axes, lambda _: 1)}
         if any(right.low[a] for a in axes):
             yield "index", f"ignores the padding{along}", {"low": _with(right.low, axes, lambda _: 0)}
+        if any(right.strides[a] != right.dilation[a] for a in axes):
+            exchanged = right.strides, right.dilation
+            strides, dilation = (
+                tuple(b if axis in axes else a for axis, (a, b) in enumerate(zip(*pair, strict=True)))
+                for pair in (exchanged, exchanged[::-1])
+            )
+            says = f"takes the stride for the dilation, and the dilation for the stride{along}"
+            yield "index", says, {"strides": strides, "dilation": dilation}
         for by in (1, -1):
             yield (
                 "index",
