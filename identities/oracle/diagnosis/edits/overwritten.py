@@ -18,14 +18,15 @@ _ENTRIES = 1 << 22
 def find_overwritten(case: Case, hints: Hints) -> Diagnosis | None:
     """The contributions that are kept, of a vjp whose accumulations assign."""
     samples = [sample for sample in case.samples if _is_small(sample)] if _is_asked(case) else []
-    if not any(_is_told(sample) for sample in samples):
+    ranks = {len(sample.shape.of(sample.claim.results[0])) for sample in samples}
+    if len(ranks) != 1 or not any(_is_told(sample) for sample in samples):
         return None
     samples.sort(key=lambda sample: (not _is_told(sample), sample.shape.total))
     try:
         ways = [_Ways(sample) for sample in samples]
     except TooLargeError:
         return None
-    for axes, last, always in itertools.product(_subsets(case), (True, False), (True, False)):
+    for axes, last, always in itertools.product(_subsets(*ranks), (True, False), (True, False)):
         if all(sample.nearly(way.kept(axes, last, always)) for sample, way in zip(samples, ways, strict=True)):
             which, dims = ("first", "last")[last], case.claim.results[0].dims(samples[0].shape.form)
             along = " and ".join(str(dims[axis]) for axis in axes)
@@ -46,7 +47,7 @@ def _is_asked(case: Case) -> bool:
 def _is_small(sample: Sample) -> bool:
     (result,) = sample.claim.results
     entries = int(np.prod(sample.shape.of(result))) * sample.got.size
-    return bool(sample.kept.any()) and entries <= _ENTRIES
+    return bool(sample.kept.any()) and sample.got.shape == sample.truth.values.shape and entries <= _ENTRIES
 
 
 def _is_told(sample: Sample) -> bool:
@@ -55,9 +56,9 @@ def _is_told(sample: Sample) -> bool:
     return not sample.right.all() and max(sample.shape.of(result), default=1) > 1
 
 
-def _subsets(case: Case) -> Iterator[tuple[int, ...]]:
+def _subsets(rank: int) -> Iterator[tuple[int, ...]]:
     """The axes of the result along which contributions may overwrite each other; over others they add up."""
-    axes = range(len(case.claim.results[0].dims(case.samples[0].shape.form)))
+    axes = range(rank)
     for count in axes:
         yield from itertools.combinations(axes, count + 1)
 
