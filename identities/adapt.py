@@ -11,9 +11,9 @@ from identities.oracle.candidates.adapters import LossAndGradients, Settings, Wi
 from identities.oracle.candidates.calling import AdapterError
 
 if TYPE_CHECKING:
+    from identities.oracle.asking import Asked
     from identities.oracle.candidates.autodiff import BackwardOf
     from identities.oracle.candidates.buffers import IntoBuffers
-    from identities.oracle.check import Asked
     from identities.oracle.verdict.verification import Verification
 
 __all__ = ["AdapterError", "backward_of", "check_custom", "from_loss_and_gradients", "into_buffers", "with_cache"]

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from identities.oracle.asking import plan_of
 from identities.oracle.candidates import written
 from identities.oracle.candidates.assignment import CATALOG, Assignment, Question
 from identities.oracle.candidates.calling import functions, load
 from identities.oracle.candidates.local import Local, check_arrays
 from identities.oracle.candidates.reference_file import ReferenceFile
-from identities.oracle.check import plan_of
 from identities.oracle.verdict.disagreement import WitnessMismatch
 from identities.oracle.verdict.inquiry import Inquiry
 from identities.oracle.verdict.judge import judge

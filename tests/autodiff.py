@@ -8,8 +8,8 @@ import numpy as np
 
 from identities import Verification
 from identities.claim import Claim
+from identities.oracle.asking import claim
 from identities.oracle.candidates.calling import Answers
-from identities.oracle.check import claim
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import Batch
 from identities.oracle.run.programs import cpu

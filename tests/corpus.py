@@ -14,7 +14,7 @@ from scipy import special
 
 from identities import Diagnosis, Verification, check, domains
 from identities.claim import Claim
-from identities.oracle.check import claim
+from identities.oracle.asking import claim
 
 # Functions that the catalog does not have, with shapes for the oracle.
 

@@ -14,7 +14,7 @@ from scipy import special
 from identities import CandidateMismatch, check_jacobian, check_vjp, domains
 from identities.checking import checked
 from identities.dimensions import expanded, names_in, shape_of, size_of
-from identities.oracle.check import claim
+from identities.oracle.asking import claim
 from identities.oracle.draw.shapes import admitted, draw_shapes
 from identities.oracle.draw.values import draw_values
 from identities.signature import signature_of

@@ -11,7 +11,7 @@ import pytest
 from scipy import special
 
 from identities import CandidateMismatch, check_value, check_vjp, domains
-from identities.oracle.check import claim
+from identities.oracle.asking import claim
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.reference.rounding import rounding
 from identities.oracle.verdict import bias

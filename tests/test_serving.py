@@ -9,9 +9,9 @@ from jaxtyping import Array, Complex, Float, Int
 
 from identities import CandidateMismatch, domains
 from identities.claim import Claim
+from identities.oracle.asking import claim, plan_of
 from identities.oracle.candidates.local import Candidate
 from identities.oracle.candidates.sandbox import Limits, Sandbox
-from identities.oracle.check import claim, plan_of
 from identities.oracle.draw.shapes import Shape, draw_shapes
 from identities.oracle.draw.values import draw_values
 from identities.oracle.verdict.inquiry import Inquiry

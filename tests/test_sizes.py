@@ -12,7 +12,7 @@ from scipy import linalg
 
 import identities
 from identities import CandidateMismatch, check_jacobian, check_vjp, domains
-from identities.oracle.check import claim
+from identities.oracle.asking import claim
 from identities.oracle.draw.shapes import draw_shapes
 from tests import mistakes
 

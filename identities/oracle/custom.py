@@ -9,9 +9,9 @@ from typing import Any
 import jax
 
 from identities.claim import Claim
+from identities.oracle.asking import claim, inquiry, parted, written_as
 from identities.oracle.candidates.adapters import name_of
 from identities.oracle.candidates.autodiff import BackwardOf, Compiled, as_compiled, restricted
-from identities.oracle.check import claim, inquiry, parted, written_as
 from identities.oracle.draw.shapes import draw_shapes
 from identities.oracle.reference.described import structures
 from identities.oracle.verdict.judge import judge

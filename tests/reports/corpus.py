@@ -7,7 +7,7 @@ from typing import Any
 from identities import Diagnosis, Verification, check
 from identities.catalog import find
 from identities.claim import Claim
-from identities.oracle.check import claim, inquiry
+from identities.oracle.asking import claim, inquiry
 from identities.oracle.verdict.inquiry import inquire
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import expit
 
 from identities.domains import Domain
-from identities.oracle.check import claim
+from identities.oracle.asking import claim
 from tests.reports.corpus import of_claim, vjp
 
 

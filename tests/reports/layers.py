@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import expit, softmax
 
 from identities.domains import Domain, distribution
-from identities.oracle.check import claim
+from identities.oracle.asking import claim
 from tests.reports.corpus import gradient, of_claim, vjp
 
 

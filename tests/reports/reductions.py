@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from identities.domains import distribution, longer_than_one
-from identities.oracle.check import claim
+from identities.oracle.asking import claim
 from tests.reports.corpus import gradient, of_claim, vjp
 
 

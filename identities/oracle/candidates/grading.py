@@ -9,9 +9,9 @@ from pathlib import Path
 
 from identities.catalog import Identity, at_defaults
 from identities.claim import Claim
+from identities.oracle.asking import plan_of
 from identities.oracle.candidates.assignment import CATALOG, Assignment, Question
 from identities.oracle.candidates.sandbox import CannotLoadError, Limits, Sandbox
-from identities.oracle.check import plan_of
 from identities.oracle.draw.shapes import draw_shapes
 from identities.oracle.draw.values import complex_of
 from identities.oracle.run.store import version

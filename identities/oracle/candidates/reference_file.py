@@ -20,11 +20,11 @@ from typing import Any, NamedTuple
 from identities.catalog import UnknownNameError
 from identities.claim import Claim
 from identities.kinds import KINDS
+from identities.oracle.asking import claim
 from identities.oracle.candidates import written
 from identities.oracle.candidates.assignment import Question, Reading, nearly
 from identities.oracle.candidates.calling import functions, load, said
 from identities.oracle.candidates.written import Source
-from identities.oracle.check import claim
 
 TABLE = "CANDIDATES"
 """What the file calls its table of those candidates that are more than a function of the name that is asked for."""
