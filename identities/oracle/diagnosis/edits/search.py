@@ -140,8 +140,9 @@ class _Search:
             return found
         if found := self._confirmed(self._fitted()) or self._confirmed(self._added()):
             return found
-        # What has not been tried for its cost, and an assumption, are simpler than two mistakes.
-        if self._is_over or makes_an_assumption(self._case):
+        # What has not been tried for its cost, and an assumption, are simpler than two mistakes; and two that undo each
+        # other would explain what is hardly wrong.
+        if self._is_over or makes_an_assumption(self._case) or self._close(self._got, self._right):
             return None
         return self._pair() or self._mixed()
 
