@@ -42,10 +42,10 @@ def test_numbers_and_dtypes_of_numpy_and_jax(asked):
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        ({"seed": "a"}, "seed must be a whole number, at least 0"),
-        ({"seed": -1}, "seed must be a whole number, at least 0"),
-        ({"shapes": True}, "shapes must be a whole number, at least 1"),
-        ({"instances": 2.5}, "instances must be a whole number, at least 1"),
+        ({"seed": "a"}, "seed must be a whole number, got 'a'"),
+        ({"seed": -1}, "seed must be at least 0, got -1"),
+        ({"shapes": True}, "shapes must be a whole number, got True"),
+        ({"instances": 2.5}, "instances must be a whole number, got 2.5"),
         ({"sizes": [3]}, "sizes is a dict by the names of dimensions"),
         ({"sizes": {"n": 3.0}}, "sizes: n has sizes that are whole numbers"),
         ({"dtypes": "float32"}, "dtypes must be a list"),

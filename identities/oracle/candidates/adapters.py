@@ -64,7 +64,7 @@ class WithCache:
     def _run(self, arguments: Sequence[Any], options: Mapping[str, Any]) -> tuple[Any, ...]:
         found = applied(self.forward, arguments, options, self.settings)
         if isinstance(found, (tuple, list)) and len(found) > 1:
-            return found
+            return tuple(found)
         raise TypeError(f"{name_of(self.forward)} returns {_a(found)}, where (result, cache) is due")
 
 
@@ -114,7 +114,7 @@ class LossAndGradients:
     def _run(self, arguments: Sequence[Any], options: Mapping[str, Any]) -> tuple[Any, ...]:
         found = applied(self.function, arguments, options, self.settings)
         if isinstance(found, (tuple, list)) and len(found) > 1:
-            return found
+            return tuple(found)
         raise TypeError(f"{name_of(self.function)} returns {_a(found)}, where (loss, gradients) is due")
 
 

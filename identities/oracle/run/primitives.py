@@ -261,7 +261,7 @@ def sign(x: Array) -> Array:
 
 
 def complex_(real: Array, imaginary: Array) -> Array:
-    made = np.empty(np.shape(real), np.result_type(real, np.complex64))
+    made = np.empty(np.broadcast_shapes(np.shape(real), np.shape(imaginary)), np.result_type(real, np.complex64))
     made.real, made.imag = real, imaginary
     return made
 
