@@ -45,7 +45,7 @@ def test_the_derivative_by_a_probability_and_not_by_its_logit():
         return g * (y / p - (1 - y) / (1 - p))
 
     found = mistaken(loss, by_probability, signature="(n),(n)->()")
-    assert found.sentence == "returns the right result times 1/sigmoid'(x)"
+    assert (found.kind, found.sentence) == ("missing-factor", "is the derivative by sigmoid(x), and not by x")
 
 
 def test_an_option_in_the_place_of_a_constant():

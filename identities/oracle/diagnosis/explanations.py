@@ -37,6 +37,7 @@ from identities.oracle.diagnosis.precision import (
 from identities.oracle.diagnosis.reduction import averages
 from identities.oracle.diagnosis.regions import find_wrong_region
 from identities.oracle.diagnosis.relatives import (
+    by_functions,
     column_major,
     conjugate,
     multipliers,
@@ -182,6 +183,13 @@ def _multiplied(case: Case, hints: Hints) -> Diagnosis | None:
     return None
 
 
+def _by_function(case: Case, hints: Hints) -> Diagnosis | None:
+    for what, guess in by_functions(case):
+        if (factor := find_factor(case, guess)) and factor.is_one:
+            return Diagnosis("missing-factor", f"is {what}")
+    return None
+
+
 def _stand_in(case: Case, hints: Hints) -> Diagnosis | None:
     for what, guess in stand_ins(case):
         if close_to(case, guess):
@@ -308,6 +316,7 @@ EXPLANATIONS: tuple[Explanation, ...] = (
     Explanation("an option has another value", find_option),
     Explanation("one step of the closed form of the catalog is another", find_step),
     Explanation("one step of the function or of its derivative is another", find_edit),
+    Explanation("it is the derivative by a function of the argument", _by_function),
     Explanation("contributions to one entry overwrite each other", find_overwritten),
     Explanation("it is a multiple of another derivative of the function", _multiple_of_another_derivative),
     Explanation("its rows or columns are multiplied with different numbers", _multiples_by_place),

@@ -241,19 +241,29 @@ def multipliers(case: Case) -> Iterator[tuple[str, Guess]]:
         features: list[tuple[str, Change]] = [(name, _entries)]
         if not scalar:
             features += [(f"|{name}|", _norm), (f"|{name}|^2", lambda v: _norm(v) ** 2), (f"sum({name})", _sum)]
-        if name in claim.moving:  # who differentiates by a function of it, or by what it is a function of
-            features += [(what.format(name), slope) for what, slope in _SLOPES]
         for what, feature in features:
             yield what, _multiplied(values, feature, divide=False)
             yield f"1/{what}", _multiplied(values, feature, divide=True)
 
 
+def by_functions(case: Case) -> Iterator[tuple[str, Guess]]:
+    """The derivative by a function of an argument in the place of that by the argument."""
+    for a in case.claim.primals if case.claim.kind.order else ():
+        if a.name in case.claim.moving and a.values != "complex":
+            for function, slope in _SLOPES:
+                by = functools.partial(_given, a.name)
+                yield (
+                    f"the derivative by {function}({a.name}), and not by {a.name}",
+                    _multiplied(by, slope, divide=True),
+                )
+
+
 _SLOPES: tuple[tuple[str, Change], ...] = (
-    ("exp({})", np.exp),
-    ("sigmoid'({})", lambda v: 0.25 / np.cosh(v / 2) ** 2),
-    ("tanh'({})", lambda v: 1 / np.cosh(v) ** 2),
+    ("exp", np.exp),
+    ("sigmoid", lambda v: 0.25 / np.cosh(v / 2) ** 2),
+    ("tanh", lambda v: 1 / np.cosh(v) ** 2),
 )
-"""Derivatives of functions that numbers without bounds become positive by, or probabilities."""
+"""Functions by which numbers without bounds become positive ones or probabilities, and their derivatives."""
 
 
 def _given(name: str, sample: Sample) -> np.ndarray:
