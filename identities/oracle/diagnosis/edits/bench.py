@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -98,9 +99,16 @@ class Bench:
             return values_of(self.program, [self.batch[a.name] for a in self.sample.claim.primals])
 
     def jacobian(self) -> np.ndarray:
-        """The derivative of a vjp's only result by the argument that the sample is about, in full."""
+        """The derivative of a vjp's only result by the argument that the sample is about, one row after the other."""
+        (result,), target = self.program.results, self.moving()[self.sample.claim.place or 0]
+        shape, count = self.program.avals[result][0], len(self.values[result])
+        rows = []
         with full_precision(), np.errstate(all="ignore"):
-            return _dense(self, self.values, 0, NOTHING)[self.moving()[self.sample.claim.place or 0]]
+            for one in np.eye(math.prod(shape)):
+                cotangent = np.broadcast_to(one.reshape(shape), (count, *shape))
+                rows.append(pulled_back(self.program, self.values, [cotangent]).arguments[target])
+        whole = np.stack(rows, axis=1)
+        return whole.reshape(count, *shape, *whole.shape[2:])
 
     @functools.cached_property
     def known(self) -> Known:

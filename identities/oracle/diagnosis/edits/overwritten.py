@@ -1,6 +1,7 @@
 """Entries that get something from several entries of the result, and keep what one of them gives."""
 
 import itertools
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,8 +12,8 @@ from identities.oracle.diagnosis.edits.program import TooLargeError
 from identities.oracle.diagnosis.edits.proposals import Hints
 from identities.oracle.reference.unit import rounding_unit
 
-_ENTRIES = 1 << 22
-"""Of all derivatives of a sample, at most."""
+_ENTRIES, _OF_RESULT, _INSTANCES = 400, 100, 24
+"""Of all arguments and of the result of one instance, at most; and of how many instances the derivatives are made."""
 
 
 def find_overwritten(case: Case, hints: Hints) -> Diagnosis | None:
@@ -27,7 +28,7 @@ def find_overwritten(case: Case, hints: Hints) -> Diagnosis | None:
     except TooLargeError:
         return None
     for axes, last, always in itertools.product(_subsets(*ranks), (True, False), (True, False)):
-        if all(sample.nearly(way.kept(axes, last, always)) for sample, way in zip(samples, ways, strict=True)):
+        if all(way.sample.nearly(way.kept(axes, last, always)) for way in ways):
             which, dims = ("first", "last")[last], case.claim.results[0].dims(samples[0].shape.form)
             along = " and ".join(str(dims[axis]) for axis in axes)
             return Diagnosis(
@@ -46,8 +47,9 @@ def _is_asked(case: Case) -> bool:
 
 def _is_small(sample: Sample) -> bool:
     (result,) = sample.claim.results
-    entries = int(np.prod(sample.shape.of(result))) * sample.got.size
-    return bool(sample.kept.any()) and sample.got.shape == sample.truth.values.shape and entries <= _ENTRIES
+    given = sum(math.prod(sample.shape.of(a)) for a in sample.claim.primals)
+    small = given <= _ENTRIES and math.prod(sample.shape.of(result)) <= _OF_RESULT
+    return small and bool(sample.kept.any()) and sample.got.shape == sample.truth.values.shape
 
 
 def _is_told(sample: Sample) -> bool:
@@ -67,7 +69,11 @@ class _Ways:
     """What every entry of the result contributes to every entry of the argument, in one sample."""
 
     def __init__(self, sample: Sample):
-        bench = bench_of(sample)
+        right = np.asarray(sample.right.reshape(len(sample.got), -1).all(axis=1))
+        which = np.flatnonzero(sample.kept)
+        wrong_first = which[np.argsort(right[which], kind="stable")]
+        bench = bench_of(sample, np.sort(wrong_first[:_INSTANCES]))
+        self.sample = sample = bench.sample
         derivatives = bench.jacobian()
         (cotangent,) = (bench.batch[a.name] for a in sample.claim.vectors)
         self._axes = cotangent.ndim - 1
@@ -86,7 +92,7 @@ class _Ways:
         given, there = self._given.sum(others), self._there.any(others)
         if always:
             there = np.broadcast_to(there.any(0), there.shape)
-        count = int(np.prod(given.shape[1 : 1 + len(axes)]))
+        count = math.prod(given.shape[1 : 1 + len(axes)])
         given, there = (a.reshape(len(a), count, *self._shape[1:]) for a in (given, there))
         if last:
             given, there = given[:, ::-1], there[:, ::-1]
