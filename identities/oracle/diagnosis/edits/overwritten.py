@@ -22,21 +22,25 @@ def find_overwritten(case: Case, hints: Hints) -> Diagnosis | None:
     ranks = {len(sample.shape.of(sample.claim.results[0])) for sample in samples}
     if len(ranks) != 1 or not any(_is_told(sample) for sample in samples):
         return None
-    samples.sort(key=lambda sample: (not _is_told(sample), sample.shape.total))
-    try:
-        ways = [_Ways(sample) for sample in samples]
-    except TooLargeError:
+    left = list(itertools.product(_subsets(*ranks), (True, False), (True, False)))
+    for sample in sorted(samples, key=lambda sample: (not _is_told(sample), sample.shape.total)):
+        if not left:
+            return None
+        try:
+            way = _Ways(sample)
+        except TooLargeError:
+            return None
+        left = [of_way for of_way in left if way.sample.nearly(way.kept(*of_way))]
+    if not left:
         return None
-    for axes, last, always in itertools.product(_subsets(*ranks), (True, False), (True, False)):
-        if all(way.sample.nearly(way.kept(axes, last, always)) for way in ways):
-            which, dims = ("first", "last")[last], case.claim.results[0].dims(samples[0].shape.form)
-            along = " and ".join(str(dims[axis]) for axis in axes)
-            return Diagnosis(
-                "reduction",
-                f"keeps what the {which} entry of the result along {along} contributes, as `=` in place of `+=` does, "
-                "where several add up",
-            )
-    return None
+    (axes, last, _), *_ = left
+    which, dims = ("first", "last")[last], case.claim.results[0].dims(samples[0].shape.form)
+    along = " and ".join(str(dims[axis]) for axis in axes)
+    return Diagnosis(
+        "reduction",
+        f"keeps what the {which} entry of the result along {along} contributes, as `=` in place of `+=` does, where "
+        "several add up",
+    )
 
 
 def _is_asked(case: Case) -> bool:
