@@ -142,9 +142,9 @@ def find(identity: Identity | Callable[..., Any] | str) -> Identity:
     """
     if isinstance(identity, Identity):
         return identity
-    if found := next((own for own in _catalog.values() if own.closed_form is identity), None):
-        return found
     if not isinstance(identity, str):
+        if found := next((own for own in _catalog.values() if own.closed_form is identity), None):
+            return found
         raise TypeError(f"an identity is meant by its name, got a {type(identity).__name__}")
     if identity in _catalog:
         return _catalog[identity]

@@ -4,7 +4,7 @@ import functools
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, cast
+from typing import Any
 
 from identities.caching import cached
 from identities.dimensions import owner_of
@@ -14,12 +14,29 @@ from identities.signature import Argument, Option, Parameter, Signature, names
 from identities.trees import Node, build, leaves_of
 
 
-class Flat(Protocol):
-    """A function from arrays to a tuple of arrays, which bears what it was made of: its programs are kept by that."""
+@dataclass(frozen=True, eq=False)
+class Flat:
+    """A function of trees as one from arrays to a tuple of arrays; its fields are as `flattened` takes them."""
 
-    made_of: tuple[Any, ...]
+    function: Callable[..., Any]
+    takes: tuple[Node, ...]
+    gives: Node
+    static: tuple[tuple[str, Any], ...]
+    kept: tuple[bool, ...] | None
+    order: tuple[str, ...] | None
 
-    def __call__(self, *leaves: Any) -> tuple[Any, ...]: ...
+    @property
+    def made_of(self) -> tuple[Any, ...]:
+        """All that tells it from others: its programs are kept by that."""
+        return self.function, self.takes, self.gives, self.static, self.kept, self.order
+
+    def __call__(self, *leaves: Any) -> tuple[Any, ...]:
+        left = iter(leaves)
+        given = [build(tree, left) for tree in self.takes]
+        by_name = dict(zip(self.order, given, strict=True)) if self.order else {}
+        result = self.function(*([] if self.order else given), **by_name, **dict(self.static))
+        found = leaves_of(self.gives, result)
+        return tuple(leaf for leaf, keep in zip(found, self.kept or [True] * len(found), strict=True) if keep)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -159,18 +176,7 @@ def flattened(
     - `kept`: which arrays of the result are wanted; all if left out.
     - `order`: the names of the arguments, if they are to be given by name.
     """
-    options = dict(static)
-
-    def flat(*leaves):
-        left = iter(leaves)
-        given = [build(tree, left) for tree in takes]
-        result = function(**dict(zip(order, given, strict=True)), **options) if order else function(*given, **options)
-        found = leaves_of(gives, result)
-        return tuple(leaf for leaf, keep in zip(found, kept or [True] * len(found), strict=True) if keep)
-
-    # A function bears what it was made of, which the type checker has no way to say.
-    flat.made_of = (function, takes, gives, static, kept, order)  # pyright: ignore[reportFunctionMemberAccess]
-    return cast(Flat, flat)
+    return Flat(function, takes, gives, static, kept, order)
 
 
 def make(

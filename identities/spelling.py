@@ -103,7 +103,7 @@ def _spelled(name: str, dims: Any) -> Parameter:
     if isinstance(dims, Mapping):
         if odd := [key for key in dims if not isinstance(key, str)]:
             raise ValueError(f"the arrays of {name} go by names that are text; got the key {odd[0]!r}")
-        return branch(name, dict, {str(k): _spelled(f"{name}.{k}", d) for k, d in dims.items()})
+        return branch(name, dict, {k: _spelled(f"{name}.{k}", d) for k, d in dims.items()})
     if isinstance(dims, (tuple, list)):
         fields = getattr(dims, "_fields", range(len(dims)))
         children = {str(k): _spelled(f"{name}.{k}", d) for k, d in zip(fields, dims, strict=True)}

@@ -62,6 +62,7 @@ def _compare(identity: Identity, given: Mapping[str, np.ndarray], static: Mappin
 
 
 def _assert_close(ours: Any, torchs: Any, of: Any) -> None:
+    """Held to the largest entry, to which both round: a small one is what is left of large terms in either."""
     torchs = torchs.detach().numpy()
     allowed = _CLOSE * np.abs(torchs).max() + _CANCELLED
     np.testing.assert_allclose(ours, torchs, rtol=0, atol=allowed, err_msg=str(of))

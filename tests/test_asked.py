@@ -65,8 +65,9 @@ def test_what_makes_no_sense_is_said(asked, says):
 def test_a_closed_form_stands_for_its_identity():
     closed_form = identities.softmax.softmax_jacobian
     assert identities.check(closed_form, closed_form, arrays="jax", **quick).identity == "softmax_jacobian"
+    swapped: Any = ("softmax_jacobian", closed_form)
     with pytest.raises(TypeError, match="takes a function of yours and then the name"):
-        identities.check("softmax_jacobian", closed_form)  # pyright: ignore[reportArgumentType]
+        identities.check(*swapped)
 
 
 @pytest.mark.parametrize("name", ["adaptive_avg_pool_vjp", "adaptive_max_pool_vjp", "interpolate_vjp"])
@@ -83,6 +84,14 @@ def test_options_that_differ_far_inside_of_an_array():
 
     asked = {"signature": "(n)->(n)", "static": {"o": values}, "arrays": "jax"}
     assert identities.check_vjp(scaled, backward_of(scaled), **asked, **quick).passed
+
+
+def test_options_that_are_equal_and_are_not_the_same():
+    def signed(x, o):
+        return x * np.copysign(1.0, o)
+
+    asked = {"signature": "(n)->(n)", "static": {"o": [0.0, -0.0]}, "arrays": "jax"}
+    assert identities.check_vjp(signed, backward_of(signed), **asked, **quick).passed
 
 
 def test_an_argument_that_is_donated_cannot_be_looked_at_any_more():
@@ -168,6 +177,6 @@ def test_a_tuple_is_one_value_of_an_option():
 
 
 def test_an_option_of_two_values_has_no_third():
-    x = jnp.ones((2, 3))
+    x, given = jnp.ones((2, 3)), dict[str, Any](is_causal="no")
     with pytest.raises(ValueError, match="is_causal must be True or False"):
-        identities.layers.attention.scaled_dot_product_attention(x, x, x, is_causal="no")  # pyright: ignore[reportArgumentType]
+        identities.layers.attention.scaled_dot_product_attention(x, x, x, **given)

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from identities.caching import told_apart
 from identities.oracle.candidates.adapters import Value, applied, name_of
 from identities.oracle.candidates.calling import AdapterError, accepted, convert
 
@@ -91,30 +92,16 @@ class Compiled:
     programs: dict[Any, Callable[..., Any]] = field(default_factory=dict, repr=False, compare=False)
 
     def __call__(self, *given: Any, **options: Any) -> Any:
-        key = tuple((name, _key(value)) for name, value in sorted(options.items()))
         plain = functools.partial(self.function, **options)
+        try:
+            key = told_apart(dict(sorted(options.items())))
+        except TypeError:
+            key = tuple(map(id, options.values()))  # which stay, as the program holds on to them
         try:
             return self.programs.setdefault(key, jax.jit(plain))(*given)
         except (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError):
             self.programs[key] = plain
             return plain(*given)
-
-
-def _key(value: Any) -> Any:
-    """What tells the value of an option from others: of an array its bytes, of what cannot be compared which one it is.
-
-    Equal numbers of different types make different programs.
-    """
-    if isinstance(value, (np.ndarray, np.generic, jax.Array)):
-        array = np.asarray(value)
-        return type(value), array.dtype, array.shape, array.tobytes()
-    if isinstance(value, (tuple, list)):
-        return type(value), tuple(map(_key, value))
-    try:
-        hash(value)
-    except TypeError:
-        return type(value), id(value)  # which its program holds on to
-    return type(value), value
 
 
 def as_compiled(function: Callable[..., Any]) -> Compiled:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from identities.claim import Claim
-from identities.dimensions import BATCH_AXES, numbers_in, owner_of, size_of
+from identities.dimensions import BATCH_AXES, owner_of
 from identities.oracle.diagnosis.edits.place import Place
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import HUGE, REGIMES, Batch
@@ -90,11 +90,9 @@ class Sample:
     @functools.cached_property
     def scales(self) -> dict[str, float]:
         """What a factor may be made of: sizes, those of results among them, and options that are numbers."""
-        options = self.shape.static(self.claim).items()
-        numbers = {name: value for name, value in options if type(value) in (int, float)}
-        made = {dim for a in self.claim.results for dim in a.dims(self.shape.form) if not dim.isidentifier()}
-        of_results = {f"({dim})": size_of(dim, dict(self.shape.sizes) | numbers_in(dict(options))) for dim in made}
-        return {**self.sizes, **of_results, **numbers}
+        along = [d for a in self.claim.results for d in zip(a.dims(self.shape.form), self.shape.of(a), strict=True)]
+        of_results = {f"({dim})": size for dim, size in along if not dim.isidentifier()}
+        return {**self.sizes, **of_results, **self.shape.numbers(self.claim)}
 
     def units(self, guess: Truth, dtype: str | None = None) -> np.ndarray:
         """How far a guess is off, for each entry, in units of rounding."""

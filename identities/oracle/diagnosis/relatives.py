@@ -251,11 +251,8 @@ def by_functions(case: Case) -> Iterator[tuple[str, Guess]]:
     for a in case.claim.primals if case.claim.kind.order else ():
         if a.name in case.claim.moving and a.values != "complex":
             for function, slope in _SLOPES:
-                by = functools.partial(_given, a.name)
-                yield (
-                    f"the derivative by {function}({a.name}), and not by {a.name}",
-                    _multiplied(by, slope, divide=True),
-                )
+                guess = _multiplied(functools.partial(_given, a.name), slope, divide=True)
+                yield f"the derivative by {function}({a.name}), and not by {a.name}", guess
 
 
 _SLOPES: tuple[tuple[str, Change], ...] = (

@@ -50,6 +50,10 @@ class Shape:
         chosen = dict(self.options)
         return {option.name: _value(claim, option, chosen[option.name], self.form) for option in claim.options}
 
+    def numbers(self, claim: Claim) -> dict[str, float]:
+        """The values of those that are numbers, as a temperature is."""
+        return {name: value for name, value in self.static(claim).items() if type(value) in (int, float)}
+
     def resized(self, name: str, size: int) -> "Shape":
         """The same with another size of one dimension."""
         return Shape(tuple((n, size if n == name else s) for n, s in self.sizes), self.form, self.options)

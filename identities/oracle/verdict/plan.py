@@ -69,13 +69,15 @@ class Plan:
     thorough: bool = False
 
     def __post_init__(self) -> None:
-        check_options(self.dtypes, self.shapes, self.instances)
         if not isinstance(self.strict, bool):
             raise ValueError(f"strict must be True or False, got {self.strict!r}")
-        sizes = {name: _sizes(name, values) for name, values in _mapping(self.sizes).items()}
-        dtypes, seed = tuple(map(_dtype_name, self.dtypes)), _whole("seed", self.seed, 0)
-        shapes, instances = _whole("shapes", self.shapes), _whole("instances", self.instances)
-        plain = {"dtypes": dtypes, "seed": seed, "shapes": shapes, "instances": instances, "sizes": sizes}
+        plain = {
+            "dtypes": _dtype_names(self.dtypes),
+            "shapes": _whole("shapes", self.shapes),
+            "instances": _whole("instances", self.instances),
+            "seed": _whole("seed", self.seed, 0),
+            "sizes": _sizes(self.sizes),
+        }
         for name, value in plain.items():
             object.__setattr__(self, name, value)
 
@@ -103,11 +105,17 @@ def _plan(head: tuple[Any, Any, Any, Any], platform: str, number: int, rest: tup
 
 def check_options(dtypes: Sequence[Any], shapes: int, instances: int) -> None:
     """Raise `ValueError` for options that make no sense."""
-    listed = isinstance(dtypes, Sequence) and not isinstance(dtypes, str)  # a name is a sequence too, of letters
-    if not listed or not dtypes or not set(map(_dtype_name, dtypes)) <= set(DTYPES):
-        raise ValueError(f"dtypes must be a list of some of {DTYPES}, got {dtypes!r}")
+    _dtype_names(dtypes)
     _whole("shapes", shapes)
     _whole("instances", instances)
+
+
+def _dtype_names(dtypes: Any) -> tuple[str, ...]:
+    listed = isinstance(dtypes, Sequence) and not isinstance(dtypes, str)  # a name is a sequence too, of letters
+    names = tuple(map(_dtype_name, dtypes)) if listed else ()
+    if not names or not set(names) <= set(DTYPES):
+        raise ValueError(f"dtypes must be a list of some of {DTYPES}, got {dtypes!r}")
+    return names
 
 
 def _dtype_name(dtype: Any) -> str:
@@ -126,13 +134,13 @@ def _whole(name: str, value: Any, least: int = 1) -> int:
     return int(value)
 
 
-def _mapping(sizes: Any) -> Mapping[str, Any]:
+def _sizes(sizes: Any) -> dict[str, tuple[int, ...]]:
     if sizes is not None and not isinstance(sizes, Mapping):
         raise ValueError(f'sizes is a dict by the names of dimensions, as in {{"n": [1, 64]}}; got {sizes!r}')
-    return sizes or {}
+    return {name: _sizes_of(name, values) for name, values in (sizes or {}).items()}
 
 
-def _sizes(name: str, values: Any) -> tuple[int, ...]:
+def _sizes_of(name: str, values: Any) -> tuple[int, ...]:
     """Those of one dimension: a number, or several."""
     several = (values,) if isinstance(values, Integral) else values
     if isinstance(several, str) or not isinstance(several, Iterable):

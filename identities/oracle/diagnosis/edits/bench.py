@@ -36,8 +36,7 @@ def _program_of(claim: Claim, shape: Shape) -> Program:
     function = claim.flat(shape.static(claim))
     for _ in range(claim.kind.order - 1):  # a second derivative is one of the gradient, which is a program too
         function = _gradient(function, moving)
-    numbers = ((name, value) for name, value in shape.static(claim).items() if type(value) in (int, float))
-    return _program(function, of, moving, names, shape.sizes, tuple(numbers))
+    return _program(function, of, moving, names, shape.sizes, tuple(shape.numbers(claim).items()))
 
 
 @functools.lru_cache(maxsize=64)

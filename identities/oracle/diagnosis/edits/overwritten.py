@@ -24,15 +24,13 @@ def find_overwritten(case: Case, hints: Hints) -> Diagnosis | None:
         return None
     left = list(itertools.product(_subsets(*ranks), (True, False), (True, False)))
     for sample in sorted(samples, key=lambda sample: (not _is_told(sample), sample.shape.total)):
-        if not left:
-            return None
         try:
-            way = _Ways(sample)
+            ways = _Ways(sample)
         except TooLargeError:
             return None
-        left = [of_way for of_way in left if way.sample.nearly(way.kept(*of_way))]
-    if not left:
-        return None
+        left = [way for way in left if ways.sample.nearly(ways.kept(*way))]
+        if not left:
+            return None
     (axes, last, _), *_ = left
     which, dims = ("first", "last")[last], case.claim.results[0].dims(samples[0].shape.form)
     along = " and ".join(str(dims[axis]) for axis in axes)

@@ -74,11 +74,8 @@ def _loops(operation: Operation, operand: int) -> Iterator[tuple[str, str, dict[
         if any(right.low[a] for a in axes):
             yield "index", f"ignores the padding{along}", {"low": _with(right.low, axes, lambda _: 0)}
         if any(right.strides[a] != right.dilation[a] for a in axes):
-            exchanged = right.strides, right.dilation
-            strides, dilation = (
-                tuple(b if axis in axes else a for axis, (a, b) in enumerate(zip(*pair, strict=True)))
-                for pair in (exchanged, exchanged[::-1])
-            )
+            strides = tuple(right.dilation[a] if a in axes else n for a, n in enumerate(right.strides))
+            dilation = tuple(right.strides[a] if a in axes else n for a, n in enumerate(right.dilation))
             says = f"takes the stride for the dilation, and the dilation for the stride{along}"
             yield "index", says, {"strides": strides, "dilation": dilation}
         for by in (1, -1):
