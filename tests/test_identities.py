@@ -36,7 +36,7 @@ def test_identity(identity: Identity, inquiry: Inquiry, plan: Plan) -> None:
     for trial in of_all_dtypes:
         kept = {str(leaf.dtype) for leaf in trial.answers.leaves}
         assert kept == {trial.dtype}, "results keep the arguments' dtype"
-    assert by_itself(identity, of_all_dtypes[0]).passed, "differs outside jit and vmap"
+    assert by_itself(identity, of_all_dtypes[0], plan).passed, "differs outside jit and vmap"
     # However many shapes are tried, a small one among several: the first of them are the large ones.
     several = draw_shapes(identity, max(_SEVERAL, plan.shapes), plan.seed)
     telling = min(several, key=lambda shape: (1 in dict(shape.sizes).values(), _entries(identity, shape)))
@@ -69,4 +69,4 @@ def test_a_gradient_that_does_not_compose_is_found(place: int, plan: Plan) -> No
     broken = replace(identity, closed_form=eager_only)
     trial = inquiry_of(broken, plan).trials(shape)[0]
     assert trial.passed
-    assert [bool(leaf.right.all()) for leaf in by_itself(broken, trial).leaves] == [place == 1, place == 0]
+    assert [bool(leaf.right.all()) for leaf in by_itself(broken, trial, plan).leaves] == [place == 1, place == 0]

@@ -18,6 +18,7 @@ from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import Batch
 from identities.oracle.run.programs import evaluated, full_precision
 from identities.oracle.trial import Trial
+from identities.oracle.verdict.doubt import in_doubt
 from identities.oracle.verdict.inquiry import Inquiry
 from identities.oracle.verdict.plan import Plan
 from identities.signature import Parameter, Signature
@@ -29,13 +30,14 @@ _INSTANCES = 64
 """How many instances are enough, for the most costly of the witnesses."""
 
 
-def by_itself(identity: Identity, trial: Trial) -> Trial:
+def by_itself(identity: Identity, trial: Trial, plan: Plan) -> Trial:
     """The trial with one of its results computed anew: eagerly, by itself, in no batch."""
     with full_precision():
         results = closed_form_of(identity, trial.shape)(*[jnp.asarray(values[-1]) for values in trial.batch.values()])
     # As lists, so that a result of another shape or dtype is one, and is not cast to what it should be.
     outcomes = [[*leaf[:-1], result] for leaf, result in zip(trial.answers.leaves, results, strict=True)]
-    return replace(trial, answers=Answers(tuple(list(map(np.asarray, of_leaf)) for of_leaf in outcomes)))
+    found = replace(trial, answers=Answers(tuple(list(map(np.asarray, of_leaf)) for of_leaf in outcomes)))
+    return found if found.passed else in_doubt(found, plan)
 
 
 def differentiated(identity: Identity, shape: Shape, plan: Plan) -> Trial:

@@ -94,14 +94,16 @@ class Sample:
         of_results = {f"({dim})": size for dim, size in along if not dim.isidentifier()}
         return {**self.sizes, **of_results, **self.shape.numbers(self.claim)}
 
-    def units(self, guess: Truth, dtype: str | None = None) -> np.ndarray:
+    def units(self, guess: Truth, dtype: str | None = None, generous: bool = True) -> np.ndarray:
         """How far a guess is off, for each entry, in units of rounding."""
-        dtype = dtype or self.dtype
-        return errors_beside(self.got, guess.values, guess.movement, dtype, self.groups, self.growth, self.rounding)
+        what = self.got, guess.values, guess.movement, dtype or self.dtype, self.groups, self.growth, self.rounding
+        return errors_beside(*what, generous)
 
     def reproduced(self, guess: Truth, dtype: str | None = None) -> np.ndarray:
         """Which entries a guess gives, to the tolerance; all of an instance that does not count."""
-        units = self.units(guess, dtype)
+        return self._within(self.units(guess, dtype))
+
+    def _within(self, units: np.ndarray) -> np.ndarray:
         return (units <= TOLERANCE) | ~self.kept.reshape(-1, *[1] * (units.ndim - 1))
 
     def nearly(self, guess: Truth) -> bool:
@@ -118,12 +120,12 @@ class Sample:
     @functools.cached_property
     def off(self) -> np.ndarray:
         """How far each entry is from the right one, in units of rounding."""
-        return self.units(self.truth)
+        return self.units(self.truth, generous=False)
 
     @functools.cached_property
     def right(self) -> np.ndarray:
-        """Which entries are."""
-        return self.reproduced(self.truth)
+        """Which entries are, and all of an instance that does not count."""
+        return self._within(self.off)
 
 
 Guess: TypeAlias = Callable[[Sample], Truth]

@@ -76,11 +76,7 @@ def lower_precision(case: Case) -> str | None:
 
 def units(case: Case) -> float:
     """The worst error in units of rounding."""
-    worst = [
-        errors_beside(s.got, s.truth.values, s.truth.movement, s.dtype, s.groups, s.growth, s.rounding)[s.kept]
-        for s in case.samples
-    ]
-    return max((float(w.max()) for w in worst if w.size), default=0.0)
+    return max((float(s.off[s.kept].max(initial=0)) for s in case.samples), default=0.0)
 
 
 def wrong_instances(case: Case) -> Case:
