@@ -78,6 +78,7 @@ class Sample:
     groups: int  # regimes, one after the other
     growth: np.ndarray | float = 1.0
     rounding: np.ndarray | float = 0.0  # of each instance, where it has been measured
+    generous: bool = True  # whether a guess may lose digits
 
     @functools.cached_property
     def sizes(self) -> dict[str, int]:
@@ -94,10 +95,10 @@ class Sample:
         of_results = {f"({dim})": size for dim, size in along if not dim.isidentifier()}
         return {**self.sizes, **of_results, **self.shape.numbers(self.claim)}
 
-    def units(self, guess: Truth, dtype: str | None = None, generous: bool = True) -> np.ndarray:
+    def units(self, guess: Truth, dtype: str | None = None, generous: bool | None = None) -> np.ndarray:
         """How far a guess is off, for each entry, in units of rounding."""
         what = self.got, guess.values, guess.movement, dtype or self.dtype, self.groups, self.growth, self.rounding
-        return errors_beside(*what, generous)
+        return errors_beside(*what, self.generous if generous is None else generous)
 
     def reproduced(self, guess: Truth, dtype: str | None = None) -> np.ndarray:
         """Which entries a guess gives, to the tolerance; all of an instance that does not count."""
@@ -193,7 +194,11 @@ def case_of(leaves: Sequence[Leaf], special: bool = False) -> Case | None:
         truth = Truth(leaf.expected, leaf.movement)
         given = leaf.claim, leaf.shape, leaf.dtype, leaf.batch
         samples.append(Sample(*given, leaf.got, truth, kept, leaf.groups, leaf.growth, leaf.floor))
-    return Case(known[0].claim, known[0].dtype, tuple(samples))
+    case = Case(known[0].claim, known[0].dtype, tuple(samples))
+    if not case.explained(lambda sample: sample.truth):
+        return case
+    # What is right but for rounding, anything nearly right would explain.
+    return replace(case, samples=tuple(replace(sample, generous=False) for sample in samples))
 
 
 def _certain(leaf: Leaf) -> np.ndarray:

@@ -119,7 +119,8 @@ def _terms(equation: JaxprEqn) -> int:
         given, gives = math.prod(shapes[1]), parameters["dimension_numbers"].rhs_spec[0]
         return given // max(shapes[1][gives], 1)
     if name.startswith("scatter") and len(shapes) > 2:
-        return math.prod(shapes[2]) // max(math.prod(shapes[2][1:]), 1)
+        windows = parameters["dimension_numbers"].update_window_dims
+        return math.prod(size for axis, size in enumerate(shapes[2]) if axis not in windows)
     if name == "reduce_window_sum":
         return math.prod(parameters["window_dimensions"])
     return parameters["length"] if name == "scan" else 1
