@@ -308,6 +308,32 @@ def test_sums_over_512_rows_are_wrong_in_bfloat16_and_right_in_float32():
     assert wrong.diagnosis.kind == "precision"
 
 
+def looked_up(w, ids):
+    return w[ids]
+
+
+def added_up_by_row(delta, w, ids):
+    dw = np.zeros_like(w)
+    for row, i in zip(delta.reshape(-1, w.shape[1]), ids.ravel(), strict=True):
+        dw[i] += row
+    return dw
+
+
+def test_what_is_looked_up_along_several_axes_is_one_long_sum():
+    asked: dict[str, Any] = {
+        "signature": "(v,d),(b,s,t)->(b,s,t,d)",
+        "domains": {"ids": domains.index("v"), "delta": domains.positive},
+        "shapes": 1,
+        "instances": 2,
+    }
+    sizes = {"v": [2], "d": [1], "b": [16], "s": [20]}
+    long = asked | {"sizes": sizes | {"t": [20]}, "dtypes": ("float32",)}
+    assert check_vjp(looked_up, added_up_by_row, "w", **long).passed
+    short = asked | {"sizes": sizes | {"t": [2]}, "dtypes": ("bfloat16",)}
+    wrong = mismatch(looked_up, added_up_by_row, "w", **short)
+    assert str(wrong.diagnosis) == "precision: it is right but for the rounding of sums that are kept in bfloat16"
+
+
 def test_a_sum_kept_in_float16_is_named_where_only_equal_terms_show_it():
     def shares(y, t):
         return y * (1 - 1 / 16) + t

@@ -145,6 +145,14 @@ def test_small_mistakes_are_shown_with_all_their_digits():
     assert expected.strip() != got.split("repeat")[0].strip()
 
 
+@pytest.mark.parametrize("name", ["fractional_max_pool_vjp_x", "top_k_gating_vjp"])
+def test_comparisons_that_rounding_turns_hide_no_mistake(name):
+    def an_eighth_too_large(*given, **options):
+        return jax.tree.map(lambda gradient: gradient * 1.125, catalog[name].closed_form(*given, **options))
+
+    assert not verify(broken(name, an_eighth_too_large), dtypes=["bfloat16"]).passed
+
+
 @pytest.mark.parametrize("wrong", [jnp.nan, jnp.inf])
 def test_what_is_not_finite_fails(wrong):
     verdict = verify(broken("exp_jacobian", lambda x: jnp.diag(jnp.exp(x)) * wrong), **cheaply)

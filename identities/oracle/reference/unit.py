@@ -106,8 +106,8 @@ def errors_beside(
 
     **Arguments:**
 
-    - `generous`: whether the unit of every instance is nearly the largest of its group. What might have been computed in
-      place of what is right may lose digits where nobody has measured that.
+    - `generous`: whether the unit of every instance is nearly the largest of its group. What might have been computed
+      in place of what is right may lose digits where nobody has measured that.
     """
     unit = growth * np.maximum(units_of(expected, movement, dtype, groups, generous), rounding)
     return _in_units(Word(expected, movement), got, _beside(unit, expected))

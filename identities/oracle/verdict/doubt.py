@@ -88,23 +88,24 @@ def _with_rounding_measured(trial: Trial, seed: int) -> Trial:
     if everything.size:
         some = [which[np.linspace(0, len(which) - 1, _FIRST).astype(int)] for which in suspects if which.size]
         first = functools.reduce(np.union1d, some)
-        found = _measured(trial, first, seed)
+        found = with_rounding(trial, first, seed)
         pairs = zip(found.leaves, suspects, strict=True)
         cleared = any(leaf.within[np.intersect1d(first, which)].any() for leaf, which in pairs)
         if len(first) < len(everything) and cleared:
-            found = _measured(trial, everything, seed)
+            found = with_rounding(trial, everything, seed)
     left = np.flatnonzero(np.any([~leaf.within for leaf in found.leaves], axis=0))
     for again in range(1, 1 + _AGAIN):
         if not 0 < len(left) <= _RARE:
             break
-        found = _measured(found, left, seed + again)
+        found = with_rounding(found, left, seed + again)
         left = left[np.any([~leaf.within[left] for leaf in found.leaves], axis=0)]
     # Digits are missed in all results together.
     coarse = any(leaf.is_coarse and leaf.within.all() for leaf in found.leaves)
-    return _measured(trial, np.flatnonzero(trial.judged), seed) if coarse else found
+    return with_rounding(trial, np.flatnonzero(trial.judged), seed) if coarse else found
 
 
-def _measured(trial: Trial, which: np.ndarray, seed: int) -> Trial:
+def with_rounding(trial: Trial, which: np.ndarray, seed: int) -> Trial:
+    """The trial with the rounding of every operation measured at some of its instances."""
     batch = {name: values[which] for name, values in trial.batch.items()}
     units = [known.copy() for known in trial.rounding or [np.zeros(trial.count)] * len(trial.leaves)]
     for unit, of_some in zip(units, rounding(trial.claim, trial.shape, batch, trial.dtype, seed), strict=True):
@@ -156,7 +157,9 @@ def _check_agreement(trial: Trial, seed: int) -> None:
                 disputes |= {(number, name, other): which} if which.size else {}
     if not disputes:
         return
-    measured = _measured(trial, functools.reduce(np.union1d, disputes.values()), seed)  # whose own digits are in doubt
+    measured = with_rounding(
+        trial, functools.reduce(np.union1d, disputes.values()), seed
+    )  # whose own digits are in doubt
     for (number, name, other), which in disputes.items():
         leaf = measured.leaves[number]
         said = leaf.words[name].values
