@@ -157,9 +157,8 @@ def _check_agreement(trial: Trial, seed: int) -> None:
                 disputes |= {(number, name, other): which} if which.size else {}
     if not disputes:
         return
-    measured = with_rounding(
-        trial, functools.reduce(np.union1d, disputes.values()), seed
-    )  # whose own digits are in doubt
+    # The digits of the witnesses themselves are in doubt.
+    measured = with_rounding(trial, functools.reduce(np.union1d, disputes.values()), seed)
     for (number, name, other), which in disputes.items():
         leaf = measured.leaves[number]
         said = leaf.words[name].values
