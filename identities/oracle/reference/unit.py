@@ -17,7 +17,7 @@ from identities.oracle.reference.words import Word
 TOLERANCE = 8
 """The most units of rounding by which a right result may differ from a witness.
 
-Over five million instances of all identities in float64, float32 and bfloat16 the worst was under 6.
+Of five million instances of all identities, in float64, float32, bfloat16 and float16, none was further off.
 """
 
 _OUTLIER = 64
