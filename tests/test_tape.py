@@ -215,7 +215,7 @@ ROUNDED = {
     ),
     "two real": (lax.pow, lax.atan2),
 }
-"""Of which either side is right to a unit."""
+"""Of which either side is right to a unit, so that they are two apart at most."""
 HALVED = {"one real": (lax.sinh, lax.cosh)}
 """Which XLA makes of exp(x - log 2): the difference is off by half a unit of x, and its exponential by x / 2 units."""
 
@@ -249,7 +249,8 @@ def test_at_the_edges_of_a_dtype_too_numpy_gives_what_the_compiler_gives(dtype):
             for ours, expected in zip(tape_of(closed)(x, one, other), compiled_, strict=True):
                 assert ours.dtype == expected.dtype
                 rounding = units * np.finfo(ours.dtype).eps if units else 0
-                np.testing.assert_allclose(ours, expected, rtol=rounding, atol=0)  # of each entry, however small
+                # Equal to the bit where no unit is allowed; otherwise each entry to its own, however small it is.
+                np.testing.assert_allclose(ours, expected, rtol=rounding, atol=0)
                 assert (np.signbit(ours.real) == np.signbit(expected.real))[ours == 0].all()
 
 

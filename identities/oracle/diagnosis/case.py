@@ -78,7 +78,7 @@ class Sample:
     groups: int  # regimes, one after the other
     growth: np.ndarray | float = 1.0
     rounding: np.ndarray | float = 0.0  # of each instance, where it has been measured
-    generous: bool = True  # whether a guess may lose digits
+    generous: bool = True  # whether a guess may lose digits that nobody has measured; what is right may not
 
     @functools.cached_property
     def sizes(self) -> dict[str, int]:
@@ -95,10 +95,10 @@ class Sample:
         of_results = {f"({dim})": size for dim, size in along if not dim.isidentifier()}
         return {**self.sizes, **of_results, **self.shape.numbers(self.claim)}
 
-    def units(self, guess: Truth, dtype: str | None = None, generous: bool | None = None) -> np.ndarray:
+    def units(self, guess: Truth, dtype: str | None = None) -> np.ndarray:
         """How far a guess is off, for each entry, in units of rounding."""
         what = self.got, guess.values, guess.movement, dtype or self.dtype, self.groups, self.growth, self.rounding
-        return errors_beside(*what, self.generous if generous is None else generous)
+        return errors_beside(*what, self.generous)
 
     def reproduced(self, guess: Truth, dtype: str | None = None) -> np.ndarray:
         """Which entries a guess gives, to the tolerance; all of an instance that does not count."""
@@ -121,7 +121,7 @@ class Sample:
     @functools.cached_property
     def off(self) -> np.ndarray:
         """How far each entry is from the right one, in units of rounding."""
-        return self.units(self.truth, generous=False)
+        return replace(self, generous=False).units(self.truth)
 
     @functools.cached_property
     def right(self) -> np.ndarray:

@@ -43,7 +43,8 @@ def rounding_errors(
 
     - `got`: the results for a batch of instances.
     - `dtype`: the dtype of the computation, which sets the unit.
-    - `groups`: how many groups of equal size the batch consists of, each of one character.
+    - `groups`: how many groups of equal size the batch consists of, each of one character, in the order of their
+      arguments' size.
     - `growth`: what long sums make of the unit, of all instances or each.
     - `rounding`: of each instance, what the rounding on its way makes of an entry, where that has been measured.
 
