@@ -108,6 +108,36 @@ def test_a_side_may_be_chosen_for_each_of_several_arguments_at_kinks():
         check_vjp(relu, lambda g, x: g * np.where(x == 0, 3, x > 0), signature="(n)->(n)")
 
 
+def test_kinks_of_several_kinds_may_each_have_their_own_convention():
+    def bent(x):
+        return jnp.clip(x, -1, 1) + jnp.abs(x)
+
+    def backward(g, x, below=0.0, above=0.0, at_zero=0.0):
+        return g * ((np.abs(x) < 1) + np.sign(x) + below * (x == -1) + above * (x == 1) + at_zero * (x == 0))
+
+    asked: Any = {"signature": "(n)->(n)", "dtypes": ("float64",)}
+    for conventions in ({}, {"below": 1.0}, {"above": 1.0, "at_zero": -1.0}):
+        assert check_vjp(bent, functools.partial(backward, **conventions), **asked).passed
+    for none in ({"below": 2.0}, {"above": -1.0}, {"at_zero": 1.5}):
+        with pytest.raises(CandidateMismatch):
+            check_vjp(bent, functools.partial(backward, **none), **asked)
+
+
+def test_what_shares_a_kink_has_one_side_of_it():
+    def larger(x, y):
+        return jnp.maximum(x, -y)
+
+    def backward(g, x, y, of_x=0.5, of_y=0.5):
+        return g * np.where(x == -y, of_x, x > -y), -g * np.where(x == -y, of_y, x < -y)
+
+    asked: Any = {"signature": "(n),(n)->(n)", "dtypes": ("float64",)}
+    for of_x in (0.0, 0.25, 0.5, 1.0):
+        assert check_vjp(larger, functools.partial(backward, of_x=of_x, of_y=1 - of_x), **asked).passed
+        for of_y in {0.0, 0.25, 1.0} - {1 - of_x}:
+            with pytest.raises(CandidateMismatch):
+                check_vjp(larger, functools.partial(backward, of_x=of_x, of_y=of_y), **asked)
+
+
 @pytest.mark.parametrize("last", [False, True])
 def test_windows_that_overlap_may_all_take_the_first_of_equal_numbers_or_the_last(last):
     def largest_of_two(x):

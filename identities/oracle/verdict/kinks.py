@@ -1,23 +1,23 @@
 """What looks wrong at a kink and is right: the sides that a rule may choose there, where several kinks meet."""
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 
 import jax.numpy as jnp
 import numpy as np
 
 from identities.oracle.candidates.calling import Answers
-from identities.oracle.draw.values import wide
-from identities.oracle.reference.instances import are_finite, largest_of
+from identities.oracle.draw.values import Batch, wide
+from identities.oracle.reference.instances import are_finite, flat, largest_of
 from identities.oracle.reference.points import everywhere
 from identities.oracle.reference.rounding import rounding
-from identities.oracle.reference.unit import TOLERANCE
+from identities.oracle.reference.unit import TOLERANCE, units_of
 from identities.oracle.reference.witnesses import reference, smooth
 from identities.oracle.trial import Leaf, Trial
 
-_STEPS = 3
-"""By how many times the spacing of numbers an argument is moved off a kink."""
-
+_SPACING, _STEPS = float(np.finfo(float).eps), 3
+"""By how many times the spacing of numbers an argument is moved off a kink. There, all is computed in float64."""
 
 _FEW, _AGAIN = 8, 32
 """Of how many suspects at most it is asked again what kinks there are, and how often, each time by other steps."""
@@ -78,6 +78,7 @@ def _with_sides_chosen(trial: Trial, seed: int) -> Trial:
     A rectified unit of several zeros has a side to choose for each, as has the maximum of equal numbers. Which sides
     a candidate chose, its gradient says: an argument is moved up where that is not zero, and down where it is, or the
     reverse. Windows that overlap choose more than one; then the first of equal numbers, or the last, is the largest.
+    Of kinks that do not meet, as at both ends of a range, each has its own.
     """
     claim = trial.claim
     if claim.kind.name != "vjp" or any(leaf.claim.leaves[0].values == "complex" for leaf in trial.leaves):
@@ -86,18 +87,15 @@ def _with_sides_chosen(trial: Trial, seed: int) -> Trial:
     which = np.flatnonzero(np.any(asked, axis=0))
     if not which.size or not all(leaf.in_full and leaf.got.shape == leaf.expected.shape for leaf in trial.leaves):
         return trial
-    eps = float(jnp.finfo(trial.dtype).eps)
-    answers = Answers(tuple([leaf.outcomes[i] for i in which] for leaf in trial.leaves))
+    batch = wide({name: values[which] for name, values in trial.batch.items()})
     right = np.zeros(len(which), bool)
     for side, sign in itertools.product((_by_gradient, _by_place), (1, -1)):
-        beside = wide({name: values[which] for name, values in trial.batch.items()})
-        for further, leaf in enumerate(trial.leaves, 1):  # or their quotient, say, would be at its kink again
-            name = leaf.claim.leaves[0].name
-            beside[name] = _beside(beside[name], sign * further * side(beside[name], leaf.got[which]), eps)
-        words = reference(claim, trial.shape, beside, eps, seed)
-        given = {"batch": beside, "answers": answers, "reference": words, "points": everywhere(len(which))}
-        again = replace(trial, **given, groups=1, rounding=None)
-        right |= np.all([leaf.within & _is_smooth(leaf, eps) for leaf in again.leaves], axis=0)
+        ups = [sign * side(_argument(leaf, batch), leaf.got[which]) for leaf in trial.leaves]
+        beside = _moved(trial, which, batch, ups, seed)
+        pairs = zip(trial.leaves, beside, strict=True)
+        right |= np.all([there.within & _is_smooth(there, leaf.expected[which]) for leaf, there in pairs], axis=0)
+    if not right.all():
+        right |= _right_between(trial, which, batch, seed)
     units = []
     for number, leaf in enumerate(trial.leaves):
         unit = np.zeros(trial.count) if trial.rounding is None else trial.rounding[number].copy()
@@ -105,6 +103,90 @@ def _with_sides_chosen(trial: Trial, seed: int) -> Trial:
         unit[which[right]] = np.maximum(unit[which[right]], 1.001 * off)
         units.append(unit)
     return replace(trial, rounding=tuple(units))
+
+
+def _right_between(trial: Trial, which: np.ndarray, batch: Batch, seed: int) -> np.ndarray:
+    """At which instances each entry of a gradient is between its one-sided derivatives.
+
+    Those are what it is with all arguments moved up, and with all moved down, if the kinks have nothing to do with one
+    another. Whether they have is seen where each argument is moved to the side that was chosen: there, all entries must
+    be right. Who chose neither side, as zero for the absolute value's, has to take the same share of both for all.
+    """
+    near = float(jnp.finfo(trial.dtype).eps) ** 0.5
+    everything = [np.ones(leaf.got[which].shape) for leaf in trial.leaves]
+    up, down = (_moved(trial, which, batch, [sign * up for up in everything], seed) for sign in (1, -1))
+    shares = [_share(*both, near) for both in zip(up, down, strict=True)]
+    right = np.zeros(len(which), bool)
+    for otherwise in (0, 1, -1):  # where an entry does not tell, but its argument may be at the kink of another one
+        above, below = (
+            _moved(trial, which, batch, [_sides(share, chosen, otherwise) for share in shares], seed)
+            for chosen in (near, 1 - near)
+        )
+        told = zip(trial.leaves, shares, above, below, strict=True)
+        right |= np.all([_fits(leaf.expected[which], *of_leaf, near) for leaf, *of_leaf in told], axis=0)
+    return right & _is_one(np.concatenate(list(map(flat, shares)), axis=1), near)
+
+
+def _argument(leaf: Leaf, batch: Batch) -> np.ndarray:
+    """What a gradient is by."""
+    return batch[leaf.claim.leaves[0].name]
+
+
+def _moved(trial: Trial, which: np.ndarray, batch: Batch, ups: Sequence[np.ndarray], seed: int) -> tuple[Leaf, ...]:
+    """What came back at some instances, beside what is right close by: further up where `ups` are positive.
+
+    It is held to the unit that it has in the whole trial, and to as much more as the step makes of it.
+    """
+    beside = dict(batch)
+    for further, (leaf, up) in enumerate(zip(trial.leaves, ups, strict=True), 1):
+        # Not all by one step, or their quotient, say, would be at its kink again.
+        beside[leaf.claim.leaves[0].name] = _beside(_argument(leaf, batch), further * up)
+    answers = Answers(tuple([leaf.outcomes[i] for i in which] for leaf in trial.leaves))
+    words = reference(trial.claim, trial.shape, beside, _SPACING, seed)
+    given = {"batch": beside, "answers": answers, "reference": words, "points": everywhere(len(which))}
+    there = replace(trial, **given, groups=1, rounding=None)
+    rounding = tuple(
+        units_of(leaf.expected, leaf.movement, leaf.dtype, leaf.groups)[which]
+        + len(trial.leaves) * _STEPS * largest_of(beside_it.movement)
+        for leaf, beside_it in zip(trial.leaves, there.leaves, strict=True)
+    )
+    return replace(there, rounding=rounding).leaves
+
+
+def _share(up: Leaf, down: Leaf, near: float) -> np.ndarray:
+    """How far from one side to the other each entry is, from 0 to 1; NaN where both sides say the same."""
+    leap = up.expected - down.expected
+    largest = np.maximum(largest_of(np.abs(up.expected)), largest_of(np.abs(down.expected)))
+    kinks = (flat(np.abs(leap)) > near * largest[:, None]).reshape(leap.shape)
+    return (up.got - down.expected) / np.where(kinks, leap, np.nan)
+
+
+def _sides(share: np.ndarray, chosen: float, otherwise: int) -> np.ndarray:
+    """Up where a share is larger than what is chosen, and down where it is smaller."""
+    return np.where(np.isnan(share), otherwise, np.sign(share - chosen))
+
+
+def _fits(at_the_kink: np.ndarray, share: np.ndarray, above: Leaf, below: Leaf, near: float) -> np.ndarray:
+    """At which instances all entries are right on both ends, and those that chose no side are between them."""
+    between = (above.got - above.expected) * (above.got - below.expected) <= 0
+    right = np.where(_is_neither(share, near), between, _is_within(above) & _is_within(below))
+    return flat(right).all(axis=1) & _is_smooth(above, at_the_kink) & _is_smooth(below, at_the_kink)
+
+
+def _is_neither(share: np.ndarray, near: float) -> np.ndarray:
+    return (share > near) & (share < 1 - near)
+
+
+def _is_one(share: np.ndarray, near: float) -> np.ndarray:
+    """At which instances all entries that are at neither side have the same share."""
+    neither = _is_neither(share, near)
+    most, least = share.max(axis=1, where=neither, initial=0), share.min(axis=1, where=neither, initial=1)
+    return most - least <= near
+
+
+def _is_within(leaf: Leaf) -> np.ndarray:
+    """Which entries are right to the tolerance."""
+    return np.all([leaf.entry_errors[name] <= TOLERANCE for name, word in leaf.words.items() if word.in_full], axis=0)
 
 
 def _by_gradient(values: np.ndarray, got: np.ndarray) -> np.ndarray:
@@ -124,15 +206,16 @@ def _by_place(values: np.ndarray, got: np.ndarray) -> np.ndarray:
     return places.reshape(values.shape)
 
 
-def _is_smooth(leaf: Leaf, eps: float) -> np.ndarray:
+def _is_smooth(leaf: Leaf, at_the_kink: np.ndarray) -> np.ndarray:
     """At which instances the derivative hardly changes nearby, or is what came back to the last bit.
 
     Equal numbers that are moved alike are still a tie.
     """
-    steady = largest_of(leaf.movement) <= eps**0.5 * largest_of(np.abs(leaf.expected))
+    size = np.maximum(largest_of(np.abs(leaf.expected)), largest_of(np.abs(at_the_kink)))
+    steady = largest_of(leaf.movement) <= _SPACING**0.5 * size
     return steady | (leaf.got == leaf.expected).reshape(len(steady), -1).all(axis=1)
 
 
-def _beside(values: np.ndarray, up: np.ndarray, eps: float) -> np.ndarray:
+def _beside(values: np.ndarray, up: np.ndarray) -> np.ndarray:
     """Numbers right beside, further than rounding leads; beside zero normal ones, which programs do not take for it."""
-    return np.where(values == 0, up * np.finfo(float).tiny, values + _STEPS * eps * up * np.abs(values))
+    return np.where(values == 0, up * np.finfo(float).tiny, values + _STEPS * _SPACING * up * np.abs(values))
