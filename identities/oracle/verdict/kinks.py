@@ -122,8 +122,8 @@ def _right_between(trial: Trial, which: np.ndarray, batch: Batch, seed: int) -> 
             _moved(trial, which, batch, [_sides(share, chosen, otherwise) for share in shares], seed)
             for chosen in (near, 1 - near)
         )
-        told = zip(trial.leaves, shares, above, below, strict=True)
-        right |= np.all([_fits(leaf.expected[which], *of_leaf, near) for leaf, *of_leaf in told], axis=0)
+        each = zip(trial.leaves, shares, above, below, strict=True)
+        right |= np.all([_fits(leaf.expected[which], share, a, b, near) for leaf, share, a, b in each], axis=0)
     return right & _is_one(np.concatenate(list(map(flat, shares)), axis=1), near)
 
 
