@@ -26,7 +26,8 @@ _FEW, _AGAIN = 8, 32
 def with_kinks_found(trial: Trial, seed: int) -> Trial:
     """The trial with those of a few suspects free that one of several other tiny steps shows to be at a kink.
 
-    Where several kinks meet, a step may lead to where the derivative happens to be what it is there.
+    Where several kinks meet, a step may lead to where the derivative happens to be what it is there. No step of the
+    arguments tells of kinks whose slopes cancel, as those of relu(v x) - relu(-w x) where v is w by chance.
     """
     judged = trial.points.judged & ~trial.points.free
     which = np.flatnonzero(judged & np.any([~leaf.within for leaf in trial.leaves], axis=0))
@@ -36,7 +37,22 @@ def with_kinks_found(trial: Trial, seed: int) -> Trial:
     free = trial.points.free.copy()
     for again in range(1, 1 + _AGAIN):
         free[which] |= ~smooth(trial.claim, trial.shape, batch, seed + again)
+    free[which] |= _leaps(trial, which, seed)
     return replace(trial, points=replace(trial.points, free=free))
+
+
+def _leaps(trial: Trial, which: np.ndarray, seed: int) -> np.ndarray:
+    """At which instances the derivative is another one where numbers on the way are beside zero, or no longer equal."""
+    sizes = [largest_of(np.abs(leaf.expected))[which] for leaf in trial.leaves]
+    units = _of_kinks(trial, which, "float64", seed)
+    return np.any([unit > _SPACING**0.5 * size for unit, size in zip(units, sizes, strict=True)], axis=0)
+
+
+def _of_kinks(trial: Trial, which: np.ndarray, dtype: str, seed: int) -> list[np.ndarray]:
+    """How far apart derivatives are that choose a side at each kink on the way, for every leaf; 0 if nobody can say."""
+    batch = {name: values[which] for name, values in trial.batch.items()}
+    units = rounding(trial.claim, trial.shape, batch, dtype, seed, zeros=True)
+    return [np.where(np.isfinite(unit), unit, 0.0) for unit in units]
 
 
 def with_kinks_free(trial: Trial, seed: int) -> Trial:
@@ -60,13 +76,10 @@ def _with_kinks_measured(trial: Trial, seed: int) -> Trial:
     which = np.flatnonzero(np.any(asked, axis=0))
     if not which.size:
         return trial
-    batch = {name: values[which] for name, values in trial.batch.items()}
     units = []
-    for of_leaf, of_some in zip(
-        asked, rounding(trial.claim, trial.shape, batch, trial.dtype, seed, zeros=True), strict=True
-    ):
+    for of_leaf, of_some in zip(asked, _of_kinks(trial, which, trial.dtype, seed), strict=True):
         unit = np.zeros(trial.count)
-        unit[which] = np.where(np.isfinite(of_some), of_some, 0.0)
+        unit[which] = of_some
         units.append(np.where(of_leaf, unit, 0.0))
     known = trial.rounding or [np.zeros(trial.count)] * len(units)
     return replace(trial, rounding=tuple(np.maximum(k, u) for k, u in zip(known, units, strict=True)))
