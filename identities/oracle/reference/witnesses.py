@@ -38,13 +38,14 @@ _DENSE, _DENSE_BATCH = 1 << 16, 1 << 25
 """The most entries of what is computed in full, for one instance and for a whole batch."""
 
 
-def reference(claim: Claim, shape: Shape, batch: Batch, eps: float, seed: int) -> Reference:
+def reference(claim: Claim, shape: Shape, batch: Batch, eps: float, seed: int, terms: bool = True) -> Reference:
     """The witnesses' word on a batch of arguments, which are taken as exact float64 numbers.
 
     **Arguments:**
 
     - `eps`: how far, relatively, to move the inputs for measuring the movement: the spacing of the
       dtype under test. At that of float64, the movement includes the witnesses' own rounding. At 0, there is none.
+    - `terms`: whether it includes the rounding of terms that cancel to nothing, which is infinite right beside zero.
     """
     given = wide(batch)
     probes = random_vectors(claim, shape, given, seed, not eps) if not is_dense(claim, shape, given) else None
@@ -55,7 +56,7 @@ def reference(claim: Claim, shape: Shape, batch: Batch, eps: float, seed: int) -
     there = [_said(claim, shape, copy, probes, asked) for copy in copies]
     said = {witness: [here[witness], *(copy[witness] for copy in there if witness in copy)] for witness in here}
     words = reference_of(said, probes)
-    if eps and claim.kind.order and probes is None:
+    if eps and terms and claim.kind.order and probes is None:
         words = {
             witness: tuple(_with_rounding_of_terms(claim, shape, batch, eps, i, word) for i, word in enumerate(found))
             for witness, found in words.items()

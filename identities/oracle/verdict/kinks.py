@@ -106,7 +106,7 @@ def _with_sides_chosen(trial: Trial, seed: int) -> Trial:
         ups = [sign * side(_argument(leaf, batch), leaf.got[which]) for leaf in trial.leaves]
         beside = _moved(trial, which, batch, ups, seed)
         pairs = zip(trial.leaves, beside, strict=True)
-        right |= np.all([there.within & _is_smooth(there, leaf.expected[which]) for leaf, there in pairs], axis=0)
+        right |= np.all([there.within & _is_smooth(there, leaf) for leaf, there in pairs], axis=0)
     if not right.all():
         right |= _right_between(trial, which, batch, seed)
     units = []
@@ -136,7 +136,7 @@ def _right_between(trial: Trial, which: np.ndarray, batch: Batch, seed: int) -> 
             for chosen in (near, 1 - near)
         )
         each = zip(trial.leaves, shares, above, below, strict=True)
-        right |= np.all([_fits(leaf.expected[which], share, a, b, near) for leaf, share, a, b in each], axis=0)
+        right |= np.all([_fits(leaf, share, a, b, near) for leaf, share, a, b in each], axis=0)
     return right & _is_one(np.concatenate(list(map(flat, shares)), axis=1), near)
 
 
@@ -155,7 +155,7 @@ def _moved(trial: Trial, which: np.ndarray, batch: Batch, ups: Sequence[np.ndarr
         # Not all by one step, or their quotient, say, would be at its kink again.
         beside[leaf.claim.leaves[0].name] = _beside(_argument(leaf, batch), further * up)
     answers = Answers(tuple([leaf.outcomes[i] for i in which] for leaf in trial.leaves))
-    words = reference(trial.claim, trial.shape, beside, _SPACING, seed)
+    words = reference(trial.claim, trial.shape, beside, _SPACING, seed, terms=False)
     given = {"batch": beside, "answers": answers, "reference": words, "points": everywhere(len(which))}
     there = replace(trial, **given, groups=1, rounding=None)
     rounding = tuple(
@@ -179,11 +179,11 @@ def _sides(share: np.ndarray, chosen: float, otherwise: int) -> np.ndarray:
     return np.where(np.isnan(share), otherwise, np.sign(share - chosen))
 
 
-def _fits(at_the_kink: np.ndarray, share: np.ndarray, above: Leaf, below: Leaf, near: float) -> np.ndarray:
+def _fits(leaf: Leaf, share: np.ndarray, above: Leaf, below: Leaf, near: float) -> np.ndarray:
     """At which instances all entries are right on both ends, and those that chose no side are between them."""
     between = (above.got - above.expected) * (above.got - below.expected) <= 0
     right = np.where(_is_neither(share, near), between, _is_within(above) & _is_within(below))
-    return flat(right).all(axis=1) & _is_smooth(above, at_the_kink) & _is_smooth(below, at_the_kink)
+    return flat(right).all(axis=1) & _is_smooth(above, leaf) & _is_smooth(below, leaf)
 
 
 def _is_neither(share: np.ndarray, near: float) -> np.ndarray:
@@ -219,14 +219,18 @@ def _by_place(values: np.ndarray, got: np.ndarray) -> np.ndarray:
     return places.reshape(values.shape)
 
 
-def _is_smooth(leaf: Leaf, at_the_kink: np.ndarray) -> np.ndarray:
+def _is_smooth(there: Leaf, leaf: Leaf) -> np.ndarray:
     """At which instances the derivative hardly changes nearby, or is what came back to the last bit.
 
     Equal numbers that are moved alike are still a tie.
+
+    **Arguments:**
+
+    - `leaf`: the one of the whole trial, which knows what size is usual.
     """
-    size = np.maximum(largest_of(np.abs(leaf.expected)), largest_of(np.abs(at_the_kink)))
-    steady = largest_of(leaf.movement) <= _SPACING**0.5 * size
-    return steady | (leaf.got == leaf.expected).reshape(len(steady), -1).all(axis=1)
+    size = np.maximum(largest_of(np.abs(there.expected)), np.median(largest_of(np.abs(leaf.expected))))
+    steady = largest_of(there.movement) <= _SPACING**0.5 * size
+    return steady | (there.got == there.expected).reshape(len(steady), -1).all(axis=1)
 
 
 def _beside(values: np.ndarray, up: np.ndarray) -> np.ndarray:
