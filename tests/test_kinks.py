@@ -275,6 +275,22 @@ def test_kinks_may_cancel_by_chance():
         check_vjp(residuals, functools.partial(residuals_vjp, at_zero=20.0), **asked)
 
 
+def test_a_kink_of_one_entry_leaves_the_others_as_they_are():
+    bins = np.arange(-2.0, 3.0)
+
+    def histogram(x):
+        return jnp.maximum(0, 1 - jnp.abs(x[:, None] - bins)).sum(axis=0)
+
+    def backward(g, x, at_ties=1):
+        off = x[:, None] - bins
+        return (-g * np.sign(off) * (np.abs(off) < 1)).sum(axis=1) * (at_ties if len(set(x)) < len(x) else 1)
+
+    asked: Any = {"signature": "(n)->(5)", "dtypes": ("float64",)}
+    assert check_vjp(histogram, backward, **asked).passed
+    with pytest.raises(CandidateMismatch):
+        check_vjp(histogram, functools.partial(backward, at_ties=3), **asked)
+
+
 def quantised(x, s):
     """Rounded to multiples of s within bounds, straight through."""
     v = jnp.clip(x / s, -4, 3)

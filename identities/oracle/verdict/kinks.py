@@ -11,7 +11,7 @@ from identities.oracle.candidates.calling import Answers
 from identities.oracle.draw.values import Batch, wide
 from identities.oracle.reference.instances import are_finite, flat, largest_of
 from identities.oracle.reference.points import everywhere
-from identities.oracle.reference.rounding import rounding
+from identities.oracle.reference.rounding import rounding_of_entries
 from identities.oracle.reference.unit import TOLERANCE, units_of
 from identities.oracle.reference.witnesses import reference, smooth
 from identities.oracle.trial import Leaf, Trial
@@ -44,15 +44,15 @@ def with_kinks_found(trial: Trial, seed: int) -> Trial:
 def _leaps(trial: Trial, which: np.ndarray, seed: int) -> np.ndarray:
     """At which instances the derivative is another one where numbers on the way are beside zero, or no longer equal."""
     sizes = [largest_of(np.abs(leaf.expected))[which] for leaf in trial.leaves]
-    units = _of_kinks(trial, which, "float64", seed)
-    return np.any([unit > _SPACING**0.5 * size for unit, size in zip(units, sizes, strict=True)], axis=0)
+    leaps = map(largest_of, _of_kinks(trial, which, "float64", seed))
+    return np.any([leap > _SPACING**0.5 * size for leap, size in zip(leaps, sizes, strict=True)], axis=0)
 
 
 def _of_kinks(trial: Trial, which: np.ndarray, dtype: str, seed: int) -> list[np.ndarray]:
-    """How far apart derivatives are that choose a side at each kink on the way, for every leaf; 0 if nobody can say."""
+    """How far apart derivatives are that choose a side at each kink on the way, entry by entry; 0 if nobody can say."""
     batch = {name: values[which] for name, values in trial.batch.items()}
-    units = rounding(trial.claim, trial.shape, batch, dtype, seed, zeros=True)
-    return [np.where(np.isfinite(unit), unit, 0.0) for unit in units]
+    movement = rounding_of_entries(trial.claim, trial.shape, batch, dtype, seed, zeros=True)
+    return [np.where(np.isfinite(of_leaf), of_leaf, 0.0) for of_leaf in movement]
 
 
 def with_kinks_free(trial: Trial, seed: int) -> Trial:
@@ -71,18 +71,38 @@ def _with_kinks_measured(trial: Trial, seed: int) -> Trial:
     Where many numbers on the way are at their kinks, as of a layer whose inputs are all zero, a rule chooses a side for
     each, and the sum of such choices is not between the one-sided derivatives along a line.
     """
-    asked = [~leaf.within & leaf.points.free & are_finite(leaf.got) for leaf in trial.leaves]
+    asked = _asked(trial)
     asked = [a if (leaf.within | a).all() else a & False for a, leaf in zip(asked, trial.leaves, strict=True)]
     which = np.flatnonzero(np.any(asked, axis=0))
     if not which.size:
         return trial
-    units = []
-    for of_leaf, of_some in zip(asked, _of_kinks(trial, which, trial.dtype, seed), strict=True):
-        unit = np.zeros(trial.count)
-        unit[which] = of_some
-        units.append(np.where(of_leaf, unit, 0.0))
-    known = trial.rounding or [np.zeros(trial.count)] * len(units)
-    return replace(trial, rounding=tuple(np.maximum(k, u) for k, u in zip(known, units, strict=True)))
+    right = [of_leaf[which] for of_leaf in asked]
+    for leaf, of_leaf, leap in zip(trial.leaves, right, _of_kinks(trial, which, trial.dtype, seed), strict=True):
+        if (those := which[of_leaf]).size:  # or it may not even be of the right shape
+            off, least = np.abs(leaf.got[those] - leaf.expected[those]), _unit_of(leaf)[those]
+            of_leaf[of_leaf] = (flat(off) <= TOLERANCE * (flat(leap[of_leaf]) + least[:, None])).all(axis=1)
+    return _with_those_right(trial, which, right)
+
+
+def _asked(trial: Trial) -> list[np.ndarray]:
+    """At which instances each array of the results is not right as it stands, and may be all the same."""
+    return [~leaf.within & leaf.points.free & are_finite(leaf.got) & _is_comparable(leaf) for leaf in trial.leaves]
+
+
+def _is_comparable(leaf: Leaf) -> bool:
+    """Whether what came back can be held against what is right entry by entry."""
+    return leaf.in_full and leaf.got.shape == leaf.expected.shape
+
+
+def _with_those_right(trial: Trial, which: np.ndarray, right: Sequence[np.ndarray]) -> Trial:
+    """The trial with what came back let pass, leaf by leaf, at some of the instances."""
+    known = trial.rounding or [np.zeros(trial.count)] * len(trial.leaves)
+    units = [np.array(unit) for unit in known]
+    for unit, leaf, of_leaf in zip(units, trial.leaves, right, strict=True):
+        if (those := which[of_leaf]).size:
+            off = largest_of(np.abs(leaf.got[those] - leaf.expected[those])) / TOLERANCE
+            unit[those] = np.maximum(unit[those], 1.001 * off)
+    return replace(trial, rounding=tuple(units))
 
 
 def _with_sides_chosen(trial: Trial, seed: int) -> Trial:
@@ -96,9 +116,8 @@ def _with_sides_chosen(trial: Trial, seed: int) -> Trial:
     claim = trial.claim
     if claim.kind.name != "vjp" or any(leaf.claim.leaves[0].values == "complex" for leaf in trial.leaves):
         return trial
-    asked = [~leaf.within & leaf.points.free & are_finite(leaf.got) for leaf in trial.leaves]
-    which = np.flatnonzero(np.any(asked, axis=0))
-    if not which.size or not all(leaf.in_full and leaf.got.shape == leaf.expected.shape for leaf in trial.leaves):
+    which = np.flatnonzero(np.any(_asked(trial), axis=0))
+    if not which.size or not all(map(_is_comparable, trial.leaves)):
         return trial
     batch = wide({name: values[which] for name, values in trial.batch.items()})
     right = np.zeros(len(which), bool)
@@ -109,13 +128,7 @@ def _with_sides_chosen(trial: Trial, seed: int) -> Trial:
         right |= np.all([there.within & _is_smooth(there, leaf) for leaf, there in pairs], axis=0)
     if not right.all():
         right |= _right_between(trial, which, batch, seed)
-    units = []
-    for number, leaf in enumerate(trial.leaves):
-        unit = np.zeros(trial.count) if trial.rounding is None else trial.rounding[number].copy()
-        off = largest_of(np.abs(leaf.got[which[right]] - leaf.expected[which[right]])) / TOLERANCE
-        unit[which[right]] = np.maximum(unit[which[right]], 1.001 * off)
-        units.append(unit)
-    return replace(trial, rounding=tuple(units))
+    return _with_those_right(trial, which, [right] * len(trial.leaves))
 
 
 def _right_between(trial: Trial, which: np.ndarray, batch: Batch, seed: int) -> np.ndarray:
@@ -140,6 +153,11 @@ def _right_between(trial: Trial, which: np.ndarray, batch: Batch, seed: int) -> 
     return right & _is_one(np.concatenate(list(map(flat, shares)), axis=1), near)
 
 
+def _unit_of(leaf: Leaf) -> np.ndarray:
+    """The unit of each instance, without what has been measured."""
+    return units_of(leaf.expected, leaf.movement, leaf.dtype, leaf.groups)
+
+
 def _argument(leaf: Leaf, batch: Batch) -> np.ndarray:
     """What a gradient is by."""
     return batch[leaf.claim.leaves[0].name]
@@ -159,8 +177,7 @@ def _moved(trial: Trial, which: np.ndarray, batch: Batch, ups: Sequence[np.ndarr
     given = {"batch": beside, "answers": answers, "reference": words, "points": everywhere(len(which))}
     there = replace(trial, **given, groups=1, rounding=None)
     rounding = tuple(
-        units_of(leaf.expected, leaf.movement, leaf.dtype, leaf.groups)[which]
-        + len(trial.leaves) * _STEPS * largest_of(beside_it.movement)
+        _unit_of(leaf)[which] + len(trial.leaves) * _STEPS * largest_of(beside_it.movement)
         for leaf, beside_it in zip(trial.leaves, there.leaves, strict=True)
     )
     return replace(there, rounding=rounding).leaves
