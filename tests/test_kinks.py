@@ -123,6 +123,20 @@ def test_kinks_of_several_kinds_may_each_have_their_own_convention():
             check_vjp(bent, functools.partial(backward, **none), **asked)
 
 
+def test_a_wrong_gradient_leaves_the_conventions_of_the_others():
+    def gated(x, w):
+        return jnp.clip(x, 0, 1) @ w
+
+    def backward(g, x, w, scale=1):
+        return g @ w.T * ((x > 0) & (x < 1)), scale * np.clip(x, 0, 1).T @ g
+
+    asked: Any = {"signature": "(b,n),(n,m)->(b,m)", "dtypes": ("float64",)}
+    assert check_vjp(gated, backward, **asked).passed
+    with pytest.raises(CandidateMismatch) as caught:
+        check_vjp(gated, functools.partial(backward, scale=2), **asked)
+    assert {name: found.kind for name, found in caught.value.diagnoses.items()} == {"w": "factor"}
+
+
 def test_what_shares_a_kink_has_one_side_of_it():
     def larger(x, y):
         return jnp.maximum(x, -y)

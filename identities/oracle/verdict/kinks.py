@@ -1,7 +1,7 @@
 """What looks wrong at a kink and is right: the sides that a rule may choose there, where several kinks meet."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import jax.numpy as jnp
@@ -116,22 +116,26 @@ def _with_sides_chosen(trial: Trial, seed: int) -> Trial:
     claim = trial.claim
     if claim.kind.name != "vjp" or any(leaf.claim.leaves[0].values == "complex" for leaf in trial.leaves):
         return trial
-    which = np.flatnonzero(np.any(_asked(trial), axis=0))
-    if not which.size or not all(map(_is_comparable, trial.leaves)):
+    asked = _asked(trial)
+    comparable = [i for i, leaf in enumerate(trial.leaves) if _is_comparable(leaf)]
+    # A gradient that is wrong elsewhere says nothing of the sides that the others have.
+    told = [i for i in comparable if (trial.leaves[i].within | asked[i]).all()] or comparable
+    which = np.flatnonzero(np.any([asked[i] for i in told], axis=0)) if told else np.zeros(0, int)
+    if not which.size:
         return trial
     batch = wide({name: values[which] for name, values in trial.batch.items()})
+    leaves = [trial.leaves[i] for i in told]
     right = np.zeros(len(which), bool)
     for side, sign in itertools.product((_by_gradient, _by_place), (1, -1)):
-        ups = [sign * side(_argument(leaf, batch), leaf.got[which]) for leaf in trial.leaves]
-        beside = _moved(trial, which, batch, ups, seed)
-        pairs = zip(trial.leaves, beside, strict=True)
+        ups = {i: sign * side(_argument(trial.leaves[i], batch), trial.leaves[i].got[which]) for i in told}
+        pairs = zip(leaves, _moved(trial, which, batch, ups, seed), strict=True)
         right |= np.all([there.within & _is_smooth(there, leaf) for leaf, there in pairs], axis=0)
     if not right.all():
-        right |= _right_between(trial, which, batch, seed)
-    return _with_those_right(trial, which, [right] * len(trial.leaves))
+        right |= _right_between(trial, told, which, batch, seed)
+    return _with_those_right(trial, which, [right & (i in told) for i in range(len(trial.leaves))])
 
 
-def _right_between(trial: Trial, which: np.ndarray, batch: Batch, seed: int) -> np.ndarray:
+def _right_between(trial: Trial, told: Sequence[int], which: np.ndarray, batch: Batch, seed: int) -> np.ndarray:
     """At which instances each entry of a gradient is between its one-sided derivatives.
 
     Those are what it is with all arguments moved up, and with all moved down, if the kinks have nothing to do with one
@@ -139,17 +143,19 @@ def _right_between(trial: Trial, which: np.ndarray, batch: Batch, seed: int) -> 
     be right. Who chose neither side, as zero for the absolute value's, has to take the same share of both for all.
     """
     near = float(jnp.finfo(trial.dtype).eps) ** 0.5
-    everything = [np.ones(leaf.got[which].shape) for leaf in trial.leaves]
-    up, down = (_moved(trial, which, batch, [sign * up for up in everything], seed) for sign in (1, -1))
+    everything = {i: np.ones(trial.leaves[i].got[which].shape) for i in told}
+    up, down = (
+        _moved(trial, which, batch, {i: sign * ones for i, ones in everything.items()}, seed) for sign in (1, -1)
+    )
     shares = [_share(*both, near) for both in zip(up, down, strict=True)]
     right = np.zeros(len(which), bool)
     for otherwise in (0, 1, -1):  # where an entry does not tell, but its argument may be at the kink of another one
-        above, below = (
-            _moved(trial, which, batch, [_sides(share, chosen, otherwise) for share in shares], seed)
+        ends = [
+            {i: _sides(share, chosen, otherwise) for i, share in zip(told, shares, strict=True)}
             for chosen in (near, 1 - near)
-        )
-        each = zip(trial.leaves, shares, above, below, strict=True)
-        right |= np.all([_fits(leaf, share, a, b, near) for leaf, share, a, b in each], axis=0)
+        ]
+        each = zip(told, shares, *(_moved(trial, which, batch, ups, seed) for ups in ends), strict=True)
+        right |= np.all([_fits(trial.leaves[i], share, a, b, near) for i, share, a, b in each], axis=0)
     return right & _is_one(np.concatenate(list(map(flat, shares)), axis=1), near)
 
 
@@ -163,24 +169,26 @@ def _argument(leaf: Leaf, batch: Batch) -> np.ndarray:
     return batch[leaf.claim.leaves[0].name]
 
 
-def _moved(trial: Trial, which: np.ndarray, batch: Batch, ups: Sequence[np.ndarray], seed: int) -> tuple[Leaf, ...]:
-    """What came back at some instances, beside what is right close by: further up where `ups` are positive.
+def _moved(trial: Trial, which: np.ndarray, batch: Batch, ups: Mapping[int, np.ndarray], seed: int) -> list[Leaf]:
+    """What came back at some instances, beside what is right close by: further up where `ups` of a leaf are positive.
 
     It is held to the unit that it has in the whole trial, and to as much more as the step makes of it.
     """
     beside = dict(batch)
-    for further, (leaf, up) in enumerate(zip(trial.leaves, ups, strict=True), 1):
+    for further, (number, up) in enumerate(ups.items(), 1):
         # Not all by one step, or their quotient, say, would be at its kink again.
+        leaf = trial.leaves[number]
         beside[leaf.claim.leaves[0].name] = _beside(_argument(leaf, batch), further * up)
     answers = Answers(tuple([leaf.outcomes[i] for i in which] for leaf in trial.leaves))
     words = reference(trial.claim, trial.shape, beside, _SPACING, seed, terms=False)
     given = {"batch": beside, "answers": answers, "reference": words, "points": everywhere(len(which))}
     there = replace(trial, **given, groups=1, rounding=None)
     rounding = tuple(
-        _unit_of(leaf)[which] + len(trial.leaves) * _STEPS * largest_of(beside_it.movement)
-        for leaf, beside_it in zip(trial.leaves, there.leaves, strict=True)
+        _unit_of(leaf)[which] + len(ups) * _STEPS * largest_of(leaf_there.movement)
+        for leaf, leaf_there in zip(trial.leaves, there.leaves, strict=True)
     )
-    return replace(there, rounding=rounding).leaves
+    moved = replace(there, rounding=rounding).leaves
+    return [moved[number] for number in ups]
 
 
 def _share(up: Leaf, down: Leaf, near: float) -> np.ndarray:
