@@ -25,36 +25,44 @@ _COPIES = 8
 Arrays = list[np.ndarray]
 
 
-def rounding(claim: Claim, shape: Shape, batch: Batch, dtype: str, seed: int) -> list[np.ndarray]:
+def rounding(claim: Claim, shape: Shape, batch: Batch, dtype: str, seed: int, zeros: bool = False) -> list[np.ndarray]:
     """For each array of a result and each instance, how far rounding moves its entries, at most, in root mean square.
 
     Infinite where a number on the way is beyond the range of the dtype.
-    """
-    return [largest_of(movement) for movement in rounding_of_entries(claim, shape, batch, dtype, seed)]
-
-
-def rounding_of_entries(
-    claim: Claim, shape: Shape, batch: Batch, dtype: str, seed: int, zeros: bool = False
-) -> list[np.ndarray]:
-    """The same for each entry.
 
     **Arguments:**
 
     - `zeros`: whether what comes to nothing on the way moves too. Where several kinks meet, this tells how far apart
       derivatives are that choose a side at each of them.
     """
-    nothing = np.zeros(len(next(iter(batch.values()))))  # as of what is never computed in full
-    found: list[np.ndarray | None] = [None] * len(claim.leaves)
+    found = [np.zeros(len(next(iter(batch.values())))) for _ in claim.leaves]
+    for leaf, movement in _movements(claim, shape, batch, dtype, seed, zeros):
+        found[leaf] = np.maximum(found[leaf], largest_of(movement))
+    return found
+
+
+def rounding_of_entries(
+    claim: Claim, shape: Shape, batch: Batch, dtype: str, seed: int, zeros: bool = False
+) -> list[np.ndarray]:
+    """The same for each entry, of results that are computed in full."""
+    found: list[np.ndarray | float] = [0.0] * len(claim.leaves)
+    for leaf, movement in _movements(claim, shape, batch, dtype, seed, zeros):
+        found[leaf] = np.maximum(found[leaf], movement)
+    return [np.asarray(movement) for movement in found]
+
+
+def _movements(
+    claim: Claim, shape: Shape, batch: Batch, dtype: str, seed: int, zeros: bool
+) -> Iterator[tuple[int, np.ndarray]]:
+    """How far the entries move of every array that is computed, products among them, and whose result it tells of."""
     for exact, copies in _evaluated(claim, shape, batch, dtype, seed, zeros):
-        for i, here in enumerate(exact):
-            there = np.stack([copy[i] for copy in copies])
+        for leaf, here in enumerate(exact):
+            there = np.stack([copy[leaf] for copy in copies])
             with np.errstate(all="ignore"):
                 off = np.abs(there.astype(float) - here)
                 off = np.where(np.isfinite(here), np.where(np.isnan(off), np.inf, off), 0.0)
                 movement = np.sqrt(np.mean(np.square(off), axis=0))
-            known = found[i]
-            found[i] = movement if known is None else np.maximum(known, movement)
-    return [nothing if movement is None else movement for movement in found]
+            yield leaf, movement
 
 
 def rounding_of_values(claim: Claim, shape: Shape, batch: Batch, seed: int) -> list[np.ndarray]:

@@ -11,7 +11,7 @@ from identities.oracle.candidates.calling import Answers
 from identities.oracle.draw.values import Batch, wide
 from identities.oracle.reference.instances import are_finite, flat, largest_of
 from identities.oracle.reference.points import everywhere
-from identities.oracle.reference.rounding import rounding_of_entries
+from identities.oracle.reference.rounding import rounding, rounding_of_entries
 from identities.oracle.reference.unit import TOLERANCE, units_of
 from identities.oracle.reference.witnesses import reference, smooth
 from identities.oracle.trial import Leaf, Trial
@@ -43,16 +43,15 @@ def with_kinks_found(trial: Trial, seed: int) -> Trial:
 
 def _leaps(trial: Trial, which: np.ndarray, seed: int) -> np.ndarray:
     """At which instances the derivative is another one where numbers on the way are beside zero, or no longer equal."""
-    sizes = [largest_of(np.abs(leaf.expected))[which] for leaf in trial.leaves]
-    leaps = map(largest_of, _of_kinks(trial, which, "float64", seed))
-    return np.any([leap > _SPACING**0.5 * size for leap, size in zip(leaps, sizes, strict=True)], axis=0)
-
-
-def _of_kinks(trial: Trial, which: np.ndarray, dtype: str, seed: int) -> list[np.ndarray]:
-    """How far apart derivatives are that choose a side at each kink on the way, entry by entry; 0 if nobody can say."""
     batch = {name: values[which] for name, values in trial.batch.items()}
-    movement = rounding_of_entries(trial.claim, trial.shape, batch, dtype, seed, zeros=True)
-    return [np.where(np.isfinite(of_leaf), of_leaf, 0.0) for of_leaf in movement]
+    leaps = rounding(trial.claim, trial.shape, batch, "float64", seed, zeros=True)
+    sizes = [largest_of(np.abs(leaf.expected))[which] for leaf in trial.leaves]
+    return np.any([_finite(leap) > _SPACING**0.5 * size for leap, size in zip(leaps, sizes, strict=True)], axis=0)
+
+
+def _finite(leaps: np.ndarray) -> np.ndarray:
+    """How far apart the sides of kinks are; 0 where nobody can say."""
+    return np.where(np.isfinite(leaps), leaps, 0.0)
 
 
 def with_kinks_free(trial: Trial, seed: int) -> Trial:
@@ -76,11 +75,13 @@ def _with_kinks_measured(trial: Trial, seed: int) -> Trial:
     which = np.flatnonzero(np.any(asked, axis=0))
     if not which.size:
         return trial
+    batch = {name: values[which] for name, values in trial.batch.items()}
+    leaps = rounding_of_entries(trial.claim, trial.shape, batch, trial.dtype, seed, zeros=True)
     right = [of_leaf[which] for of_leaf in asked]
-    for leaf, of_leaf, leap in zip(trial.leaves, right, _of_kinks(trial, which, trial.dtype, seed), strict=True):
+    for leaf, of_leaf, leap in zip(trial.leaves, right, leaps, strict=True):
         if (those := which[of_leaf]).size:  # or it may not even be of the right shape
             off, least = np.abs(leaf.got[those] - leaf.expected[those]), _unit_of(leaf)[those]
-            of_leaf[of_leaf] = (flat(off) <= TOLERANCE * (flat(leap[of_leaf]) + least[:, None])).all(axis=1)
+            of_leaf[of_leaf] = (flat(off) <= TOLERANCE * (flat(_finite(leap[of_leaf])) + least[:, None])).all(axis=1)
     return _with_those_right(trial, which, right)
 
 
@@ -105,6 +106,7 @@ def _with_those_right(trial: Trial, which: np.ndarray, right: Sequence[np.ndarra
     return replace(trial, rounding=tuple(units))
 
 
+@np.errstate(over="ignore", invalid="ignore")  # beside a kink there may be a pole, of which nothing is right
 def _with_sides_chosen(trial: Trial, seed: int) -> Trial:
     """The trial with those gradients let pass that belong to a point right beside, where arguments are at kinks.
 
