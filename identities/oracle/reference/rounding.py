@@ -41,12 +41,10 @@ def rounding(claim: Claim, shape: Shape, batch: Batch, dtype: str, seed: int, ze
     return found
 
 
-def rounding_of_entries(
-    claim: Claim, shape: Shape, batch: Batch, dtype: str, seed: int, zeros: bool = False
-) -> list[np.ndarray]:
-    """The same for each entry, of results that are computed in full."""
+def leaps_of_entries(claim: Claim, shape: Shape, batch: Batch, dtype: str, seed: int) -> list[np.ndarray]:
+    """The same with zeros, for each entry of results that are computed in full."""
     found: list[np.ndarray | float] = [0.0] * len(claim.leaves)
-    for leaf, movement in _movements(claim, shape, batch, dtype, seed, zeros):
+    for leaf, movement in _movements(claim, shape, batch, dtype, seed, zeros=True):
         found[leaf] = np.maximum(found[leaf], movement)
     return [np.asarray(movement) for movement in found]
 

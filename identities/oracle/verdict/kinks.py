@@ -11,7 +11,7 @@ from identities.oracle.candidates.calling import Answers
 from identities.oracle.draw.values import Batch, wide
 from identities.oracle.reference.instances import are_finite, flat, largest_of
 from identities.oracle.reference.points import everywhere
-from identities.oracle.reference.rounding import rounding, rounding_of_entries
+from identities.oracle.reference.rounding import leaps_of_entries, rounding
 from identities.oracle.reference.unit import TOLERANCE, units_of
 from identities.oracle.reference.witnesses import reference, smooth
 from identities.oracle.trial import Leaf, Trial
@@ -37,7 +37,8 @@ def with_kinks_found(trial: Trial, seed: int) -> Trial:
     free = trial.points.free.copy()
     for again in range(1, 1 + _AGAIN):
         free[which] |= ~smooth(trial.claim, trial.shape, batch, seed + again)
-    free[which] |= _leaps(trial, which, seed)
+    if (still := which[~free[which]]).size:
+        free[still] = _leaps(trial, still, seed)
     return replace(trial, points=replace(trial.points, free=free))
 
 
@@ -76,7 +77,7 @@ def _with_kinks_measured(trial: Trial, seed: int) -> Trial:
     if not which.size:
         return trial
     batch = {name: values[which] for name, values in trial.batch.items()}
-    leaps = rounding_of_entries(trial.claim, trial.shape, batch, trial.dtype, seed, zeros=True)
+    leaps = leaps_of_entries(trial.claim, trial.shape, batch, trial.dtype, seed)
     right = [of_leaf[which] for of_leaf in asked]
     for leaf, of_leaf, leap in zip(trial.leaves, right, leaps, strict=True):
         if (those := which[of_leaf]).size:  # or it may not even be of the right shape
@@ -145,10 +146,9 @@ def _right_between(trial: Trial, told: Sequence[int], which: np.ndarray, batch: 
     be right. Who chose neither side, as zero for the absolute value's, has to take the same share of both for all.
     """
     near = float(jnp.finfo(trial.dtype).eps) ** 0.5
-    everything = {i: np.ones(trial.leaves[i].got[which].shape) for i in told}
-    up, down = (
-        _moved(trial, which, batch, {i: sign * ones for i, ones in everything.items()}, seed) for sign in (1, -1)
-    )
+    ones = {i: np.ones_like(trial.leaves[i].got[which]) for i in told}
+    up = _moved(trial, which, batch, ones, seed)
+    down = _moved(trial, which, batch, {i: -one for i, one in ones.items()}, seed)
     shares = [_share(*both, near) for both in zip(up, down, strict=True)]
     right = np.zeros(len(which), bool)
     for otherwise in (0, 1, -1):  # where an entry does not tell, but its argument may be at the kink of another one
@@ -158,6 +158,8 @@ def _right_between(trial: Trial, told: Sequence[int], which: np.ndarray, batch: 
         ]
         each = zip(told, shares, *(_moved(trial, which, batch, ups, seed) for ups in ends), strict=True)
         right |= np.all([_fits(trial.leaves[i], share, a, b, near) for i, share, a, b in each], axis=0)
+        if right.all():
+            break
     return right & _is_one(np.concatenate(list(map(flat, shares)), axis=1), near)
 
 
@@ -214,6 +216,7 @@ def _fits(leaf: Leaf, share: np.ndarray, above: Leaf, below: Leaf, near: float) 
 
 
 def _is_neither(share: np.ndarray, near: float) -> np.ndarray:
+    """Which entries are between both sides, and at none."""
     return (share > near) & (share < 1 - near)
 
 
