@@ -5,8 +5,10 @@ The shapes of an argument are written once, as a jaxtyping annotation; its domai
 """
 
 import dataclasses
+import functools
 import inspect
 import itertools
+import operator
 import typing
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -90,18 +92,28 @@ class Static:
         return f"must be an integer, at least {self.least}, known outside jit"
 
 
+@dataclass(frozen=True)
 class PerAxis(Static):
     """Metadata of an integer, or of a tuple of one for each axis of space: `Annotated[int, PerAxis(1, 2)]`.
 
-    In dimensions, `stride[0]` is what the option `stride` is along the first of these axes.
+    In dimensions, `stride[0]` is what the option `stride` is along the first of these axes. It may be one of some
+    `words` instead, as `padding="same"`: then dimensions do not speak of it, and `FormOf` says what they are.
     """
+
+    words: tuple[str, ...] = ()
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """Those that are drawn."""
+        return (*super().values, *self.words)
 
     def complaint(self, value: Any) -> str | None:
         """What is asked of a value that is not allowed."""
         along = value if isinstance(value, (tuple, list)) and value else [value]
-        if all(super(PerAxis, self).complaint(number) is None for number in along):
+        if value in self.words or all(super(PerAxis, self).complaint(number) is None for number in along):
             return None
-        return f"must be an integer, at least {self.least}, or a tuple of one for each axis, known outside jit"
+        words = "".join(f", or {word!r}" for word in self.words)
+        return f"must be an integer, at least {self.least}, or a tuple of one for each axis{words}, known outside jit"
 
 
 @dataclass(frozen=True)
@@ -140,7 +152,8 @@ class FormOf:
     """Metadata of a result of several shapes, that says which of them each value of an option gives, counted from 0.
 
     `Annotated[Float[Array, ""] | Float[Array, "n"], FormOf("reduction", mean=0, sum=0, none=1)]`; values that are no
-    words are given as a mapping, `FormOf("keepdim", {False: 0, True: 1})`.
+    words are given as a mapping, `FormOf("keepdim", {False: 0, True: 1})`. Those that are not named give the first.
+    Where arguments have several forms, each of these shapes is as many, in their order.
     """
 
     option: str
@@ -149,6 +162,15 @@ class FormOf:
     def __init__(self, option: str, values: Mapping[Any, int] = MappingProxyType({}), /, **named: int):
         object.__setattr__(self, "option", option)
         object.__setattr__(self, "alternatives", {**values, **named})
+
+    @property
+    def count(self) -> int:
+        """How many shapes there are."""
+        return max(self.alternatives.values()) + 1
+
+    def chosen(self, value: Any) -> int:
+        """Which of them a value of the option gives."""
+        return next((number for known, number in self.alternatives.items() if known == value), 0)
 
 
 @dataclass(frozen=True)
@@ -181,8 +203,8 @@ class Signature:
         if self.form_of is None:
             return range(total)
         # Those of the first alternative come first.
-        count = total // (max(self.form_of.alternatives.values()) + 1)
-        first = count * self.form_of.alternatives[static[self.form_of.option]]
+        count = total // self.form_of.count
+        first = count * self.form_of.chosen(static[self.form_of.option])
         return range(first, first + count)
 
     @property
@@ -305,7 +327,10 @@ def signature_of(function: Callable[..., Any], static: Collection[str] = ()) -> 
     form_of = next((m for m in metadata if isinstance(m, FormOf)), None)
     if form_of is None:
         return Signature(parameters, read_annotation("result", own.return_annotation), options)
-    alternatives = [read_annotation("result", a) for a in get_args(returned)]
+    shapes = get_args(returned)
+    count = len(shapes) // form_of.count
+    each = [functools.reduce(operator.or_, shapes[i : i + count]) for i in range(0, len(shapes), count)]
+    alternatives = [read_annotation("result", annotation) for annotation in each]
     return Signature(*_alternated(parameters, alternatives), options, form_of)
 
 

@@ -1,5 +1,8 @@
 """Convolutions and pooling: what they refuse, and what is right where PyTorch chooses otherwise."""
 
+import itertools
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -28,6 +31,16 @@ def test_an_option_is_one_number_or_one_for_each_axis():
         conv(x, w, b, stride=(2, 1, 1))
     with pytest.raises(ValueError, match="argument stride must be an integer, at least 1, or a tuple of one for each"):
         conv(x, w, b, stride=(2, 0))
+
+
+def test_the_padding_of_the_same_size_is_that_of_jax():
+    x, w, b = jnp.arange(30.0).reshape(1, 1, 5, 6), jnp.arange(6.0).reshape(1, 1, 2, 3), jnp.zeros(1)
+    for stride, dilation in itertools.product((1, 2, 3), repeat=2):
+        theirs = jax.lax.conv_general_dilated(x, w, [stride] * 2, "SAME", rhs_dilation=[dilation] * 2)
+        np.testing.assert_array_equal(conv(x, w, b, stride, "same", dilation), theirs)
+    unknown: Any = "full"
+    with pytest.raises(ValueError, match="a tuple of one for each axis, or 'same', known outside jit; got 'full'"):
+        conv(x, w, b, padding=unknown)
 
 
 def test_a_kernel_of_the_size_of_its_stride_beside_a_larger_one_compiles():

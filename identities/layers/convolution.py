@@ -6,7 +6,7 @@ kernel. Each is a convolution again, `jax.lax.conv_general_dilated`.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, NamedTuple, TypeAlias
+from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 import jax
 from jaxtyping import Array, Float
@@ -15,11 +15,13 @@ from identities.catalog import vjp
 from identities.checking import checked
 from identities.domains import Domain, Drawn, real
 from identities.layers.windows import Dilation, Padding, Sizes, Stride, few, per_axis, space
-from identities.signature import PerAxis, Static
+from identities.signature import FormOf, PerAxis, Static
 from identities.sources import paper, torch
 
 Groups: TypeAlias = Annotated[int, Static(1, 2)]
+ConvPadding: TypeAlias = Annotated[Sizes | Literal["same"], PerAxis(0, 1, words=("same",))]
 _CONVOLVED = "({n}+2*padding[{i}]-dilation[{i}]*({k}-1)-1)//stride[{i}]+1"
+_SAME = "({n}-1)//stride[{i}]+1"
 _TRANSPOSED = "({n}-1)*stride[{i}]-2*padding[{i}]+dilation[{i}]*({k}-1)+output_padding[{i}]+1"
 
 
@@ -39,11 +41,16 @@ Biases: TypeAlias = Float[Array, " groups*f"]
 
 _SPACE = ("tk", "hl", "um")
 _T, _H, _U = (_CONVOLVED.format(i=i, n=n, k=k) for i, (n, k) in enumerate(_SPACE))
-Convolved: TypeAlias = (
+_S, _R, _Q = (_SAME.format(i=i, n=n) for i, (n, _) in enumerate(_SPACE))
+Convolved: TypeAlias = Annotated[
     Float[Array, f"b groups*f {_T}"]
     | Float[Array, f"b groups*f {_T} {_H}"]
     | Float[Array, f"b groups*f {_T} {_H} {_U}"]
-)
+    | Float[Array, f"b groups*f {_S}"]
+    | Float[Array, f"b groups*f {_S} {_R}"]
+    | Float[Array, f"b groups*f {_S} {_R} {_Q}"],
+    FormOf("padding", same=1),
+]
 _T, _H, _U = (_TRANSPOSED.format(i=i, n=n, k=k) for i, (n, k) in enumerate(_SPACE))
 Transposed: TypeAlias = (
     Float[Array, f"b groups*f {_T}"]
@@ -124,6 +131,15 @@ def _between(x: Array, stride: Sizes, padding: Sizes, dilation: Sizes, groups: i
     return _Convolution(per_axis(stride, count), per_axis(padding, count), per_axis(dilation, count), groups)
 
 
+def _in_front(x: Array, w: Array, stride: Sizes, padding: Sizes | str, dilation: Sizes) -> Sizes:
+    """The padding in front of an image, where it may be given as "same" too."""
+    if not isinstance(padding, str):
+        return padding
+    numbers = (per_axis(stride, x.ndim - 2), per_axis(dilation, x.ndim - 2))
+    along = zip(*numbers, x.shape[2:], w.shape[2:], strict=True)
+    return [max((n - 1) // s * s + d * (k - 1) + 1 - n, 0) // 2 for s, d, n, k in along]
+
+
 def _of_channels(b: Array, x: Array) -> Array:
     return b.reshape(-1, *[1] * len(space(x)))
 
@@ -139,14 +155,21 @@ def conv(
     w: Kernels,
     b: Biases,
     stride: Stride = 1,
-    padding: Padding = 0,
+    padding: ConvPadding = 0,
     dilation: Dilation = 1,
     groups: Groups = 1,
 ) -> Convolved:
-    """Each output channel is a sum over windows of the input channels of its group, times a kernel, plus a bias."""
-    between = _between(x, stride, padding, dilation, groups)
+    """Each output channel is a sum over windows of the input channels of its group, times a kernel, plus a bias.
+
+    With `padding="same"` there are as many windows as strides fit into the image, and the padding that they need is
+    behind it by one more than in front if it is odd.
+    """
+    between = _between(x, stride, _in_front(x, w, stride, padding, dilation), dilation, groups)
     along = zip(*between[:3], x.shape[2:], w.shape[2:], strict=True)
-    sizes = [(n + 2 * p - d * (k - 1) - 1) // s + 1 for s, p, d, n, k in along]
+    if padding == "same":
+        sizes = [(n - 1) // s + 1 for s, _, _, n, _ in along]
+    else:
+        sizes = [(n + 2 * p - d * (k - 1) - 1) // s + 1 for s, p, d, n, k in along]
     return between.of(x, w, sizes) + _of_channels(b, x)
 
 
@@ -163,7 +186,7 @@ def conv(
 )
 def conv_vjp(delta, x, w, b, stride=1, padding=0, dilation=1, groups=1):
     """The transposed convolution of the cotangent, and its correlation with the image; between entries are zeros."""
-    between = _between(x, stride, padding, dilation, groups)
+    between = _between(x, stride, _in_front(x, w, stride, padding, dilation), dilation, groups)
     return between.to_image(delta, w, x.shape[2:]), between.to_kernel(x, delta, w.shape[2:]), _over_channels(delta)
 
 

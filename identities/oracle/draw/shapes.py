@@ -80,9 +80,10 @@ class Shape:
 def _value(claim: Claim, option: Option, number: int, form: int) -> Any:
     """One of the values of an option, or where it is wanted for several axes, a tuple of those from that one on."""
     axes = axes_in(used_names(claim, form), option.name) if option.per_axis else 0
-    if axes < 2:
+    if axes < 2 or isinstance(option.values[number], str):  # a word is one for all axes
         return option.values[number]
-    return tuple(option.values[(number + axis) % len(option.values)] for axis in range(axes))
+    numbers = [value for value in option.values if not isinstance(value, str)]
+    return tuple(numbers[(number + axis) % len(numbers)] for axis in range(axes))
 
 
 def arrays_of(claim: Claim) -> tuple[Argument, ...]:
