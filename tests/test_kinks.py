@@ -123,6 +123,35 @@ def test_kinks_of_several_kinds_may_each_have_their_own_convention():
             check_vjp(bent, functools.partial(backward, **none), **asked)
 
 
+def test_of_a_sum_each_term_has_its_own_convention():
+    def total(x, w):
+        return jnp.clip(x, -1, 1) @ w
+
+    def forward(x, w, dx, dw, at_ends=0.0, limit=1.0):
+        inside = (np.abs(x) < 1) + at_ends * (np.abs(x) == 1)
+        return inside * dx @ w + np.clip(x, -limit, 1) @ dw
+
+    asked: Any = {"signature": "(n),(n,m)->(m)", "dtypes": ("float64",)}
+    assert check_jvp(total, forward, **asked).passed  # at larger sizes too, where there are many ends
+    for wrong in ({"at_ends": 3.0}, {"limit": 0.9}):
+        with pytest.raises(CandidateMismatch):
+            check_jvp(total, functools.partial(forward, **wrong), **asked, **few)
+
+
+def test_a_sum_over_windows_that_overlap_may_take_the_first_of_equal_numbers():
+    def total(x, w):
+        return jnp.maximum(x[:-1], x[1:]) @ w
+
+    def forward(x, w, dx, dw, both=False):
+        of_first, of_last = x[:-1] >= x[1:], x[1:] >= x[:-1] if both else x[1:] > x[:-1]
+        return (of_first * dx[:-1] + of_last * dx[1:]) @ w + np.maximum(x[:-1], x[1:]) @ dw
+
+    asked: Any = {"signature": "(n+1),(n)->()", "dtypes": ("float64",), "seed": 1}
+    assert check_jvp(total, forward, **asked).passed
+    with pytest.raises(CandidateMismatch):
+        check_jvp(total, functools.partial(forward, both=True), **asked)
+
+
 def test_a_wrong_gradient_leaves_the_conventions_of_the_others():
     def gated(x, w):
         return jnp.clip(x, 0, 1) @ w
