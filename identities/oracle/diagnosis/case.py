@@ -146,6 +146,11 @@ class Case:
         (leaf,) = self.claim.leaves
         return leaf.dims(self.samples[0].shape.form) + ("2",) * (leaf.values == "complex")
 
+    @property
+    def is_coarse(self) -> bool:
+        """Whether results have so few digits that different ones may look the same."""
+        return self.dtype not in ("float64", "float32")
+
     def explained(self, guess: Guess, dtype: str | None = None) -> bool:
         """Whether a guess reproduces every instance."""
         for sample in self.samples:

@@ -89,7 +89,7 @@ def _returned(case: Case, hints: Hints) -> Diagnosis | None:
 
 
 def _multiple(case: Case, hints: Hints) -> Diagnosis | None:
-    if not (factor := find_factor(case, truth)):
+    if not (factor := find_factor(case, truth)) or factor.is_one:  # what is nearly right is no multiple
         return None
     if factor.constant == -1 and not factor.powers:
         return Diagnosis("sign", "has the wrong sign", "-1")
@@ -197,9 +197,13 @@ def _stand_in(case: Case, hints: Hints) -> Diagnosis | None:
     return None
 
 
+def _sums_kept(case: Case, hints: Hints) -> Diagnosis | None:
+    if not sums_kept(case):
+        return None
+    return Diagnosis("precision", f"is right but for the rounding of sums that are kept in {case.dtype}")
+
+
 def _less_precise(case: Case, hints: Hints) -> Diagnosis | None:
-    if sums_kept(case):
-        return Diagnosis("precision", f"is right but for the rounding of sums that are kept in {case.dtype}")
     if digits(wrong_instances(case), worst=0.5) < 1.5:  # far off
         return None
     if lower := lower_precision(case):
@@ -233,7 +237,7 @@ _OPERATIONS_OF_TERMS = 60_000
 
 def _term_of(case: Case, hints: Hints) -> tuple[str, str, str] | None:
     """A term that is missing, its negative, and in which entry."""
-    if case.dtype not in ("float64", "float32"):
+    if case.is_coarse:
         return None
     with hints.counting():
         found = find_term(case, hints.left(_OPERATIONS_OF_TERMS))
@@ -285,7 +289,7 @@ def _approximation(case: Case, hints: Hints) -> Diagnosis | None:
 
 
 def _same_entries(case: Case, hints: Hints) -> Diagnosis | None:
-    if case.dtype not in ("float64", "float32"):  # where different entries may look the same
+    if case.is_coarse:
         return None
 
     def in_order(sample: Sample, values: np.ndarray) -> np.ndarray:
@@ -312,6 +316,7 @@ EXPLANATIONS: tuple[Explanation, ...] = (
     Explanation("its triangles, or its two complex parts, are multiplied with different numbers", _multiples_by_part),
     Explanation("it is multiplied with an argument, a norm, a sum or the value", _multiplied),
     Explanation("it is the derivative of what goes by the same name", _stand_in),
+    Explanation("its sums have lost digits", _sums_kept),
     Explanation("a product of what is at hand is missing from a formula of the catalog", _textbook_term),
     Explanation("an option has another value", find_option),
     Explanation("one step of the closed form of the catalog is another", find_step),

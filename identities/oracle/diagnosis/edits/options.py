@@ -16,12 +16,10 @@ from identities.oracle.draw.shapes import Shape
 from identities.oracle.run.programs import full_precision
 from identities.signature import Option
 
-_DTYPES = ("float64", "float32")
-
 
 def find_option(case: Case, hints: Hints) -> Diagnosis | None:
     """The option of which another value would have given the results."""
-    if case.claim.kind.name not in KINDS or case.dtype not in _DTYPES:
+    if case.claim.kind.name not in KINDS:
         return None
     for option in case.claim.options:
         for words, change in _changes(option):

@@ -29,7 +29,8 @@ _INSTANCES = 12  # that are looked at first
 _ENTRIES = 1 << 21  # of a sample, at most
 _SAMPLES = 6
 _SMALL = 1 << 14  # entries of all arguments together
-_NEAR = {"float64": 1e-7, "float32": 1e-3}
+_NEAR = {"float64": 1e-7, "float32": 1e-3, "float16": 3e-3, "bfloat16": 2e-2}
+_PARALLEL = 0.1  # the most by which two results may differ, for one to be a multiple of the other
 
 _AT_ONCE = 500  # proposals of one generator
 
@@ -47,7 +48,7 @@ def find_edit(case: Case, hints: Hints, generators: Sequence[Generator] = ()) ->
     - `hints`: of other arrays of the same results; what is found is added, and what it costs is taken off.
     - `generators`: what is proposed; by default everything.
     """
-    if hints.operations <= 0 or case.claim.kind.name not in KINDS or case.dtype not in _NEAR or not _is_plain(case):
+    if hints.operations <= 0 or case.claim.kind.name not in KINDS or not _is_plain(case):
         return None
     samples = _chosen(case)
     if not samples:
@@ -136,9 +137,11 @@ class _Search:
         found = self._single([lambda _: iter(list(self._hints.proposals)), *(generators or GENERATORS)])
         if found or generators:
             return found
-        if found := self._everywhere() or self._odd_multiple():
+        if found := self._everywhere():
             return found
-        if found := self._confirmed(self._fitted()) or self._confirmed(self._added()):
+        if self._case.is_coarse:  # a number that fits, or two edits, would explain too much
+            return None
+        if found := self._odd_multiple() or self._confirmed(self._fitted()) or self._confirmed(self._added()):
             return found
         # What has not been tried for its cost, and an assumption, are simpler than two mistakes; and two that undo each
         # other would explain what is hardly wrong.
@@ -334,4 +337,4 @@ def _parallel(a: np.ndarray, b: np.ndarray, near: float) -> bool:
     size, of = float(np.sqrt(np.sum(a * a))), float(np.sqrt(np.sum(b * b)))
     if not 0 < size < math.inf or not 0 < of < math.inf:
         return False
-    return bool(np.abs(a / size * np.sign(np.sum(a * b)) - b / of).max(initial=0) <= 100 * near)
+    return bool(np.abs(a / size * np.sign(np.sum(a * b)) - b / of).max(initial=0) <= min(100 * near, _PARALLEL))

@@ -75,9 +75,10 @@ def _over_others(
     beside: Sequence[Address],
 ) -> Iterator[Proposal]:
     old: Axes = operation.kernel.parameters["axes"]
+    of_mean = ((True, ""), (False, f", divided by the count of {_named(old)}"))
     for new in _others(len(operation.kernel.avals[0][0]), old):
         taken = f"over {_named(new)} in place of {_named(old)}"
-        for rescaled, divided in ((True, ""), (False, f", divided by the count of {_named(old)}"))[not is_mean :]:
+        for rescaled, divided in of_mean if is_mean else ((False, ""),):
             at = functools.partial(_edit, addresses, new, rescaled, "both", None, ())
             yield Proposal("reduction", f"takes {where} {taken}{divided}", 1.7, at, operation.place)
             if operation.name != "reduce_sum":
