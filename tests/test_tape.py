@@ -333,3 +333,11 @@ def test_a_number_at_a_kink_is_moved_to_either_side_of_it():
     moved = np.stack(copies[1:])
     assert (moved > 4).any(axis=0).mean() > 0.9
     assert (moved < 4).any(axis=0).mean() > 0.9
+
+
+def test_what_is_out_of_range_is_lost_although_its_reciprocal_is_nothing():
+    x = np.array([100.0, 300.0])  # whose squares are within the range of float16, and beyond
+    copies = recorded(lambda x: 1 + lax.integer_pow(x, -2), [x]).moved([x], "float16", 8, np.random.default_rng(0))
+    moved = np.stack(copies[1:])
+    assert np.isfinite(moved[:, 0]).all()
+    assert np.isinf(moved[:, 1]).all()

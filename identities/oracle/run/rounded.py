@@ -144,7 +144,8 @@ class _Rounding:
             operands = [self._off_by_size(o, _ROUGH * self._in_sums) for o in operands]
         if step.parameters.get("y", 0) < 0:  # by way of the power, which may be out of range
             power = replace(step, parameters={"y": -step.parameters["y"]})
-            return [self._rounded(1 / values, self._unit) for values in self.execute(power, operands)]
+            powers = self.execute(power, operands)
+            return [np.where(np.isinf(v), np.inf, self._rounded(1 / v, self._unit)) for v in powers]
         made = run_step(step, operands)
         if rounds_nothing(step.name, operands):
             return made
