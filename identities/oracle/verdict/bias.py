@@ -97,6 +97,7 @@ def _counted(leaf: Leaf) -> np.ndarray:
     return leaf.judged & ~leaf.points.free & (leaf.regime < len(REGIMES))
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of infinite results, and where the unit is next to nothing
 def _slope(leaf: Leaf, got: np.ndarray) -> Slope:
     """The slope of one array of results.
 
@@ -114,13 +115,12 @@ def _slope(leaf: Leaf, got: np.ndarray) -> Slope:
     right, off = np.where(sound, right, 0), np.where(sound, off, 0)
     weight = np.where(unit[which] > 0, unit[which], np.inf)[:, None]
     scaled, moved_by = right / weight, off / weight
-    with np.errstate(over="ignore", invalid="ignore"):  # of results beside which the unit is next to nothing
-        total = np.square(scaled).sum()
-        if not total:
-            return Slope(0.0, 0.0)
-        slope = (scaled * moved_by).sum() / total
-        by_instance = (scaled * (moved_by - slope * scaled)).sum(axis=1)
-        error = np.maximum(total**-0.5, np.sqrt(np.square(by_instance).sum()) / total)
+    total = np.square(scaled).sum()
+    if not total:
+        return Slope(0.0, 0.0)
+    slope = (scaled * moved_by).sum() / total
+    by_instance = (scaled * (moved_by - slope * scaled)).sum(axis=1)
+    error = np.maximum(total**-0.5, np.sqrt(np.square(by_instance).sum()) / total)
     return Slope(float(slope), float(error))
 
 
