@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from identities import CandidateMismatch, check_hessian, check_jacobian, check_vjp, domains
+from identities import CandidateMismatch, check_hessian, check_jacobian, check_jvp, check_vjp, domains
+from tests.mistakes import mismatch
 
 quick: Any = {"dtypes": ("float64",), "shapes": 4, "instances": 32}
 
@@ -260,3 +261,29 @@ def test_a_factor_may_be_an_option():
         static={"temperature": [0.5, 2.0, 4.0]},
     )
     assert found["x"] == ("factor", "returns 1/temperature times the right result")
+
+
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
+@pytest.mark.parametrize(
+    ("times", "sentence"),
+    [
+        ((1, 0, 1), "missing-term: it ignores the tangent dw"),
+        ((1, 1, -1), "sign: it has the wrong sign in what comes of the tangent db"),
+        ((2, 0, 1), "missing-term: it multiplies by 2 what comes of the tangent dx and ignores the tangent dw"),
+    ],
+)
+def test_tangents_are_named(times, sentence, dtype):
+    def layer(x, w, b):
+        return jnp.tanh(x @ w + b)
+
+    def forward(x, w, b, dx, dw, db):
+        x, w, b, dx, dw, db = (v.astype(float) for v in (x, w, b, dx, dw, db))
+        slope = 1 / np.cosh(x @ w + b) ** 2
+        of_x, of_w, of_b = times
+        return slope * (of_x * (dx @ w) + of_w * (x @ dw) + of_b * db)
+
+    def in_its_dtype(*given):
+        return forward(*given).astype(given[0].dtype)
+
+    found = mismatch(check_jvp, layer, in_its_dtype, signature="(t,n),(n,m),(m)->(t,m)", dtypes=(dtype,))
+    assert str(found.diagnosis) == sentence

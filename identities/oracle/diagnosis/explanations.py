@@ -48,6 +48,7 @@ from identities.oracle.diagnosis.relatives import (
     symmetrisations,
     truth,
 )
+from identities.oracle.diagnosis.tangents import find_tangents
 from identities.oracle.diagnosis.terms import find_term
 from identities.oracle.reference.instances import flat
 from identities.oracle.reference.unit import TOLERANCE, rounding_unit
@@ -106,6 +107,10 @@ def _multiple(case: Case, hints: Hints) -> Diagnosis | None:
 
 def _cotangents(case: Case, hints: Hints) -> Diagnosis | None:
     return find_edit(case, hints, (given.cotangents,))
+
+
+def _tangents(case: Case, hints: Hints) -> Diagnosis | None:
+    return find_tangents(case)
 
 
 def _conjugate(case: Case, hints: Hints) -> Diagnosis | None:
@@ -307,6 +312,7 @@ EXPLANATIONS: tuple[Explanation, ...] = (
     Explanation("the right result is multiplied with a number or with powers of dimensions", _multiple),
     Explanation("what was given is given back, or one number", _returned),
     Explanation("the cotangents are others", _cotangents),
+    Explanation("a tangent is ignored, or has another sign or a factor", _tangents),
     Explanation("the right result is conjugated", _conjugate),
     Explanation("its axes are in another order", _transposed),
     Explanation("it is mixed with its transpose", _symmetrised),
