@@ -26,11 +26,9 @@ def find_tangents(case: Case) -> Diagnosis | None:
         return None
     parts = [functools.lru_cache(functools.partial(_part, name=name)) for name in names]
     times = _times(case, parts)
-    if (
-        times is None
-        or set(times) == {1}
-        or not case.nearly_explained(functools.partial(_sum, parts=parts, times=times))
-    ):
+    if times is None or set(times) == {1}:
+        return None
+    if not case.nearly_explained(functools.partial(_sum, parts=parts, times=times)):
         return None
     said = [_said(name, number) for name, number in zip(names, times, strict=True) if number != 1]
     kind = "missing-term" if 0 in times else "sign" if min(times) < 0 else "factor"
