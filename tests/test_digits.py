@@ -1,4 +1,4 @@
-"""Layers where digits are easily lost."""
+"""Layers where digits are easily lost, or a derivative."""
 
 import jax
 import jax.numpy as jnp
@@ -39,3 +39,10 @@ def test_the_norm_of_a_small_vector_and_of_a_large_one_has_all_of_its_digits(p: 
     np.testing.assert_array_max_ulp(np.asarray(dx)[0], np.ones(1), maxulp=1)
     # The power of a quotient is off by p - 1 times as much.
     assert np.abs(np.asarray(dx) - 1).max() <= (p - 1) * np.finfo(float).eps
+
+
+@pytest.mark.parametrize("p", [1.0, 2.0, 3.0, np.inf])
+def test_a_distance_of_nothing_has_a_derivative_of_zero(p: float):
+    x, pdist = jnp.zeros((3, 2)), catalog["pdist_vjp"]
+    np.testing.assert_array_equal(jax.grad(lambda x: pdist.function(x, p=p).sum())(x), 0)
+    np.testing.assert_array_equal(pdist.closed_form(jnp.ones(3), x, p=p), 0)

@@ -24,10 +24,10 @@ def wide(a: Array) -> Array:
 
 def p_norm(d: Array, p: float, axis: int = -1) -> Array:
     """The root of the sum of |d|^p, for p from one to infinity, with the axis kept; differentiable at zero, too."""
+    size = d * jnp.sign(d)  # in place of |d|, so that its derivative at zero is zero, as PyTorch has it
     if math.isinf(p):
-        return jnp.abs(d).max(axis, keepdims=True)
-    # |d| is that times its sign, so that its derivative at zero is zero, as PyTorch has it.
-    total = (d * d if p == 2 else power(d * jnp.sign(d), p)).sum(axis, keepdims=True)
+        return size.max(axis, keepdims=True)
+    total = (d * d if p == 2 else power(size, p)).sum(axis, keepdims=True)
     positive = jnp.where(total > 0, total, 1)
     return jnp.where(total > 0, jnp.sqrt(positive) if p == 2 else _root(positive, p), 0)
 
