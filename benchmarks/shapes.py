@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from identities.claim import Claim
+from identities.options import defaults
 from identities.oracle.draw.shapes import Shape, whole_numbers
-from identities.signature import defaults
 
 POWER = 3
 """What static arguments are that may be that."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 # The topics: importing one puts its identities into the catalog.
 from identities import chain, domains, elementwise, layers, linear, linear_regression, matrix, norms, softmax
 from identities.catalog import Identity, Source, catalog
-from identities.signature import Choice
+from identities.options import Choice
 
 if TYPE_CHECKING:
     from identities import adapt

@@ -23,7 +23,8 @@ from identities.claim import Claim, make
 from identities.kinds import KINDS
 from identities.latex import is_equation, symbol
 from identities.narrowing import as_taken, check_options
-from identities.signature import Option, defaults, signature_of, statics
+from identities.options import Option, defaults, statics
+from identities.signature import signature_of
 
 ClosedForm: TypeAlias = Callable[..., Array]
 ClosedForms: TypeAlias = Callable[..., tuple[Array, ...]]

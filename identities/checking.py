@@ -12,7 +12,8 @@ import numpy as np
 from jax.core import Tracer
 
 from identities.dimensions import BATCH_AXES, Dims, describe, names_in, numbers_in, shape_of, solved
-from identities.signature import Argument, Parameter, defaults, signature_of, statics
+from identities.options import defaults, statics
+from identities.signature import Argument, Parameter, signature_of
 from identities.trees import MisfitError
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -10,7 +10,8 @@ from identities.caching import cached
 from identities.dimensions import owner_of
 from identities.domains import Domain
 from identities.kinds import Kind
-from identities.signature import Argument, Option, Parameter, Signature, names
+from identities.options import Option
+from identities.signature import Argument, Parameter, Signature, names
 from identities.trees import Node, build, leaves_of
 
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from identities.checking import checked
 from identities.diagonal import Kinked, Real, closed_forms_of, elementwise
 from identities.domains import above_minus_one, nonzero, positive
-from identities.signature import OneOf, Tried
+from identities.options import OneOf, Tried
 from identities.sources import notes, torch
 
 Positive: TypeAlias = Annotated[Real, positive]

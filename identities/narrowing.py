@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from identities.claim import Claim, make
-from identities.signature import Parameter, Signature, defaults, read_annotation, statics
+from identities.options import defaults, statics
+from identities.signature import Parameter, Signature, read_annotation
 
 
 def as_taken(claim: Claim, closed_form: Callable[..., Any]) -> Claim:

@@ -9,7 +9,8 @@ from typing import Any
 
 from identities.dimensions import expanded, names_in
 from identities.domains import Domain
-from identities.signature import Argument, Option, Parameter, Signature, array, branch, read_annotation, signature_of
+from identities.options import Option
+from identities.signature import Argument, Parameter, Signature, array, branch, read_annotation, signature_of
 
 Spelled = str | tuple[Any, Any]
 """A signature in writing: `"(n,m),(m)->(n)"`; or a pair of arguments and results, with dimensions as leaves."""

@@ -17,12 +17,12 @@ from identities import CandidateMismatch, DerivationMismatch, catalog, check, ch
 from identities.catalog import jacobian
 from identities.domains import Domain, Drawn, full_column_rank, full_row_rank, invertible
 from identities.latex import plain
+from identities.options import Choice
 from identities.oracle.draw.shapes import Shape, admitted, draw_shapes
 from identities.oracle.draw.values import draw_values, exact_half_width
 from identities.oracle.verdict.explain import command, explain
 from identities.oracle.verdict.verification import Verification
 from identities.oracle.verify import verify_each
-from identities.signature import Choice
 from identities.sources import notes
 from tests.altered import broken, own_catalog, with_domains
 

@@ -14,7 +14,7 @@ from identities.catalog import Source, jvp, vjp
 from identities.checking import checked
 from identities.diagonal import Kinked, Real, closed_forms_of, elementwise
 from identities.domains import Drawn, nonzero
-from identities.signature import Tried
+from identities.options import Tried
 from identities.sources import paper, torch
 
 __getattr__ = closed_forms_of(__name__)

@@ -19,7 +19,7 @@ from identities.checking import checked
 from identities.domains import Domain, Drawn
 from identities.layers.pooling import Images, largest, to_the_largest
 from identities.layers.windows import KernelSize, Sizes, added, few, outer, per_axis, space
-from identities.signature import PerAxis
+from identities.options import PerAxis
 from identities.sources import paper, torch
 
 OutputSize: TypeAlias = Annotated[Sizes, PerAxis(1, 3)]

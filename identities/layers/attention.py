@@ -28,7 +28,7 @@ from identities.layers.heads import (
     wide,
 )
 from identities.layers.scores import Scores, exponentials, gathered, largest, or_one, products, row_sums, weighted
-from identities.signature import Tried
+from identities.options import Tried
 from identities.sources import paper, torch
 
 _MANY = 1 << 18

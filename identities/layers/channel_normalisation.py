@@ -16,7 +16,7 @@ from identities.catalog import vjp
 from identities.checking import checked
 from identities.domains import Drawn, not_negative
 from identities.layers.normalised import SAVES, Epsilon, Normalised, normalised
-from identities.signature import OneOf, Static, Tried
+from identities.options import OneOf, Static, Tried
 from identities.sources import paper, torch
 
 Channels: TypeAlias = Float[Array, " c"]

@@ -15,7 +15,7 @@ from identities.catalog import vjp
 from identities.checking import checked
 from identities.domains import Domain, Drawn, real
 from identities.layers.windows import Dilation, Padding, Sizes, Stride, few, per_axis, space
-from identities.signature import FormOf, PerAxis, Static
+from identities.options import FormOf, PerAxis, Static
 from identities.sources import paper, torch
 
 Groups: TypeAlias = Annotated[int, Static(1, 2)]

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 from identities.catalog import vjp
 from identities.checking import checked
 from identities.layers.rows import p_norm, p_norm_gradient
-from identities.signature import FormOf, OneOf, Tried
+from identities.options import FormOf, OneOf, Tried
 from identities.sources import torch
 
 Rows: TypeAlias = Float[Array, "... d"]

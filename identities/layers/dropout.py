@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float
 from identities.catalog import vjp
 from identities.checking import checked
 from identities.domains import Drawn
-from identities.signature import Tried
+from identities.options import Tried
 from identities.sources import torch
 
 Entries: TypeAlias = Float[Array, "... n"]

@@ -16,7 +16,7 @@ from identities.catalog import vjp
 from identities.checking import checked
 from identities.domains import index, offsets
 from identities.layers.rows import wide
-from identities.signature import OneOf, Tried
+from identities.options import OneOf, Tried
 from identities.sources import torch
 
 Table: TypeAlias = Float[Array, "v d"]

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int
 from identities.catalog import vjp
 from identities.checking import checked
 from identities.domains import Drawn, index
-from identities.signature import Static
+from identities.options import Static
 from identities.softmax import pulled_back
 from identities.sources import paper
 

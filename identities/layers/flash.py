@@ -32,7 +32,7 @@ from identities.layers.scores import (
     row_sums,
     weighted,
 )
-from identities.signature import Static
+from identities.options import Static
 from identities.sources import paper
 
 BLOCK = 256

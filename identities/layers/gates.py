@@ -21,7 +21,7 @@ from identities.elementwise import (
     silu,
     silu_derivative,
 )
-from identities.signature import OneOf
+from identities.options import OneOf
 from identities.sources import paper, torch
 
 Rows: TypeAlias = Float[Array, "... n"]

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from identities.domains import Drawn
-from identities.signature import Tried
+from identities.options import Tried
 
 few = Drawn(largest=3)  # of up to five axes
 several_keys = Drawn(admits=lambda shape: shape[-2] > 1, largest=3)  # the softmax over one is constant

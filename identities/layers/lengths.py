@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 from identities.catalog import vjp
 from identities.checking import checked
 from identities.layers.rows import p_norm, p_norm_gradient, wide
-from identities.signature import Tried
+from identities.options import Tried
 from identities.sources import paper, torch
 
 Tables: TypeAlias = Float[Array, "n m"] | Float[Array, "n m k"]

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from identities.catalog import vjp
 from identities.checking import checked
 from identities.domains import Drawn, inside_unit_interval
-from identities.signature import Choice
+from identities.options import Choice
 from identities.sources import paper
 
 _few = Drawn(largest=3)

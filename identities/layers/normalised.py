@@ -10,7 +10,7 @@ from typing import Annotated, NamedTuple, TypeAlias
 import jax
 from jaxtyping import Array
 
-from identities.signature import Tried
+from identities.options import Tried
 
 Epsilon: TypeAlias = Annotated[float, Tried(1e-5, 0.1)]
 

@@ -34,7 +34,7 @@ from identities.layers.windows import (
     taps,
     windows_along,
 )
-from identities.signature import OneOf, Tried
+from identities.options import OneOf, Tried
 from identities.sources import torch
 
 CeilMode: TypeAlias = Annotated[bool, OneOf(False, True)]

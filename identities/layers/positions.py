@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 from identities.catalog import vjp
 from identities.checking import checked
 from identities.domains import Drawn
-from identities.signature import Choice, Tried
+from identities.options import Choice, Tried
 from identities.sources import paper
 
 _few = Drawn(largest=4)

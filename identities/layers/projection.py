@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 from identities.catalog import vjp
 from identities.checking import checked
 from identities.layers.rows import outer_over_rows, over_rows
-from identities.signature import Tried
+from identities.options import Tried
 from identities.sources import paper, torch
 
 Inputs: TypeAlias = Float[Array, "... m"]

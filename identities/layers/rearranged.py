@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 from identities.catalog import vjp
 from identities.checking import checked
 from identities.domains import Drawn
-from identities.signature import OneOf, Static, Tried
+from identities.options import OneOf, Static, Tried
 from identities.sources import torch
 
 Factor: TypeAlias = Annotated[int, Static(1, 2)]

@@ -14,7 +14,7 @@ from identities.catalog import vjp
 from identities.checking import checked
 from identities.domains import Drawn
 from identities.layers.rows import outer_over_rows, over_rows
-from identities.signature import OneOf
+from identities.options import OneOf
 from identities.sources import Source, paper
 
 _few = Drawn(largest=2)  # weights have four times as many rows

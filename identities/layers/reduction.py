@@ -5,7 +5,7 @@ from typing import Annotated, TypeAlias
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from identities.signature import FormOf, OneOf
+from identities.options import FormOf, OneOf
 
 Reduction: TypeAlias = Annotated[str, OneOf("mean", "sum", "none")]
 

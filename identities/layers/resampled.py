@@ -11,7 +11,7 @@ from identities.checking import checked
 from identities.domains import Drawn
 from identities.layers.cubic import far, near
 from identities.layers.windows import Sizes, per_axis
-from identities.signature import OneOf, PerAxis, Tried
+from identities.options import OneOf, PerAxis, Tried
 from identities.sources import torch
 
 _few = Drawn(largest=4)

@@ -15,7 +15,7 @@ from identities.catalog import vjp
 from identities.checking import checked
 from identities.domains import Drawn
 from identities.layers.cubic import far, far_slope, near, near_slope
-from identities.signature import OneOf, Static, Tried
+from identities.options import OneOf, Static, Tried
 from identities.sources import torch
 
 _few = Drawn(largest=3)

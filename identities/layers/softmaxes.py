@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from identities.catalog import jvp, vjp
 from identities.checking import checked
-from identities.signature import Tried
+from identities.options import Tried
 from identities.softmax import pulled_back
 from identities.sources import paper, torch
 

@@ -15,7 +15,7 @@ from identities.dimensions import shape_of
 from identities.domains import Domain
 from identities.layers.pooling import Images
 from identities.layers.windows import KernelSize, Padding, Sizes, per_axis
-from identities.signature import PerAxis
+from identities.options import PerAxis
 from identities.sources import torch
 
 _COUNT = "({n}-1)*stride[{i}]-2*padding[{i}]+kernel_size[{i}]"

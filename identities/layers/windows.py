@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 from identities.catalog import vjp
 from identities.checking import checked
 from identities.domains import Domain, Drawn, real
-from identities.signature import PerAxis
+from identities.options import PerAxis
 from identities.sources import torch
 
 Sizes: TypeAlias = int | Sequence[int]

@@ -14,7 +14,7 @@ from identities import linalg
 from identities.catalog import jacobian, jvp, vjp
 from identities.checking import checked
 from identities.matrix.shapes import Invertible, Moderate, Scalar, Square, Vector
-from identities.signature import Static
+from identities.options import Static
 from identities.sources import cookbook, giles
 
 Power: TypeAlias = Annotated[int, Static(0, 4)]

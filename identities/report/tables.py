@@ -10,10 +10,11 @@ from identities.catalog import Identity, find
 from identities.derivations import declared
 from identities.dimensions import BATCH, BATCH_AXES, describe
 from identities.latex import plain
+from identities.options import Option
 from identities.oracle.reference.dense import WITNESSES
 from identities.oracle.reference.differences import DIFFERENCES
 from identities.oracle.verdict.verification import Verification
-from identities.signature import Argument, Option
+from identities.signature import Argument
 
 
 def cells(identity: Identity, verification: Verification, dtypes: Sequence[str]) -> list[str]:

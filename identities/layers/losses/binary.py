@@ -14,7 +14,7 @@ from identities.checking import checked
 from identities.domains import Drawn, between_zero_and_one, sign
 from identities.layers.reduction import Reduced, ReducedRows, Reduction, each, each_row, reduced
 from identities.layers.rows import over_rows
-from identities.signature import Tried
+from identities.options import Tried
 from identities.sources import paper, torch
 
 Entries: TypeAlias = Float[Array, "... n"]

@@ -19,7 +19,7 @@ from identities.checking import checked
 from identities.domains import label, powers_of_two
 from identities.layers.reduction import ReducedRows, Reduction, each_row, reduced
 from identities.layers.rows import over_rows
-from identities.signature import Tried
+from identities.options import Tried
 from identities.sources import paper, torch
 
 Logits: TypeAlias = Float[Array, "... c"]

@@ -18,7 +18,7 @@ from identities.checking import checked
 from identities.domains import Domain, index, integers
 from identities.layers.reduction import Reduction, reduces
 from identities.layers.rows import wide
-from identities.signature import OneOf, Static
+from identities.options import OneOf, Static
 from identities.sources import paper, torch
 
 

@@ -15,7 +15,7 @@ from identities.domains import Drawn, sign
 from identities.layers.losses.margins import hinge
 from identities.layers.reduction import ReducedRows, Reduction, each, reduced
 from identities.layers.rows import p_norm, p_norm_gradient
-from identities.signature import OneOf, Tried
+from identities.options import OneOf, Tried
 from identities.sources import paper, torch
 
 Embeddings: TypeAlias = Float[Array, "... n"]

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int
 from identities.catalog import vjp
 from identities.checking import checked
 from identities.domains import index
-from identities.signature import Static
+from identities.options import Static
 from identities.sources import paper
 
 Rows: TypeAlias = Float[Array, "n d"]

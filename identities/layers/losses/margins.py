@@ -13,7 +13,7 @@ from identities.catalog import vjp
 from identities.checking import checked
 from identities.domains import Drawn, index, integers, sign
 from identities.layers.reduction import Reduced, ReducedRows, Reduction, each, each_row, reduced
-from identities.signature import OneOf, Tried
+from identities.options import OneOf, Tried
 from identities.sources import torch
 
 Entries: TypeAlias = Float[Array, "... n"]

@@ -10,7 +10,7 @@ from identities.catalog import vjp
 from identities.checking import checked
 from identities.domains import integers
 from identities.layers.reduction import Reduced, Reduction, each, reduced
-from identities.signature import Tried
+from identities.options import Tried
 from identities.sources import paper
 
 Answers: TypeAlias = Float[Array, "... n"]

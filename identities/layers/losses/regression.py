@@ -11,7 +11,7 @@ from identities.catalog import vjp
 from identities.checking import checked
 from identities.domains import Drawn, positive
 from identities.layers.reduction import Reduced, Reduction, each, reduced
-from identities.signature import OneOf, Tried
+from identities.options import OneOf, Tried
 from identities.sources import torch
 
 Entries: TypeAlias = Float[Array, "... n"]

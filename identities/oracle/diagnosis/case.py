@@ -147,7 +147,7 @@ class Case:
         return leaf.dims(self.samples[0].shape.form) + ("2",) * (leaf.values == "complex")
 
     @property
-    def is_coarse(self) -> bool:
+    def has_few_digits(self) -> bool:
         """Whether results have so few digits that different ones may look the same."""
         return self.dtype not in ("float64", "float32")
 

@@ -242,7 +242,7 @@ _OPERATIONS_OF_TERMS = 60_000
 
 def _term_of(case: Case, hints: Hints) -> tuple[str, str, str] | None:
     """A term that is missing, its negative, and in which entry."""
-    if case.is_coarse:
+    if case.has_few_digits:
         return None
     with hints.counting():
         found = find_term(case, hints.left(_OPERATIONS_OF_TERMS))
@@ -294,7 +294,7 @@ def _approximation(case: Case, hints: Hints) -> Diagnosis | None:
 
 
 def _same_entries(case: Case, hints: Hints) -> Diagnosis | None:
-    if case.is_coarse:
+    if case.has_few_digits:
         return None
 
     def in_order(sample: Sample, values: np.ndarray) -> np.ndarray:

@@ -41,7 +41,7 @@ def stand_ins(case: Case) -> Iterator[tuple[str, Guess]]:
 
 def sums_kept(case: Case) -> bool:
     """Whether results in a half type are right but for the rounding of sums that are kept in that type."""
-    if case.dtype not in ("bfloat16", "float16"):
+    if not case.has_few_digits:
         return False
     longest = 1.0
     # Where rounding is as large as the result, it explains everything and nothing.

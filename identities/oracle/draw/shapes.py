@@ -13,7 +13,8 @@ import numpy as np
 from identities.caching import cached
 from identities.claim import Claim
 from identities.dimensions import BATCH_AXES, axes_in, describe, names_in, numbers_in, owner_of, shape_of, size_of
-from identities.signature import Argument, Option
+from identities.options import Option
+from identities.signature import Argument
 
 LARGEST = 6
 """The largest size that a dimension takes by default: enough to tell every index from every other."""

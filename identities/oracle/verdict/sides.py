@@ -96,11 +96,14 @@ def _right_in_sum(trial: Trial, told: Sequence[int], which: np.ndarray, batch: B
     places, rng = 1 + np.arange(entries), np.random.default_rng(seed)
     right = np.zeros(len(which), bool)
     for up in (places, -places, *(_at_random(rng, places) for _ in range(_POINTS))):
-        one_by_one = np.where(np.eye(entries, dtype=bool), -up, up) if entries <= _FEW else None
-        ups = [up, *(_at_random(rng, places) for _ in range(_SIDES))] if one_by_one is None else [up, *one_by_one]
+        if entries <= _FEW:
+            others = np.where(np.eye(entries, dtype=bool), -up, up)
+        else:
+            others = np.stack([_at_random(rng, places) for _ in range(_SIDES)])
+        ups = np.vstack([up, others])
         for i in np.flatnonzero(~right):
             instance = {name: values[i : i + 1] for name, values in batch.items()}
-            beside = _all_beside(instance, trial.claim.moving, np.stack(ups))
+            beside = _all_beside(instance, trial.claim.moving, ups)
             words = reference(trial.claim, trial.shape, beside, _SPACING, seed, terms=False)
             right[i] = all(_is_in_sum(trial.leaves[n], which[i], words.of(n), entries) for n in told)
         if right.all():

@@ -17,8 +17,11 @@ from identities.oracle.diagnosis.edits.proposals import At, Proposal, merged
 from identities.oracle.diagnosis.factors import Factor, find_factor, multiple, ratio
 from identities.oracle.reference.instances import largest_of
 
-_NEAR, _AT_KINKS = {"float64": 1e-3, "float32": 1e-3, "float16": 3e-3, "bfloat16": 2e-2}, 0.2
-"""How near a quick look finds what explains a result, relatively, and in what part of the instances it may not."""
+NEAR = {"float64": 1e-3, "float32": 1e-3, "float16": 3e-3, "bfloat16": 2e-2}
+"""How near a quick look finds what explains a result, relatively, by dtype."""
+
+_AT_KINKS = 0.2
+"""In what part of the instances it may not."""
 
 
 def both(one: At, other: At, program: Program) -> Edit:
@@ -70,7 +73,7 @@ class Confirmation:
                 left, whole = rest(sample, bench.result(at(bench.program)))
             except (LookupError, ValueError, TypeError):
                 return False
-            near = _NEAR[sample.dtype]
+            near = NEAR[sample.dtype]
             far = largest_of(np.abs(left[sample.kept])) > near * largest_of(np.abs(whole[sample.kept]))
             if far.size and far.mean() > _AT_KINKS:
                 return False

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 
 from identities.claim import Claim
+from identities.options import Option
 from identities.oracle.diagnosis.case import Case, Diagnosis, Sample
 from identities.oracle.diagnosis.edits.bench import KINDS, bench_of, dtype_of
 from identities.oracle.diagnosis.edits.evaluate import NOTHING
@@ -14,7 +15,6 @@ from identities.oracle.diagnosis.edits.program import TooLargeError
 from identities.oracle.diagnosis.edits.proposals import Hints
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.run.programs import full_precision
-from identities.signature import Option
 
 
 def find_option(case: Case, hints: Hints) -> Diagnosis | None:

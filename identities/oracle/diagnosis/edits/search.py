@@ -12,7 +12,7 @@ import numpy as np
 
 from identities.oracle.diagnosis.case import Case, Diagnosis, Sample
 from identities.oracle.diagnosis.edits.bench import KINDS, bench_of
-from identities.oracle.diagnosis.edits.confirm import Confirmation, both, outside
+from identities.oracle.diagnosis.edits.confirm import NEAR, Confirmation, both, outside
 from identities.oracle.diagnosis.edits.evaluate import NOTHING, Edit
 from identities.oracle.diagnosis.edits.everywhere import everywhere
 from identities.oracle.diagnosis.edits.fitted import by_slope, intervals, threshold
@@ -29,7 +29,7 @@ _INSTANCES = 12  # that are looked at first
 _ENTRIES = 1 << 21  # of a sample, at most
 _SAMPLES = 6
 _SMALL = 1 << 14  # entries of all arguments together
-_NEAR = {"float64": 1e-7, "float32": 1e-3, "float16": 3e-3, "bfloat16": 2e-2}
+_NEAR = {**NEAR, "float64": 1e-7}
 _PARALLEL = 0.1  # the most by which two results may differ, for one to be a multiple of the other
 
 _AT_ONCE = 500  # proposals of one generator
@@ -139,7 +139,7 @@ class _Search:
             return found
         if found := self._everywhere():
             return found
-        if self._case.is_coarse:  # a number that fits, or two edits, would explain too much
+        if self._case.has_few_digits:  # a number that fits, or two edits, would explain too much
             return None
         if found := self._odd_multiple() or self._confirmed(self._fitted()) or self._confirmed(self._added()):
             return found
