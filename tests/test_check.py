@@ -148,6 +148,9 @@ def test_writing_to_an_argument_is_a_warning_and_a_failure_only_where_that_is_as
     verdict = check(doubled_in_place, "squared_norm_jacobian", shapes=3, instances=32)
     assert verdict.passed
     assert verdict.warnings == ("writes to its argument x",)
+    said = str(verdict).splitlines()
+    assert said[0].startswith(f"{verdict.identity} is right in float64: {verdict.worst:.2g} units")
+    assert said[1:] == ["  warning     it writes to its argument x"]
     wrong = mismatch(doubled_in_place, shapes=3, instances=32, strict=True)
     assert (wrong.diagnosis.kind, wrong.diagnosis.sentence) == ("mutates-arguments", "writes to its argument x")
 

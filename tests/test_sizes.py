@@ -167,6 +167,20 @@ def test_it_is_said_what_a_candidate_was_too_slow_for():
     assert verdict.warnings == ("is not tried at larger n: that would take more than 10 s, by what small sizes take",)
 
 
+def test_a_candidate_that_compiles_for_every_shape_is_tried_at_the_sizes_of_a_quick_one():
+    compiled = set()
+
+    def compiles(delta, x, w):
+        if x.shape not in compiled:
+            time.sleep(0.3)
+            compiled.add(x.shape)
+        return scale_backward(delta, x, w)
+
+    verdict = check_vjp(scale, compiles, **SCALE, **FEW)
+    assert max(map(min, compiled)) > 128, "both dimensions at once"
+    assert verdict == check_vjp(scale, compiles, **SCALE, **FEW)
+
+
 def test_a_function_that_makes_much_of_little_is_not_computed_where_that_is_too_much():
     def lyapunov(A, Q):
         eye = jnp.eye(len(A))

@@ -76,6 +76,16 @@ def test_a_kink_has_two_derivatives():
     assert max(off_left, off_right) < 1e-9
 
 
+@pytest.mark.parametrize("size", [1e-3, 1.0, 1e3])
+def test_what_may_bend_is_told_before_it_is_extrapolated(size):
+    x = extrapolation.POINTS[:, None]
+    smooth = size * np.hstack([np.sin(1 + x), np.exp(3 * x), 1 / (2 + x), np.sqrt(1 + x), 1 + x**3, 0 * x + 0.3])
+    assert not extrapolation.may_bend(smooth).any()
+    for kink in (np.abs(x), np.maximum(x, 0), np.where(x > 0, x, x**2)):
+        assert extrapolation.may_bend(smooth + 1e-9 * size * kink).all()
+        assert extrapolation.may_bend(size * kink).all()
+
+
 def test_a_value_all_by_itself_is_no_limit():
     x = extrapolation.POINTS
     assert extrapolation.leaps(np.where(x == 0, 0.5, 1.0))

@@ -247,7 +247,6 @@ class Trial:
     layout: str = ""  # of its arrays in memory, if that is what failed
     traced: bool = True  # whether the function is in JAX
     rounding: tuple[np.ndarray, ...] | None = None  # of each array of the results, where it has been measured
-    seconds: float = 0.0  # that candidate and witnesses took
 
     @functools.cached_property
     def leaves(self) -> tuple[Leaf, ...]:

@@ -55,10 +55,12 @@ class Answers(NamedTuple):
 
     - `leaves`: for each array of the result, an outcome an instance; or all of them as one array.
     - `writes`: the name of an argument that the candidate wrote to, or nothing.
+    - `seconds`: what the quickest of the calls took, where that is known: the others may have compiled something.
     """
 
     leaves: tuple[Any, ...]
     writes: str = ""
+    seconds: float = 0.0
 
 
 class Form(NamedTuple):

@@ -1,6 +1,7 @@
 """A function of this process, which is trusted, as a candidate."""
 
 import contextlib
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -53,13 +54,23 @@ class Local:
     def _called(self, form: Form, claim: Claim, shape: Shape, batch: Batch) -> Answers:
         values = with_static(claim, shape, batch)
         count = len(next(iter(values.values()), ()))
-        called = [call(self.function, form, [v[i] for v in values.values()]) for i in range(count)]
+        called, times = [], [time.monotonic()]
+        for i in range(count):
+            called.append(call(self.function, form, [v[i] for v in values.values()]))
+            times.append(time.monotonic())
         writes = next((w for _, w in called if w), "")
-        return collected(claim, form, [outcomes for outcomes, _ in called], writes)
+        return collected(claim, form, [outcomes for outcomes, _ in called], writes, times)
 
 
-def collected(claim: Claim, form: Form, called: list[list[Any]], writes: str = "") -> Answers:
-    """The outcomes of all instances, by array; what is wrong with the gradient of integers counts against the first."""
+def collected(
+    claim: Claim, form: Form, called: list[list[Any]], writes: str = "", times: Sequence[float] = ()
+) -> Answers:
+    """The outcomes of all instances, by array; what is wrong with the gradient of integers counts against the first.
+
+    **Arguments:**
+
+    - `times`: when the first call began, and when each of them times.
+    """
     leaves: list[list[Any]] = [[] for _ in claim.leaves]
     kept = [expected for expected in form.expects if expected != "any"]
     for outcomes in called:
@@ -67,7 +78,7 @@ def collected(claim: Claim, form: Form, called: list[list[Any]], writes: str = "
         wrong = [o for o, expected in zip(outcomes, kept, strict=False) if expected == "none" and isinstance(o, tuple)]
         for i, leaf in enumerate(leaves):
             leaf.append(wrong[0] if wrong and i == 0 else judged[i])
-    return Answers(tuple(leaves), writes)
+    return Answers(tuple(leaves), writes, min(np.diff(times), default=0.0))
 
 
 def form_of(claim: Claim, shape: Shape, arrays: str, layout: str = "contiguous", strict: bool = False) -> Form:

@@ -128,8 +128,11 @@ class Sandbox:
         """One function of the file, to be judged; if `strict`, it may not write to its arguments."""
         return Sandboxed(self, function, strict)
 
-    def call(self, function: Source, form: Form, batch: Batch, most: list[int]) -> tuple[list[list[Outcome]], str]:
-        """What the function makes of a batch: for each instance an outcome an array, and what it wrote to.
+    def call(
+        self, function: Source, form: Form, batch: Batch, most: list[int]
+    ) -> tuple[list[list[Outcome]], str, list[float]]:
+        """What the function makes of a batch: for each instance an outcome an array; what it wrote to; and when the
+        batch was sent, and each instance done.
 
         Once the process has ended, every call says so.
 
@@ -140,20 +143,23 @@ class Sandbox:
         count = len(next(iter(batch.values()), ()))
         expected = [kind for kind in form.expects if kind != "any"]
         called: list[list[Outcome]] = []
+        times: list[float] = []
         writes = ""
         try:
             if self._fault:
                 raise _Ended(self._fault)
             self._ask(function, form, batch, count)
+            times.append(time.monotonic())
             while len(called) < count:
                 answered = [self._outcome(kind, size) for kind, size in zip(expected, most, strict=True)]
                 called.append([outcome for outcome, _ in answered])
+                times.append(time.monotonic())
                 writes = next((name for _, name in answered if name), writes)
         except _Ended as ended:
             self._fault = ended.fault
             none: list[Outcome] = [ended.fault for _ in expected]
             called += [none] * (count - len(called))
-        return called, writes if writes in [name for name, _ in form.parameters] else ""
+        return called, writes if writes in [name for name, _ in form.parameters] else "", times
 
     def _ask(self, function: Source, form: Form, batch: Batch, count: int) -> None:
         described = [_described(values) for values in batch.values()]
@@ -284,8 +290,7 @@ class Sandboxed:
     def _answers(self, claim: Claim, shape: Shape, form: Form, batch: Batch) -> Answers:
         leaves = zip(claim.gives.leaves, form.expects, strict=True)
         most = [_most_bytes(shape.of(leaf)) for leaf, expected in leaves if expected != "any"]
-        called, writes = self.sandbox.call(self.function, form, batch, most)
-        return collected(claim, form, called, writes)
+        return collected(claim, form, *self.sandbox.call(self.function, form, batch, most))
 
 
 def _most_bytes(shape: tuple[int, ...]) -> int:

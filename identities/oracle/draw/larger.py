@@ -1,7 +1,8 @@
 """Larger shapes, beyond the tiles that kernels work in, where mistakes hide from small ones."""
 
 import math
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from identities.claim import Claim
@@ -34,8 +35,8 @@ _OPERATIONS = 1 << 27
 
 def larger_shapes(
     claim: Claim,
-    fits: Sequence[Shape],
-    work: float,
+    tried: Mapping[Shape, float],
+    seconds: float,
     equations: Callable[[Shape], int],
     operations: Callable[[Shape], int],
 ) -> Larger:
@@ -43,13 +44,13 @@ def larger_shapes(
 
     **Arguments:**
 
-    - `fits`: the shapes that have been tried, for their forms and options.
-    - `work`: how many times the work of the largest of those may be done, where work is the product of all sizes.
+    - `tried`: the shapes that have been, for their forms and options, each with the seconds that a call took there.
+    - `seconds`: how long a call may take, as far as those tell.
     - `equations`: how long the function's program is at a shape.
     - `operations`: how much work it is, together with its gradient.
     """
-    base = max(fits, key=lambda shape: (len(used_names(claim, shape.form)), _work(claim, shape)))
-    limit = work * max(_work(claim, shape) for shape in fits)
+    base = max(tried, key=lambda shape: (len(used_names(claim, shape.form)), _work(claim, shape)))
+    limit = seconds / _slope(claim, tried)
     small = base
     for i, name in enumerate(shrinkable(claim, base)):
         small = _if_admitted(claim, small.resized(name, 2 + i % 2), small)
@@ -80,7 +81,15 @@ def _unrolled(claim: Claim, shape: Shape, name: str, equations: Callable[[Shape]
     return len(lengths) > 1 and max(lengths) - min(lengths) > 2
 
 
+def _slope(claim: Claim, tried: Mapping[Shape, float]) -> float:
+    """The seconds that a call takes more for each unit of work: what every call takes does not grow with the size."""
+    most, least = (extreme(tried, key=lambda shape: _work(claim, shape)) for extreme in (max, min))
+    more = tried[most] - tried[least] if most != least else tried[most]
+    return max(more / max(_work(claim, most) - _work(claim, least), 1.0), sys.float_info.min)
+
+
 def _work(claim: Claim, shape: Shape) -> float:
+    """The product of all sizes."""
     used = used_names(claim, shape.form)
     return math.prod(size for name, size in shape.sizes if name in used)
 

@@ -13,6 +13,7 @@ from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import Batch
 from identities.oracle.reference.linear_map import Tensors
 from identities.oracle.reference.rules import forwards
+from identities.oracle.run.traced import traced_once
 
 WITNESSES = ("jacfwd", "jacrev")
 """The two modes of automatic differentiation, by what JAX calls them."""
@@ -32,10 +33,12 @@ def steps_of(claim: Claim) -> tuple[tuple[int, ...], ...]:
 def both_modes(function: Callable[..., Any], steps: tuple[tuple[int, ...], ...]) -> Callable[..., dict[str, Any]]:
     """All derivatives by one set of arguments after the other: trees of arrays of shape (output, input, ...)."""
 
+    program = traced_once(function)
+
     def derivative(outer: Mode, inner: Mode) -> Callable[..., Any]:
         # A higher derivative takes its last step in its own mode and the others in the other one.
         modes = [inner] * (len(steps) - 1) + [outer]
-        return functools.reduce(lambda f, step: step[0](f, step[1]), zip(modes, steps, strict=True), function)
+        return functools.reduce(lambda f, step: step[0](f, step[1]), zip(modes, steps, strict=True), program)
 
     forward = derivative(_jacfwd, jax.jacrev)
     backward = derivative(jax.jacrev, _jacfwd)

@@ -169,6 +169,14 @@ def _first(values: np.ndarray, probe: np.ndarray | None, axis: int, terms: np.nd
     return Word(middle, np.zeros_like(middle), probe, axis, error, np.where(kink, jump / 2, 0.0))
 
 
+def _bends(values: np.ndarray) -> np.ndarray:
+    """Which of the values have a kink where their line starts."""
+    flat = values.reshape(len(values), -1)
+    bends = extrapolation.may_bend(flat)
+    bends[bends] = np.asarray(_first(flat[:, bends], None, 1).within) > 0
+    return bends.reshape(values.shape[1:])
+
+
 def _of_vjp(lines: _Lines, asked: Collection[int]) -> list[Word]:
     return [_pulled(lines, name, leaf in asked) for leaf, name in enumerate(lines.claim.moving)]
 
@@ -186,8 +194,7 @@ def _pulled(lines: _Lines, name: str, asked: bool) -> Word:
         weights = _conjugate(lines.batch[lines.claim.vectors[result].name])
         paired = paired + (weights * values).reshape(len(POINTS), count, -1).sum(axis=-1)
         terms = terms + (np.abs(weights) * lines.terms(result, values)).reshape(len(POINTS), count, -1).sum(axis=-1)
-        kinks = np.asarray(_first(values, None, 1).within) > 0
-        bent |= kinks.reshape(count, -1).any(axis=1)
+        bent |= _bends(values).reshape(count, -1).any(axis=1)
         leapt |= extrapolation.leaps(values, lines.terms(result, values)).reshape(count, -1).any(axis=1)
     found = _first(paired, _conjugate(step), 1, terms)
     # A kink or a leap that the cotangent does not see is one all the same.
@@ -254,7 +261,8 @@ def _second(lines: _Lines, first: str, second: str, u: np.ndarray, v: np.ndarray
     estimates: list[list[Estimate]] = []
     for sign in (1, -1):
         steps = {first: u + sign * v} if first == second else {first: u, second: sign * v}
-        estimates.append([extrapolation.second(values) for values in lines.along(steps)])
+        along = enumerate(lines.along(steps))
+        estimates.append([extrapolation.second(values, lines.terms(result, values)) for result, values in along])
     return [
         ((plus - minus) / 4, (off_plus + off_minus) / 4)
         for (plus, off_plus), (minus, off_minus) in zip(*estimates, strict=True)

@@ -29,6 +29,9 @@ _COLUMNS = 5
 _LEAP = 64
 """Times the rounding of the values: what is beyond that is no rounding."""
 
+_UNBENT, _BENT = 5, 16
+"""From which step on a smooth function is a parabola; and how many times the rounding of its values is beside that."""
+
 _LEAST = 1e-30
 
 
@@ -58,11 +61,11 @@ def first(values: np.ndarray, terms: np.ndarray | None = None) -> Estimate:
     return _extrapolated((after - before) / (2 * _along(values)), *noise, range(2, 2 * _COLUMNS, 2))
 
 
-def second(values: np.ndarray) -> Estimate:
-    """The second derivative along a line."""
+def second(values: np.ndarray, terms: np.ndarray | None = None) -> Estimate:
+    """The second derivative along a line, of values and terms as `first` takes them."""
     here, after, before = _parts(values)
     quotients = ((after - here) - (here - before)) / _along(values) ** 2
-    noise = 2 * _noise(values, 2)[0]  # at the smallest steps, a second difference is hardly anything else
+    noise = 2 * _noise(values, 2, terms)[0]  # at the smallest steps, a second difference is hardly anything else
     return _extrapolated(quotients, noise, noise[-2:], range(2, 2 * _COLUMNS, 2))
 
 
@@ -73,6 +76,20 @@ def one_sided(values: np.ndarray, terms: np.ndarray | None = None) -> tuple[Esti
     noise, at_nearest = (2 * part for part in _noise(values, 1, terms))
     left, right = (_extrapolated(side / h, noise, at_nearest, powers) for side in (here - before, after - here))
     return left, right
+
+
+def may_bend(values: np.ndarray) -> np.ndarray:
+    """Where the derivatives to the left and to the right may differ by more than the rounding of the values allows.
+
+    It is quick to say, and true of few: what the even part of the values has beside its square falls as the steps do at
+    a kink, and much faster elsewhere.
+    """
+    here, after, before = _parts(values)
+    h = _along(values)[_UNBENT:]
+    jump = ((after - here) + (before - here))[_UNBENT:] / h
+    jump = jump[1:] + (jump[1:] - jump[:-1]) / (_FACTOR - 1)
+    rounding = np.finfo(float).eps * np.abs(values).max(axis=0) / h[1:]
+    return ~(np.abs(jump) <= _BENT * rounding).all(axis=0)
 
 
 def leaps(values: np.ndarray, terms: np.ndarray | None = None) -> np.ndarray:

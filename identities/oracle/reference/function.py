@@ -10,6 +10,7 @@ from identities.claim import Claim
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import Batch, wide
 from identities.oracle.run.programs import evaluated, recently_made
+from identities.oracle.run.traced import traced_once
 
 Structure = tuple[tuple[int, ...], str]
 """The shape and the dtype of an array."""
@@ -36,4 +37,4 @@ def structures(of: Sequence[Structure]) -> list[jax.ShapeDtypeStruct]:
 
 @recently_made
 def _program(function: Any, of: tuple[Structure, ...], count: int) -> Callable[..., tuple[np.ndarray, ...]]:
-    return evaluated(function, structures(of), ("function", *function.made_of), count)
+    return evaluated(traced_once(function), structures(of), ("function", *function.made_of), count)

@@ -16,6 +16,7 @@ from identities.oracle.draw.values import Batch, real_parts
 from identities.oracle.reference.rules import forwards
 from identities.oracle.reference.words import LAST
 from identities.oracle.run.programs import evaluated, recently_made
+from identities.oracle.run.traced import traced_once
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,8 @@ def _program(function: Any, kind: str, witness: str, moving: tuple[int, ...], of
 
 @cached
 def _product(function: Any, kind: str, witness: str, moving: tuple[int, ...]) -> Callable[..., Any]:
+    function = traced_once(function)
+
     def program(primals, vectors, inputs, outputs):
         def at(*moved):
             everything = list(primals)

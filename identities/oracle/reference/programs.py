@@ -16,6 +16,7 @@ from identities.oracle.draw.values import complex_of
 from identities.oracle.reference.unit import TOLERANCE
 from identities.oracle.run.programs import full_precision
 from identities.oracle.run.tape import work
+from identities.oracle.run.traced import traced_once
 
 _SHORT = 64
 """A plain loop over that many terms of one sign is off by 4.5 units: no more is allowed for it."""
@@ -77,6 +78,7 @@ def _program(
     function: Callable[..., Any], of: tuple[tuple[tuple[int, ...], np.dtype], ...], by: tuple[int, ...]
 ) -> Jaxpr:
     """Of the function, or of its gradient by some arguments."""
+    function = traced_once(function)
 
     def pulled(*primals):
         def at(*moved):

@@ -2,7 +2,6 @@
 
 import functools
 import math
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -68,10 +67,8 @@ class Inquiry:
         each = each or self.each(shape)
         regimes = self.plan.regimes(self.exact, is_small(self.claim, shape))
         asked = {dtype: self.asked(shape, dtype, each, regimes) for dtype in dtypes or self.plan.dtypes}
-        started = time.monotonic()
         answers = self.candidate(self.claim, shape, {dtype: right.batch for dtype, right in asked.items()})
-        seconds = (time.monotonic() - started) / len(asked)
-        return [self._trial(shape, dtype, right, answers[dtype], seconds) for dtype, right in asked.items()]
+        return [self._trial(shape, dtype, right, answers[dtype]) for dtype, right in asked.items()]
 
     def each(self, shape: Shape) -> int:
         """How many instances of each regime are tried: fewer where one is much work, and one where arrays are large."""
@@ -85,17 +82,16 @@ class Inquiry:
         """Arguments of one shape and dtype, and what is right for them, which does not depend on the candidate."""
 
         def ask() -> Asked:
-            started = time.monotonic()
             batch = draw_values(self.claim, shape, dtype, each=each, seed=self.plan.seed, regimes=regimes)
             right, points = (self.witness or self._derivative)(self.claim, shape, batch, dtype, self.plan.seed)
-            return Asked(batch, right, points, len(regimes), time.monotonic() - started)
+            return Asked(batch, right, points, len(regimes))
 
         return self.shared.asked((shape, dtype, each, regimes), ask)
 
-    def _trial(self, shape: Shape, dtype: str, right: Asked, answers: Answers, seconds: float) -> Trial:
+    def _trial(self, shape: Shape, dtype: str, right: Asked, answers: Answers) -> Trial:
         traced = self.witness is None
         given = self.claim, shape, dtype, right.batch, answers, right.reference, right.points, right.groups
-        trial = Trial(*given, exact=self.exact, traced=traced, seconds=seconds + right.seconds)
+        trial = Trial(*given, exact=self.exact, traced=traced)
         return trial if trial.passed or not traced else in_doubt(trial, self.plan)
 
     def _derivative(self, claim: Claim, shape: Shape, batch: Batch, dtype: str, seed: int) -> tuple[Reference, Points]:
@@ -136,10 +132,8 @@ def inquire(inquiry: Inquiry, hasty: bool = False) -> Finding:
     claim, plan = inquiry.claim, inquiry.plan
     trials: list[Trial] = []
     warnings: list[str] = []
-    slowest = 0.0
     for shape in draw_shapes(claim, plan.shapes, plan.seed, plan.sizes):
         found = inquiry.trials(shape)
-        slowest = max(slowest, sum(trial.seconds for trial in found))
         trials += found
         if has_ended(trials) or (hasty and not all(trial.passed for trial in found)):
             break
@@ -147,7 +141,7 @@ def inquire(inquiry: Inquiry, hasty: bool = False) -> Finding:
         check_judged(claim, trials)
     small = list(trials)
     if plan.thorough and all(trial.passed for trial in trials):
-        larger, said = _larger(inquiry, small, slowest)
+        larger, said = _larger(inquiry, small)
         trials += larger
         warnings += said
         if all(trial.passed for trial in trials):
@@ -203,16 +197,14 @@ def function_name(claim: Claim) -> str:
     return name_of(claim.function)
 
 
-def _larger(inquiry: Inquiry, small: Sequence[Trial], slowest: float) -> tuple[list[Trial], list[str]]:
+def _larger(inquiry: Inquiry, small: Sequence[Trial]) -> tuple[list[Trial], list[str]]:
     """Few instances of larger shapes, as long as the candidate is likely to be done soon; and what is left out."""
     if inquiry.plan.sizes or inquiry.witness:
         return [], []
-    shapes = list(dict.fromkeys(trial.shape for trial in small))
-    # Of the instances of a small shape, as many are called at a larger one as there are regimes.
-    share = len(inquiry.plan.regimes(inquiry.exact, small=False)) / max(trial.count for trial in small)
-    work = _SECONDS_AT_SIZE / max(slowest * share, 1e-4)
+    tried = {trial.shape: trial.answers.seconds for trial in small}
+    calls = len(inquiry.plan.regimes(inquiry.exact, small=False)) * len(inquiry.plan.dtypes)
     of_program = (functools.partial(measure, inquiry.claim) for measure in (equations, operations))
-    larger = larger_shapes(inquiry.claim, shapes, work, *of_program)
+    larger = larger_shapes(inquiry.claim, tried, _SECONDS_AT_SIZE / calls, *of_program)
     found: list[Trial] = []
     for shape in larger.shapes:
         found += inquiry.trials(shape, each=1)

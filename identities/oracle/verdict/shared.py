@@ -37,14 +37,12 @@ class Asked(NamedTuple):
     **Fields:**
 
     - `groups`: how many regimes there are among them, one after the other.
-    - `seconds`: how long it took to find out.
     """
 
     batch: Batch
     reference: Reference
     points: Points
     groups: int
-    seconds: float
 
 
 @dataclass(frozen=True)

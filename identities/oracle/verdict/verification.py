@@ -71,6 +71,13 @@ class Verification:
     not_judged: Mapping[str, int] = field(default_factory=dict)
     derivation: "tuple[LineVerdict, ...]" = ()
 
+    def __str__(self) -> str:
+        found = f"{self.worst:.2g} units of rounding at most, in {self.judged} calls of {self.shapes} shapes"
+        lines = [f"{self.identity} is {'right' if self.passed else 'wrong'} in {', '.join(self.plan.dtypes)}: {found}"]
+        lines += [f"  not judged  {count}: {reason}" for reason, count in self.not_judged.items()]
+        lines += [f"  warning     it {warning}" for warning in self.warnings]
+        return "\n".join(lines)
+
     @property
     def judged(self) -> int:
         """How many of the instances count."""
