@@ -16,7 +16,7 @@ from identities.oracle.draw.values import Batch, real_parts
 from identities.oracle.reference.rules import forwards
 from identities.oracle.reference.words import LAST
 from identities.oracle.run.programs import evaluated, recently_made
-from identities.oracle.run.traced import traced_once
+from identities.oracle.run.traced import differentiating, traced_once
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,8 @@ def _moving(claim: Claim) -> tuple[int, ...]:
 def _program(function: Any, kind: str, witness: str, moving: tuple[int, ...], of: Any) -> Callable[..., Any]:
     structures = [[jax.ShapeDtypeStruct(shape, np.dtype(dtype)) for shape, dtype in part] for part in of]
     made_of = ("products", kind, witness, moving, *function.made_of)
-    return evaluated(_product(function, kind, witness, moving), structures, made_of)
+    with differentiating(function.function):
+        return evaluated(_product(function, kind, witness, moving), structures, made_of)
 
 
 @cached

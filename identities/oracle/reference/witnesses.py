@@ -24,6 +24,7 @@ from identities.oracle.reference.instances import largest_of
 from identities.oracle.reference.products import in_full, products, random_vectors
 from identities.oracle.reference.words import Reference, Word
 from identities.oracle.run.programs import evaluated, recently_made
+from identities.oracle.run.traced import differentiating
 
 _VANISHING = 1e-10
 """A derivative that is nowhere larger than that is taken for nothing but rounding."""
@@ -187,4 +188,5 @@ def _said(claim: Claim, shape: Shape, batch: Batch, probes: Any, witnesses: Sequ
 
 @recently_made
 def _program(function: Any, steps: tuple[tuple[int, ...], ...], of: tuple[Any, ...]) -> Callable[..., dict[str, Any]]:
-    return evaluated(both_modes(function, steps), structures(of), ("witnesses", steps, *function.made_of))
+    with differentiating(function.function):
+        return evaluated(both_modes(function, steps), structures(of), ("witnesses", steps, *function.made_of))

@@ -17,7 +17,7 @@ from identities.oracle.diagnosis import Diagnosis
 from identities.oracle.draw.larger import larger_shapes
 from identities.oracle.draw.shapes import Shape, draw_shapes
 from identities.oracle.draw.values import Batch, draw_values
-from identities.oracle.reference.points import Points, examined
+from identities.oracle.reference.points import BEYOND_RANGE, Points, examined
 from identities.oracle.reference.programs import equations, operations
 from identities.oracle.reference.unit import TOLERANCE
 from identities.oracle.reference.witnesses import entries_on_the_way, reference
@@ -151,7 +151,10 @@ def inquire(inquiry: Inquiry, hasty: bool = False) -> Finding:
     warnings += _writings(trials)
     errors = _worst(trials, plan)
     shapes, instances = len({trial.shape for trial in trials}), sum(trial.count for trial in trials)
-    left_out = sum((Counter(trial.points.reasons) for trial in trials), Counter())
+    left_out = _left_out(trials)
+    if 2 * left_out.total() > instances:
+        judged = instances - left_out.total()
+        warnings.append(f"is judged in {judged} of {instances} calls only; of most others: {_usual(left_out)}")
     said = tuple(warnings), dict(left_out)
     verdict = Verification(claim.name, True, shapes, instances, errors, None, None, plan, *said)
     wrong = next((trial for trial in trials if not trial.passed), None)
@@ -175,6 +178,16 @@ def is_small(claim: Claim, shape: Shape) -> bool:
     return all(np.prod(shape.of(a), dtype=float) <= 4096 for a in (*claim.arguments, *claim.leaves))
 
 
+def _left_out(trials: Sequence[Trial]) -> Counter[str]:
+    """Why instances do not count, and how many there are of each reason."""
+    return sum((Counter(trial.points.reasons) for trial in trials), Counter())
+
+
+def _usual(reasons: Counter[str]) -> str:
+    """The reason that most have."""
+    return max(reasons, key=lambda reason: reasons[reason], default="")
+
+
 def has_ended(trials: Sequence[Trial]) -> bool:
     """Whether a candidate is not to be called again."""
     return any(fault.kind in ENDED for trial in trials for leaf in trial.leaves for _, fault in leaf.faults)
@@ -186,9 +199,12 @@ def check_judged(claim: Claim, trials: Sequence[Trial]) -> None:
     if 4 * judged < of or not of:
         trial = next((t for t in trials if not t.judged.all()), trials[0])
         at = {name: values[int(np.argmin(trial.judged))].tolist() for name, values in trial.batch.items()}
+        why = _usual(_left_out(trials))
+        ranged = why.startswith(BEYOND_RANGE.partition("{")[0])
+        what = f"leads {why}" if ranged else f"has no finite and continuous derivative by {' and '.join(claim.wrt)}"
         raise ValueError(
-            f"{function_name(claim)} has no finite and continuous derivative by {' and '.join(claim.wrt)} "
-            f"at {of - judged} of {of} drawn arguments, as at {at}; say with `domains` which values are meant"
+            f"{function_name(claim)} {what} at {of - judged} of {of} drawn arguments, as at {at}; "
+            "say with `domains` which values are meant"
         )
 
 
