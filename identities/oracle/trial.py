@@ -11,7 +11,7 @@ import numpy as np
 from identities.claim import Claim
 from identities.oracle.candidates.calling import Answers, Fault
 from identities.oracle.draw.shapes import Shape
-from identities.oracle.draw.values import HUGE, Batch, real_parts
+from identities.oracle.draw.values import Batch, are_extreme, real_parts
 from identities.oracle.reference.instances import flat, largest_of, of_equal_entries
 from identities.oracle.reference.points import Points
 from identities.oracle.reference.programs import growth
@@ -173,7 +173,7 @@ class Leaf:
     def floor(self) -> np.ndarray:
         """What the unit of each instance is at least.
 
-        Rounding where it has been measured; and half of the digits for huge arguments, at which a formula has to be
+        Rounding where it has been measured; and half of the digits for extreme arguments, at which a formula has to be
         finite, and need not be the best: where terms cancel, it may be worse by a digit or two than the function's
         own derivative is. Where rounding leaves no digit there, as of a sine, it only has to be finite. Half of the
         digits too where automatic differentiation has none, and so nobody knows what rounding does to them.
@@ -182,7 +182,7 @@ class Leaf:
         half = float(jnp.finfo(self.dtype).eps) ** 0.5 / TOLERANCE
         lost = (size > 0) & (DIGIT * self.rounding >= size)
         allowed = np.maximum(np.where(lost, _ANYTHING, half) * size, _WORSE * self.rounding)
-        known = np.where(self.regime == HUGE, allowed, self.rounding)
+        known = np.where(are_extreme(len(self.judged), self.groups), allowed, self.rounding)
         unknown = np.isnan(flat(self.expected)).any(axis=1)
         return np.where(unknown, half * largest_of(np.abs(np.nan_to_num(self.got, posinf=0, neginf=0))), known)
 

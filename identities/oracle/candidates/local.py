@@ -69,7 +69,7 @@ def collected(
 
     **Arguments:**
 
-    - `times`: when the first call began, and when each of them times.
+    - `times`: when the first call began, and when each of them ended.
     """
     leaves: list[list[Any]] = [[] for _ in claim.leaves]
     kept = [expected for expected in form.expects if expected != "any"]

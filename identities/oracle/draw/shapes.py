@@ -255,8 +255,8 @@ def _candidates(dims: tuple[str, ...], forms: int, count: int, seed: int) -> Ite
 
     Claims whose dimensions have the same names share their shapes, and so their witnesses.
     """
-    if not dims:
-        yield from (({}, form) for form in range(forms))
+    if not dims:  # and yet there may be options, each value of which has a turn
+        yield from (({}, i % forms) for i in range(2 * _PATIENCE * count))
         return
     rng = np.random.default_rng([seed, zlib.crc32(repr((dims, forms)).encode())])
     n = len(dims)

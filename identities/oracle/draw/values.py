@@ -1,13 +1,17 @@
 """Values: random arguments of a shape, and copies of them that have moved by their rounding."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from identities.claim import Claim
+from identities.domains.domain import Domain
 from identities.oracle.draw.shapes import Shape
+from identities.oracle.run.programs import evaluated, recently_made
 from identities.signature import Argument
 
 Batch = dict[str, np.ndarray]
@@ -16,10 +20,15 @@ Batch = dict[str, np.ndarray]
 REGIMES = ("small", "ordinary", "simple", "large")
 """The characters that values come in, by their size; every regime is judged with scales of its own."""
 
-HARD = ("special", "huge")
-"""What else a candidate meets: signed zeros, equal entries, powers of two, subnormal numbers; and very large ones."""
+HARD = ("tiny", "ordinary", "simple", "far", "special", "huge")
+"""What a candidate meets: small values, some of them next to nothing; large ones, some of them far out; special ones,
+which are signed zeros, equal entries, powers of two and subnormal numbers; and very large ones.
+"""
 
-HUGE = (*REGIMES, *HARD).index("huge")
+_SOME = slice(1, None, 3)
+"""Which of the small and of the large instances are tiny or far out."""
+
+HUGE = HARD.index("huge")
 """The number of the regime in which much overflows."""
 
 EXACT = ("integers",)
@@ -47,11 +56,11 @@ def draw_values(
         domain = a.domain.at(sizes)
         size = (each, *shape.of(a))
         # A product is no harder for a large vector.
-        regime = "large" if regime == "huge" and a.name in vectors else regime
+        regime = "large" if regime in ("far", "huge") and a.name in vectors else regime
         noise = _noise(rng, size, regime, dtype, bool(domain.requires))
         if a.values == "complex":
             noise = noise + 1j * _noise(rng, size, regime, dtype, bool(domain.requires))
-        return domain.project(domain.drawn.project(noise))
+        return _members(a, domain, noise)
 
     def draw(a: Argument) -> np.ndarray:
         domain = a.domain.at(sizes)
@@ -71,6 +80,24 @@ def draw_values(
         return drawn.astype(np.int64)
 
     return {a.name: draw(a) for a in claim.arguments}
+
+
+def _members(a: Argument, domain: Domain, noise: np.ndarray) -> np.ndarray:
+    """What a domain makes of noise.
+
+    **Raises:** `ValueError` if it has no members of that shape, as one of matrices has no vectors.
+    """
+    called = f"the domain of {a.name}" + f", {domain.requires}," * bool(domain.requires)
+    refused = f"{called} has no arrays of shape {noise.shape[1:]}"
+    if domain.normwise and noise.ndim != 3:
+        raise ValueError(f"{refused}: they are matrices")
+    try:
+        members = domain.project(domain.drawn.project(noise))
+    except (ValueError, IndexError) as error:  # of NumPy's, for an array that has another shape or rank
+        raise ValueError(f"{refused}: {error}") from error
+    if members.shape != noise.shape:
+        raise ValueError(f"{refused}: it makes {members.shape[1:]} of them")
+    return members
 
 
 def complex_of(name: str, dtype: str) -> np.dtype:
@@ -95,8 +122,43 @@ def _noise(rng: np.random.Generator, shape: tuple[int, ...], regime: str, dtype:
     large = 1.5 if dtype == "float16" else 3.0
     # Members of a domain may be powers of two, and are as large then.
     huge = _HUGE[dtype] if not restricted else np.log2(_HUGE[dtype])
-    return rng.standard_normal(shape) * {"small": 0.125, "ordinary": 1.0, "large": large, "huge": huge}[regime]
+    sizes = {"tiny": 0.125, "small": 0.125, "ordinary": 1.0, "far": large, "large": large, "huge": huge}
+    noise = rng.standard_normal(shape)
+    drawn = noise * sizes[regime]
+    if regime == "tiny":  # where a series takes the place of terms that cancel
+        least = float(jnp.finfo(dtype).eps) ** 0.5
+        drawn[_SOME] = noise[_SOME] * _column(np.geomspace(0.1, least, len(noise[_SOME])), noise)
+    if regime == "far":
+        drawn[_SOME] = _far_out(noise[_SOME], dtype, restricted)
+    return drawn
 
+
+def _far_out(noise: np.ndarray, dtype: str, restricted: bool) -> np.ndarray:
+    """Entries that are all about as large as each other, and of one sign: where formulas change over to simpler ones.
+
+    Beside one of usual size, nobody would see what is made of them.
+    """
+    sizes = np.geomspace(*_FAR[dtype], len(noise))
+    signs = np.sign(noise[(slice(None), *[0] * (noise.ndim - 1))])
+    return _column(signs * (np.log2(sizes) if restricted else sizes), noise) * (1 - np.abs(np.tanh(noise)) / 4)
+
+
+def _column(numbers: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """One number for each instance."""
+    return numbers.reshape(-1, *[1] * (like.ndim - 1))
+
+
+def are_extreme(count: int, groups: int) -> np.ndarray:
+    """Which of so many instances, of so many regimes, are tiny, far out or huge."""
+    extreme = np.zeros((groups, count // groups), bool)
+    if groups == len(HARD):
+        extreme[HUGE] = True
+        for regime in ("tiny", "far"):
+            extreme[HARD.index(regime), _SOME] = True
+    return extreme.ravel()
+
+
+_FAR = {"float64": (8.0, 64.0), "float32": (8.0, 64.0), "bfloat16": (8.0, 64.0), "float16": (2.0, 16.0)}
 
 _HUGE = {"float64": 1e3, "float32": 1e3, "bfloat16": 1e2, "float16": 1e2}
 
@@ -168,11 +230,20 @@ def moved(a: Argument, shape: Shape, values: np.ndarray, steps: np.ndarray) -> n
     there = values + steps
     if a.domain.interior:
         return there
-    contains = a.domain.at(dict(shape.sizes)).contains
+    are_members = _membership(a.domain.at(dict(shape.sizes)).contains, values.shape, values.dtype.name)
     for others in (values - steps, values):
-        left = [i for i, value in enumerate(there) if not bool(contains(jnp.asarray(value)))]
+        left = ~np.asarray(are_members(there), bool)
         there[left] = others[left]
     return there
+
+
+@recently_made
+def _membership(contains: Callable[[Any], Any], shape: tuple[int, ...], dtype: str) -> Callable[..., Any]:
+    """Says of a batch which arrays a domain contains: of all in one go, if the test is one that JAX can trace."""
+    try:
+        return evaluated(contains, [jax.ShapeDtypeStruct(shape, np.dtype(dtype))])
+    except (jax.errors.JAXTypeError, jax.errors.JAXIndexError):
+        return lambda values: [bool(contains(jnp.asarray(value))) for value in values]
 
 
 def tiny_steps(a: Argument, values: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -95,7 +95,7 @@ class Plan:
         """The characters that values come in; hard ones are tried where many instances are cheap."""
         if exact:
             return EXACT
-        return (*REGIMES, *HARD) if self.thorough and small else REGIMES
+        return HARD if self.thorough and small else REGIMES
 
 
 def _plan(head: tuple[Any, Any, Any, Any], platform: str, number: int, rest: tuple[Any, Any, Any]) -> Plan:
