@@ -44,6 +44,15 @@ def test_right_gradients_that_round_otherwise_are_right():
         assert by_cosh.passed
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_what_float64_rounds_back_now_and_then_is_rounded_until_it_is_known(seed):
+    def doubled(x):  # of 1e10, the derivative of the sum is right to six digits
+        return jnp.logaddexp(x, x)
+
+    large = domains.Domain("of about 1e10", lambda z: 1e10 * (1.5 + np.tanh(z)), lambda x: (x > 1e9).all())
+    assert check_vjp(doubled, lambda g, x: g, signature="(n)->(n)", domains={"x": large}, seed=seed).passed
+
+
 def test_the_largest_entry_stays_one_of_the_entries_when_they_are_rounded():
     """A derivative of max asks which entry is equal to it; if none is, every instance looks beyond all range."""
 

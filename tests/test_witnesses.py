@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from scipy import special
 
-from identities import Verification, WitnessMismatch, check_jacobian, check_vjp, domains, verify
+from identities import Verification, WitnessMismatch, check_hessian, check_jacobian, check_vjp, domains, verify
 from identities.oracle.reference import extrapolation
-from tests.mistakes import said
+from tests.mistakes import mismatch, said
 
 few: Any = {"shapes": 3, "instances": 48}
 
@@ -141,6 +141,38 @@ def test_a_wrong_rule_is_nobody_elses_mistake(factor):
         assert part in str(found)
     again = pickle.loads(pickle.dumps(found))
     assert str(again) == str(found)
+
+
+@jax.custom_jvp
+def squared(x):
+    return x**2
+
+
+@squared.defjvp
+def _wrong_now_and_then(primals, tangents):
+    (x,) = primals
+    return squared(x), jnp.where((x > 5) & (x < 5.5), 3, 2) * x * tangents[0]
+
+
+def test_a_rule_that_is_wrong_now_and_then_is_found_out_where_a_result_looks_wrong():
+    asked: Any = {"signature": "(n)->(n)", "dtypes": ("float64",)}
+    with pytest.raises(WitnessMismatch) as caught:
+        check_vjp(squared, lambda g, x: 2 * g * x, **asked)
+    assert caught.value.agrees == ("differences",)
+    # What is wrong everywhere else too is wrong.
+    assert mismatch(check_vjp, squared, lambda g, x: 5 * g * x, **asked).counterexample.dtype == "float64"
+
+
+def test_second_differences_know_what_the_values_on_the_way_leave_of_their_digits():
+    def loss(z, y, w):  # of a large z and y = 1, next to nothing is left
+        return (w * (jax.nn.softplus(z) - y * z)).sum()
+
+    def twice(z, y, w):
+        return np.diag(2 * w * special.expit(z) * special.expit(-z))
+
+    asked: Any = {"domains": {"y": domains.integers(0, 1), "w": domains.positive}}
+    wrong = mismatch(check_hessian, loss, twice, "z", signature="(n),(n),(n)->()", **asked)
+    assert wrong.diagnosis.factor == "2"
 
 
 @pytest.mark.parametrize("factor", [2, 3])

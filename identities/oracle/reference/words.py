@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -43,6 +43,19 @@ class Word:
         if self.error is None:
             return np.ones(len(self.values), bool)
         return np.asarray(np.isfinite(self.error).reshape(len(self.values), -1).all(axis=1))
+
+    def with_those(self, other: "Word", which: np.ndarray) -> "Word":
+        """With what another word of the kind says about some instances."""
+
+        def merged(name: str) -> np.ndarray | None:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if mine is None:
+                return None
+            found = np.array(mine)
+            found[which] = theirs[which]
+            return found
+
+        return replace(self, **{name: merged(name) for name in ("values", "movement", "probe", "error", "within")})
 
     def of(self, got: np.ndarray) -> np.ndarray:
         """What a result has to say where the witness gives its values."""
