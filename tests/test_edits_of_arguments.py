@@ -45,7 +45,8 @@ def test_the_derivative_by_a_probability_and_not_by_its_logit():
         return g * (y / p - (1 - y) / (1 - p))
 
     found = mistaken(loss, by_probability, signature="(n),(n)->()")
-    assert (found.kind, found.sentence) == ("missing-factor", "is the derivative by sigmoid(x), and not by x")
+    assert found.kind == "missing-factor"
+    assert found.sentence.startswith("is the derivative by sigmoid(x), and not by x; besides, it overflows")
 
 
 def test_an_option_in_the_place_of_a_constant():
@@ -96,3 +97,55 @@ def test_the_stride_for_the_dilation():
     found = mistaken(conv, backward, "w", signature="(b,c,2*n+3*k-4),(o,c,k)->(b,o,n)")
     assert found.kind == "index"
     assert found.sentence.startswith("takes the stride for the dilation, and the dilation for the stride")
+
+
+def test_a_mask_of_the_first_step_in_all_of_them():
+    def kept(x, u, mask):
+        h = jnp.zeros(x.shape[1])
+        for row, stays in zip(x, mask, strict=True):
+            h = jnp.where(stays, h, jnp.tanh(row + u * h))
+        return h
+
+    def backward(g, x, u, mask):
+        hs = [np.zeros_like(g)]
+        for row, stays in zip(x, mask, strict=True):
+            hs.append(np.where(stays, hs[-1], np.tanh(row + u * hs[-1])))
+        dx = np.zeros_like(x)
+        for t in reversed(range(len(x))):
+            dx[t] = np.where(mask[0], 0, g * (1 - np.tanh(x[t] + u * hs[t]) ** 2))
+            g = np.where(mask[0], g, dx[t] * u)
+        return dx
+
+    asked = {"signature": "(t,n),(n),(t,n)->(n)", "domains": {"mask": identities.domains.boolean}}
+    found = mistaken(kept, backward, **asked)
+    assert (
+        found.sentence
+        == "takes mask to be its first entry along axis 0 everywhere, in what it pulls cotangents back by"
+    )
+
+
+def test_the_halves_of_an_argument_exchanged():
+    def rotated(x, angle):
+        return x * jnp.cos(angle) + jnp.roll(x, 1, -1) * jnp.sin(angle)
+
+    def backward(g, x, angle):
+        angle = np.roll(angle, angle.shape[-1] // 2, -1)
+        return g * np.cos(angle) + np.roll(g * np.sin(angle), -1, -1)
+
+    found = mistaken(rotated, backward, signature="(b,2*n),(b,2*n)->(b,2*n)")
+    assert found.sentence == "takes angle with its halves exchanged along axis 1"
+
+
+def test_one_row_for_whatever_is_looked_up():
+    def looked_up(w, ids):
+        return jnp.sin(w)[ids]
+
+    def backward(g, w, ids):
+        dw = np.zeros_like(w)
+        dw[0] = g.sum(0) * np.cos(w[0])
+        return dw
+
+    found = mistaken(
+        looked_up, backward, "w", signature="(k,n),(b)->(b,n)", domains={"ids": identities.domains.index("k")}
+    )
+    assert found.sentence.startswith("has zero for every index in `return jnp.sin(w)[ids]`")

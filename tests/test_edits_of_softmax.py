@@ -78,3 +78,19 @@ def test_what_is_done_to_the_weights_afterwards_belongs_in_both_places(slip, say
     asked = {"signature": "(b,n),(n,d),(b,n)->(b,d)", "domains": {"keep": domains.boolean}, "static": {"p": [0.1, 0.5]}}
     mistake = mismatch(check_vjp, dropped, backward, ("x", "v"), **asked)
     assert says in mistake.diagnoses["x"].sentence
+
+
+def test_a_softmax_of_a_softmax():
+    def balance(x, f):
+        return f @ jax.nn.softmax(x).mean(0)
+
+    def backward(g, x, f):
+        y = in_numpy(x)
+        z = in_numpy(y)
+        late = z * (f - row_sum(f * z)) * g / len(x)
+        return y * (late - row_sum(late * y))
+
+    mistake = mismatch(check_vjp, balance, backward, "x", signature="(t,e),(e)->()")
+    assert mistake.diagnosis.kind == "operation"
+    assert mistake.diagnosis.sentence.startswith("takes `jax.nn.softmax(x)`")
+    assert mistake.diagnosis.sentence.endswith(" twice, the second time of its result")

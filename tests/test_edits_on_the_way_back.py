@@ -218,3 +218,33 @@ def test_the_way_back_has_mistakes_of_its_own(function, signature, wrong, wrt, k
         check_vjp(function, wrong, wrt, signature=signature, domains=domains, **quick)
     assert caught.value.diagnosis.kind == kind, str(caught.value)
     assert says in caught.value.diagnosis.sentence
+
+
+@pytest.mark.parametrize(
+    ("function", "wrong", "says"),
+    [
+        (jnp.tanh, lambda g, y: g * 1 - y * y, "g - y^2 for g (1 - y^2)"),
+        (jnp.tanh, lambda g, y: 1 - y * y * g, "1 - y^2 g for (1 - y^2) g"),
+        (jax.nn.sigmoid, lambda g, y: g * y * 1 - y, "g y - y for g y (1 - y)"),
+    ],
+)
+def test_brackets_that_are_missing(function, wrong, says):
+    def activated(x):
+        return function(2 * x)
+
+    with pytest.raises(CandidateMismatch) as caught:
+        check_vjp(activated, lambda g, x: 2 * wrong(g, np.asarray(function(2 * x))), signature="(n)->(n)", **quick)
+    assert caught.value.diagnosis.sentence.startswith(f"takes {says} in the derivative of `return function(2 * x)`")
+
+
+def test_an_operation_that_is_done_twice():
+    def scaled(x):
+        return x * jax.lax.rsqrt(1 + x**2)
+
+    def backward(g, x):
+        return g * (1 + x**2) ** 0.25 * (1 + x**2 / 2 / (1 + x**2))
+
+    with pytest.raises(CandidateMismatch) as caught:
+        check_vjp(scaled, backward, signature="(n)->(n)", **quick)
+    assert "rsqrt(1 + x**2)` (line" in caught.value.diagnosis.sentence
+    assert caught.value.diagnosis.sentence.endswith(" twice, the second time of its result")

@@ -40,6 +40,7 @@ from identities.oracle.diagnosis.relatives import (
     by_functions,
     column_major,
     conjugate,
+    heaps,
     multipliers,
     other_derivatives,
     own_arguments,
@@ -142,6 +143,13 @@ def _reversed(case: Case, hints: Hints) -> Diagnosis | None:
     for what, guess in reversals(case):
         if factor := find_factor(case, guess):
             return Diagnosis("layout", f"returns the right result {what}{times(factor)}")
+    return None
+
+
+def _heaped(case: Case, hints: Hints) -> Diagnosis | None:
+    for what, guess in heaps(case):
+        if case.explained(guess):
+            return Diagnosis("index", what)
     return None
 
 
@@ -318,6 +326,7 @@ EXPLANATIONS: tuple[Explanation, ...] = (
     Explanation("it is mixed with its transpose", _symmetrised),
     Explanation("its entries are read in one order and written in another", _column_major),
     Explanation("its entries are in reverse order along an axis", _reversed),
+    Explanation("its entries are added up in one place", _heaped),
     Explanation("it is another derivative of the function, or its value", _other_derivative),
     Explanation("its triangles, or its two complex parts, are multiplied with different numbers", _multiples_by_part),
     Explanation("it is multiplied with an argument, a norm, a sum or the value", _multiplied),

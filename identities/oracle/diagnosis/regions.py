@@ -69,10 +69,10 @@ def find_region(case: Case, wrong: Sequence[np.ndarray], telling: Sequence[np.nd
     # Where every instance beyond some size is wrong, that is it. Else, what holds of single entries says more than what
     # holds of whole instances, and that more than a size.
     for where, within, conditions, w, told, least in (
-        ("where", case, _size_conditions(case, several), by_instance, whole, 1.0),
+        ("where", case, _size_conditions(case, several, wrong), by_instance, whole, 1.0),
         ("in the entries where", part, _entry_conditions(part, entries), entries, of_entries, _MOSTLY),
         ("where", part, _instance_conditions(part, instances), instances, of_instances, _MOSTLY),
-        ("where", case, _size_conditions(case, several), by_instance, whole, _MOSTLY),
+        ("where", case, _size_conditions(case, several, wrong), by_instance, whole, _MOSTLY),
     ):
         rated = [(_tightness(within, w, told, condition), condition) for condition in conditions]
         best = max((tightness for tightness, _ in rated), default=0.0)
@@ -140,7 +140,7 @@ def _instance_conditions(case: Case, wrong: Sequence[np.ndarray]) -> Iterator[Co
                 yield Condition(f"{a.name} is not symmetric", skewed)
 
 
-def _size_conditions(case: Case, multiples: int) -> Iterator[Condition]:
+def _size_conditions(case: Case, multiples: int, wrong: Sequence[np.ndarray]) -> Iterator[Condition]:
     """Conditions on sizes; that they are no multiples of a tile, if there are so many that are."""
 
     def everywhere(words: str, holds: Callable[[Sample], bool]) -> Condition:
@@ -153,7 +153,8 @@ def _size_conditions(case: Case, multiples: int) -> Iterator[Condition]:
             yield everywhere(f"{n} = {size}", lambda s, n=n, size=size: s.sizes[n] == size)
             if size > 1:
                 known = size + 1 in {s.sizes[n] for s in case.samples}  # so that it is seen from both sides
-                words = f"from {n} = {size + 1} on: beyond the first {size}" if known else f"{n} > {size}"
+                beyond = f": beyond the first {size}" if _are_beyond(case, wrong, n, size) else ""
+                words = f"from {n} = {size + 1} on{beyond}" if known else f"{n} > {size}"
                 yield everywhere(words, lambda s, n=n, size=size: s.sizes[n] > size)
         for tile in (2, 4, 8, 16, 32, 64, 128):
             if len({s.sizes[n] for s in case.samples if s.sizes[n] % tile == 0}) >= multiples:
@@ -167,6 +168,16 @@ def _size_conditions(case: Case, multiples: int) -> Iterator[Condition]:
         for count in sorted(set(axes)) if len(set(axes)) > 1 else ():
             words = f"{a.name} has {count} {'axis' if count == 1 else 'axes'}"
             yield everywhere(words, lambda s, a=a, count=count: len(s.shape.of(a)) == count)
+
+
+def _are_beyond(case: Case, wrong: Sequence[np.ndarray], name: str, size: int) -> bool:
+    """Whether none of the first entries is wrong along an axis of that dimension, if the result has one."""
+    (leaf,) = case.claim.leaves
+    for sample, w in zip(case.samples, wrong, strict=True):
+        axes = [1 + axis for axis, dim in enumerate(leaf.dims(sample.shape.form)) if dim == name]
+        if w.ndim > 1 and axes and all(w.take(range(min(size, w.shape[axis])), axis).any() for axis in axes):
+            return False
+    return True
 
 
 def _entry_conditions(case: Case, wrong: Sequence[np.ndarray]) -> Iterator[Condition]:

@@ -69,6 +69,22 @@ def reversals(case: Case) -> Iterator[tuple[str, Guess]]:
         yield what, rearranged(functools.partial(np.flip, axis=1 + axis))
 
 
+def heaps(case: Case) -> Iterator[tuple[str, Guess]]:
+    """All entries along an axis in the first place, or in the last, and nothing in the others."""
+    for axis in range(rank(case)):
+        for words, place in (("first", 0), ("last", -1)):
+            yield (
+                f"adds up in the {words} entry along axis {axis} what belongs in all of them",
+                rearranged(functools.partial(_heaped, 1 + axis, place)),
+            )
+
+
+def _heaped(axis: int, place: int, values: np.ndarray) -> np.ndarray:
+    found = np.zeros_like(values)
+    np.moveaxis(found, axis, 0)[place] = values.sum(axis)
+    return found
+
+
 def column_major(case: Case) -> Iterator[tuple[str, Guess]]:
     """Entries read in one order and written in the other."""
 

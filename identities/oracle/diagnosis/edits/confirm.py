@@ -20,6 +20,9 @@ from identities.oracle.reference.instances import largest_of
 NEAR = {"float64": 1e-3, "float32": 1e-3, "float16": 3e-3, "bfloat16": 2e-2}
 """How near a quick look finds what explains a result, relatively, by dtype."""
 
+_NOTHING = 1e-8
+"""Of what is usual for the instances of a sample, what counts as nothing."""
+
 _AT_KINKS = 0.2
 """In what part of the instances it may not."""
 
@@ -73,8 +76,10 @@ class Confirmation:
                 left, whole = rest(sample, bench.result(at(bench.program)))
             except (LookupError, ValueError, TypeError):
                 return False
-            near = NEAR[sample.dtype]
-            far = largest_of(np.abs(left[sample.kept])) > near * largest_of(np.abs(whole[sample.kept]))
+            near, sizes = NEAR[sample.dtype], largest_of(np.abs(whole[sample.kept]))
+            # Where next to nothing is to be explained, there is nothing but rounding.
+            sizes = np.maximum(sizes, _NOTHING * np.median(sizes)) if sizes.size else sizes
+            far = largest_of(np.abs(left[sample.kept])) > near * sizes
             if far.size and far.mean() > _AT_KINKS:
                 return False
         return True

@@ -53,6 +53,10 @@ def derivatives(program: Program) -> Iterator[Proposal]:
                 says = f"takes the {words} of {where} for its derivative"
                 at = pulling(address, functools.partial(pull, k))
                 yield Proposal("other-argument", says, 1.7, at, operation.place)
+            for words, slip in _WITHOUT_BRACKETS.get(operation.name, ()):
+                says = f"takes {words} in the derivative of {where}, of result y and cotangent g: brackets are missing"
+                at = pulling(address, functools.partial(_by_result, k, slip))
+                yield Proposal("operation", says, 1.7, at, operation.place)
         for k, number in enumerate(operation.takes) if operation.name in ("mul", "dot_general") else ():
             if program.active(operation)[1 - k] and _elementwise(program, number):
                 value, other = (value_of(program, n) for n in (number, operation.takes[1 - k]))
@@ -85,6 +89,22 @@ def _second(operand: int, here: Here) -> Mapping[int, np.ndarray]:
     (pulled,) = _slope(here.kernel, operand).pull(here.operands, here.cotangents, here.active)
     return {operand: pulled}
 
+
+def _by_result(operand: int, slip: Callable[..., np.ndarray], here: Here) -> Mapping[int, np.ndarray]:
+    return {operand: slip(here.cotangents[0], here.results[0])}
+
+
+_WITHOUT_BRACKETS: dict[str, tuple[tuple[str, Callable[..., np.ndarray]], ...]] = {
+    "tanh": (
+        ("g - y^2 for g (1 - y^2)", lambda g, y: g - y * y),
+        ("1 - y^2 g for (1 - y^2) g", lambda g, y: 1 - y * y * g),
+    ),
+    "logistic": (
+        ("g y - y for g y (1 - y)", lambda g, y: g * y - y),
+        ("1 - y y g for (1 - y) y g", lambda g, y: 1 - y * y * g),
+    ),
+}
+"""By function, what becomes of a derivative in which a difference is a factor, where no brackets are around that."""
 
 _FOR_THE_DERIVATIVE = (("value", _value), ("second derivative", _second))
 

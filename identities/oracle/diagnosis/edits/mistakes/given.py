@@ -204,10 +204,36 @@ def _changes(aval: Aval) -> Iterator[tuple[str, str, Changed]]:
             for by in (1, -1):
                 rolled = functools.partial(np.roll, shift=by, axis=1 + axis)
                 yield "index", f"shifted by one along axis {axis}", rolled
+            if is_inexact(dtype):
+                yield "reduction", f"to be its sum along axis {axis} everywhere", functools.partial(_summed, axis)
+            for words, some in _ENDS:
+                yield (
+                    "index",
+                    f"to be its {words} entry along axis {axis} everywhere",
+                    functools.partial(_one, axis, some),
+                )
+        if size > 1 and size % 2 == 0:
+            yield (
+                "layout",
+                f"with its halves exchanged along axis {axis}",
+                functools.partial(_with_halves_exchanged, axis),
+            )
     if sum(size > 1 for size in shape) > 1:
         yield "layout", "backwards along every axis", lambda g: np.flip(g, tuple(range(1, g.ndim)))
     if is_inexact(dtype):
         yield "sign", "for its negative", np.negative
+
+
+def _one(axis: int, some: slice, given: np.ndarray) -> np.ndarray:
+    return np.broadcast_to(given[(*[slice(None)] * (1 + axis), some)], given.shape)
+
+
+def _summed(axis: int, given: np.ndarray) -> np.ndarray:
+    return np.broadcast_to(given.sum(1 + axis, keepdims=True), given.shape)
+
+
+def _with_halves_exchanged(axis: int, given: np.ndarray) -> np.ndarray:
+    return np.roll(given, given.shape[1 + axis] // 2, 1 + axis)
 
 
 def _changed(which: tuple[int, ...], change: Changed, given: Arrays) -> Arrays:
@@ -217,10 +243,13 @@ def _changed(which: tuple[int, ...], change: Changed, given: Arrays) -> Arrays:
 def arguments_in_pulls(program: Program) -> Iterator[Proposal]:
     """An argument that is taken for something else on the way back alone."""
     for i, number in enumerate(program.arguments):
-        if not is_inexact(program.avals[number][1]):
+        if np.issubdtype(dtype := program.avals[number][1], np.integer):
             continue
         for kind, words, change in _changes(program.avals[number]):
-            says = f"takes {program.names[number]} {words}, in what it multiplies cotangents with"
+            where = (
+                "in what it multiplies cotangents with" if is_inexact(dtype) else "in what it pulls cotangents back by"
+            )
+            says = f"takes {program.names[number]} {words}, {where}"
             yield Proposal(kind, says, 2.0, functools.partial(_in_pulls, i, change))
 
 
@@ -248,8 +277,11 @@ def _in_pulls(argument: int, change: Changed, program: Program) -> Edit:
         changed = known[0][1]
         return here.pull([changed.get(n, o) for n, o in zip(here.operation.takes, here.operands, strict=True)])
 
-    met = (i for i in program.backwards if made.intersection(program.operations[i].takes))
-    return Edit(pulls={i: pull for i in met if depends_on_operands(program, program.operations[i])})
+    def is_met(operation: Operation) -> bool:
+        chooses = operation.name == "select_n" and operation.takes[0] in made and any(program.active(operation))
+        return chooses or (depends_on_operands(program, operation) and not made.isdisjoint(operation.takes))
+
+    return Edit(pulls={i: pull for i in program.backwards if is_met(program.operations[i])})
 
 
 def _of_arguments(says: str, change: Change, kind: str = "other-argument") -> Proposal:

@@ -97,6 +97,9 @@ _LEFT_OUT = (
 )
 """Operations of one operand, each of which may have been left out."""
 
+_TWICE = ("tanh", "logistic", "erf", "exp", "log", "log1p", "sqrt", "rsqrt", "sin", "cos", "cumsum", "custom_jvp_call")
+"""Operations of one operand that may have been done to what has come of them already."""
+
 _SAID_OF = {"neg": ("sign", "the minus"), "rev": ("layout", "the reversal")}
 """What leaving one out is called, if there is a word for it."""
 
@@ -116,6 +119,9 @@ def operations(program: Program) -> Iterator[Proposal]:
             kind, what = _SAID_OF.get(operation.name, ("operation", ""))
             left_out = _neighbour(address, operation, "its operand as it is", _operand, kind)
             yield replace(left_out, says=f"leaves out {what} of {spelled(operation)}") if what else left_out
+        if operation.name in _TWICE and operation.kernel.avals[0] == operation.kernel.gives[0]:
+            says = f"takes {spelled(operation)} twice, the second time of its result"
+            yield Proposal("operation", says, 1.7, located(address, _twice), operation.place)
         if operation.name in ("reduce_max", "reduce_min"):
             for what, reduce in _REDUCTIONS:
                 over = functools.partial(reduce, axis=parameters["axes"])
@@ -176,6 +182,18 @@ def _neighbour(address: Address, operation: Operation, what: str, function: Call
     return Proposal(kind, says, 1.6, located(address, edit), operation.place)
 
 
+def _twice(program: Program, i: int) -> Edit:
+    return Edit(kernels={i: _of_its_result(program.operations[i].kernel)})
+
+
+@functools.lru_cache(maxsize=1024)
+def _of_its_result(kernel: Kernel) -> Kernel:
+    def function(*operands):
+        return kernel.function(*kernel.function(*operands), *operands[1:])
+
+    return kernel_of(kernel.name, function, kernel.avals, kernel.parameters)
+
+
 def _backwards(address: Address, operation: Operation) -> Proposal:
     """A running sum from the other end."""
 
@@ -209,6 +227,8 @@ def indices(program: Program) -> Iterator[Proposal]:
             for k, (_, dtype) in enumerate(operation.kernel.avals):
                 for by in (1, -1) if np.issubdtype(dtype, np.integer) else ():
                     yield _off_by(address, operation, k, by)
+                if np.issubdtype(dtype, np.integer) and operation.name not in _COMPARISONS:
+                    yield _off_by(address, operation, k, None)
     for address, operation in firsts(program):
         for by in (1, -1) if operation.name in _SLID else ():
             yield _slid(address, operation, by)
@@ -219,13 +239,16 @@ def _counts_from_the_end(program: Program, operation: Operation) -> bool:
     return operation.name == "lt" and not np.any(program.constants.get(operation.takes[1], 1))
 
 
-def _off_by(address: Address, operation: Operation, operand: int, by: int) -> Proposal:
+def _off_by(address: Address, operation: Operation, operand: int, by: int | None) -> Proposal:
+    """An index that is off by one; or zero, where it is by nothing."""
+
+    def other(index: Any) -> Any:
+        return 0 * index if by is None else index + jnp.asarray(by, index.dtype)
+
     @functools.cache
     def shifted(kernel: Kernel) -> Kernel:
         def function(*operands):
-            return kernel.function(
-                *(o + jnp.asarray(by, o.dtype) if k == operand else o for k, o in enumerate(operands))
-            )
+            return kernel.function(*(other(o) if k == operand else o for k, o in enumerate(operands)))
 
         return kernel_of(kernel.name, function, kernel.avals, kernel.parameters)
 
@@ -234,7 +257,8 @@ def _off_by(address: Address, operation: Operation, operand: int, by: int) -> Pr
 
     where = spelled(operation)
     what = "comparison" if operation.name in _COMPARISONS else "index"
-    return Proposal("index", f"has the {what} off by one in {where}", 1.5, located(address, edit), operation.place)
+    says = f"has zero for every index in {where}" if by is None else f"has the {what} off by one in {where}"
+    return Proposal("index", says, 1.5, located(address, edit), operation.place)
 
 
 def _slid(address: Address, operation: Operation, by: int) -> Proposal:

@@ -8,9 +8,11 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from identities.oracle.diagnosis.edits.evaluate import Edit, Here, Pull
+from identities.oracle.diagnosis.edits.kernels import kernel_of
 from identities.oracle.diagnosis.edits.mistakes.parts import PASSED_ON
 from identities.oracle.diagnosis.edits.program import Operation, Program
 from identities.oracle.diagnosis.edits.proposals import Proposal, firsts, located, spelled
@@ -96,6 +98,9 @@ def softmaxes(program: Program) -> Iterator[Proposal]:
                 says = f"{words} {formula}, the derivative by way of the result y of {spelled(operation)}"
                 at = located(address, functools.partial(edit, slip))
                 yield Proposal(kind, says, 1.5, at, operation.place)
+        if _softmax(program, operation):
+            says = f"takes {spelled(operation)} twice, the second time of its result"
+            yield Proposal("operation", says, 1.7, located(address, _softmax_of_itself), operation.place)
 
 
 class _Parts(NamedTuple):
@@ -203,6 +208,14 @@ def _softmax_with(slip: Callable[[_Rows], np.ndarray], program: Program, i: int)
 
     keeping: dict[int, Pull] = {j: functools.partial(keep, j) for j in (last, i)}
     return Edit(pulls={**keeping, parts.exp: pull})
+
+
+def _softmax_of_itself(program: Program, i: int) -> Edit:
+    parts, quotient = _softmax(program, program.operations[i]), program.operations[i].kernel
+    if parts is None:
+        raise LookupError(i)
+    axes = program.operations[parts.sum].kernel.parameters["axes"]
+    return Edit(kernels={i: kernel_of("softmax", lambda e, s: [jax.nn.softmax(e / s, axes)], quotient.avals)})
 
 
 def _logarithm_with(slip: Callable[[_Rows], np.ndarray], program: Program, i: int) -> Edit:
