@@ -72,7 +72,8 @@ class Verification:
     derivation: "tuple[LineVerdict, ...]" = ()
 
     def __str__(self) -> str:
-        found = f"{self.worst:.2g} units of rounding at most, in {self.judged} calls of {self.shapes} shapes"
+        shapes = f"{self.shapes} shape{'s' * (self.shapes != 1)}"
+        found = f"{self.worst:.2g} units of rounding at most, in {self.judged} calls of {shapes}"
         lines = [f"{self.identity} is {'right' if self.passed else 'wrong'} in {', '.join(self.plan.dtypes)}: {found}"]
         lines += [f"  not judged  {count}: {reason}" for reason, count in self.not_judged.items()]
         lines += [f"  warning     it {warning}" for warning in self.warnings]
