@@ -17,8 +17,9 @@ from identities.oracle.asking import Asked, claim, inquiry, options_as_written, 
 from identities.oracle.candidates.calling import Fault, taken
 from identities.oracle.candidates.local import Candidate, Local
 from identities.oracle.diagnosis import NONDETERMINISTIC, Diagnosis
+from identities.oracle.draw.moved import perturbed
 from identities.oracle.draw.shapes import Shape, draw_shapes
-from identities.oracle.draw.values import Batch, perturbed
+from identities.oracle.draw.values import Batch
 from identities.oracle.reference.points import Points, everywhere
 from identities.oracle.reference.witnesses import reference_of
 from identities.oracle.reference.words import Reference

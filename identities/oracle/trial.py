@@ -77,7 +77,7 @@ class Leaf:
 
     @functools.cached_property
     def regime(self) -> np.ndarray:
-        """The number of the regime that each instance is of, in the order of `REGIMES` and `HARD`."""
+        """The number of the regime that each instance is of, in the order of `REGIMES` or of `THOROUGH`."""
         return np.repeat(np.arange(self.groups), len(self.judged) // self.groups)
 
     @functools.cached_property

@@ -1,17 +1,14 @@
-"""Values: random arguments of a shape, and copies of them that have moved by their rounding."""
+"""Values: random arguments of a shape, in all the characters that values come in."""
 
 import zlib
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from identities.claim import Claim
 from identities.domains.domain import Domain
 from identities.oracle.draw.shapes import Shape
-from identities.oracle.run.programs import evaluated, recently_made
 from identities.signature import Argument
 
 Batch = dict[str, np.ndarray]
@@ -20,7 +17,7 @@ Batch = dict[str, np.ndarray]
 REGIMES = ("small", "ordinary", "simple", "large")
 """The characters that values come in, by their size; every regime is judged with scales of its own."""
 
-HARD = ("tiny", "ordinary", "simple", "far", "special", "huge")
+THOROUGH = ("tiny", "ordinary", "simple", "far", "special", "huge")
 """What a candidate meets: small values, some of them next to nothing; large ones, some of them far out; special ones,
 which are signed zeros, equal entries, powers of two and subnormal numbers; and very large ones.
 """
@@ -28,7 +25,7 @@ which are signed zeros, equal entries, powers of two and subnormal numbers; and 
 _SOME = slice(1, None, 3)
 """Which of the small and of the large instances are tiny or far out."""
 
-HUGE = HARD.index("huge")
+HUGE = THOROUGH.index("huge")
 """The number of the regime in which much overflows."""
 
 EXACT = ("integers",)
@@ -151,10 +148,10 @@ def _column(numbers: np.ndarray, like: np.ndarray) -> np.ndarray:
 def are_extreme(count: int, groups: int) -> np.ndarray:
     """Which of so many instances, of so many regimes, are tiny, far out or huge."""
     extreme = np.zeros((groups, count // groups), bool)
-    if groups == len(HARD):
+    if groups == len(THOROUGH):
         extreme[HUGE] = True
         for regime in ("tiny", "far"):
-            extreme[HARD.index(regime), _SOME] = True
+            extreme[THOROUGH.index(regime), _SOME] = True
     return extreme.ravel()
 
 
@@ -192,66 +189,6 @@ def wide(batch: Batch) -> Batch:
         return values if values.dtype.kind in "iub" else values.astype(np.float64)
 
     return {name: widened(values) for name, values in batch.items()}
-
-
-def perturbed(claim: Claim, shape: Shape, batch: Batch, relative: float, seed: int) -> list[Batch]:
-    """Four copies of a wide batch, in which every number has moved by that relative amount, up or down.
-
-    The amount is relative to the entry, or to the norm of a matrix whose domain is normwise. The
-    signs are random but for this: over the four copies, the signs of an entry are orthogonal to those of
-    its neighbours. So what the root mean square over the copies measures is the sum of squares of the
-    entries' effects, and hardly ever a cancellation among them. Integers and booleans stay, and nothing leaves
-    its domain.
-    """
-    rng = np.random.default_rng(seed)
-    copies: list[Batch] = [{}, {}, {}, {}]
-    entries = 0
-    for a in claim.arguments:
-        values = batch[a.name]
-        if not a.moves:
-            copies = [copy | {a.name: values} for copy in copies]
-            continue
-        parts = real_parts(values)
-        random = rng.choice((-relative, relative), parts.shape)
-        columns = (entries + np.arange(parts[0].size)) % 4
-        entries += parts[0].size
-        scale = np.linalg.norm(values, 2, axis=(1, 2), keepdims=True) if a.domain.normwise else parts
-        for copy, row in zip(copies, _HADAMARD, strict=True):
-            steps = scale * random * row[columns].reshape(parts.shape[1:])
-            copy[a.name] = moved(a, shape, values, complex_parts(steps, values))
-    return copies
-
-
-_HADAMARD = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]])
-
-
-def moved(a: Argument, shape: Shape, values: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """Values after a small step; where that leaves the domain, after the opposite one, or after none."""
-    there = values + steps
-    if a.domain.interior:
-        return there
-    are_members = _membership(a.domain.at(dict(shape.sizes)).contains, values.shape, values.dtype.name)
-    for others in (values - steps, values):
-        left = ~np.asarray(are_members(there), bool)
-        there[left] = others[left]
-    return there
-
-
-@recently_made
-def _membership(contains: Callable[[Any], Any], shape: tuple[int, ...], dtype: str) -> Callable[..., Any]:
-    """Says of a batch which arrays a domain contains: of all in one go, if the test is one that JAX can trace."""
-    try:
-        return evaluated(contains, [jax.ShapeDtypeStruct(shape, np.dtype(dtype))])
-    except (jax.errors.JAXTypeError, jax.errors.JAXIndexError):
-        return lambda values: [bool(contains(jnp.asarray(value))) for value in values]
-
-
-def tiny_steps(a: Argument, values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Random steps of the thirteenth digit; at zero as large as at one, unless the domain may end there."""
-    parts = real_parts(values)
-    free = a.domain.interior and not a.domain.requires
-    scale = np.where(parts == 0, 1.0 if free or not a.domain.interior else 0.0, parts)
-    return complex_parts(1e-13 * rng.uniform(-1, 1, parts.shape) * scale, values)
 
 
 def real_parts(values: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import Batch
 from identities.oracle.reference.linear_map import Tensors
 from identities.oracle.reference.rules import forwards
-from identities.oracle.run.traced import traced_once
+from identities.oracle.run.traced import differentiating, traced_once
 
 WITNESSES = ("jacfwd", "jacrev")
 """The two modes of automatic differentiation, by what JAX calls them."""
@@ -44,7 +44,8 @@ def both_modes(function: Callable[..., Any], steps: tuple[tuple[int, ...], ...])
     backward = derivative(jax.jacrev, _jacfwd)
 
     def both(*primals: Any) -> dict[str, Any]:
-        return dict(zip(WITNESSES, (forward(*primals), backward(*primals)), strict=True))
+        with differentiating(function):
+            return dict(zip(WITNESSES, (forward(*primals), backward(*primals)), strict=True))
 
     return both
 

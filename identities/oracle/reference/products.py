@@ -108,23 +108,23 @@ def _moving(claim: Claim) -> tuple[int, ...]:
 def _program(function: Any, kind: str, witness: str, moving: tuple[int, ...], of: Any) -> Callable[..., Any]:
     structures = [[jax.ShapeDtypeStruct(shape, np.dtype(dtype)) for shape, dtype in part] for part in of]
     made_of = ("products", kind, witness, moving, *function.made_of)
-    with differentiating(function.function):
-        return evaluated(_product(function, kind, witness, moving), structures, made_of)
+    return evaluated(_product(function, kind, witness, moving), structures, made_of)
 
 
 @cached
 def _product(function: Any, kind: str, witness: str, moving: tuple[int, ...]) -> Callable[..., Any]:
-    function = traced_once(function)
+    traced = traced_once(function)
 
     def program(primals, vectors, inputs, outputs):
         def at(*moved):
             everything = list(primals)
             for i, value in zip(moving, moved, strict=True):
                 everything[i] = value
-            return function(*everything)
+            return traced(*everything)
 
         here = tuple(primals[i] for i in moving)
-        return _SAYS[kind, witness](at, here, vectors, inputs, outputs)
+        with differentiating(function):
+            return _SAYS[kind, witness](at, here, vectors, inputs, outputs)
 
     return program
 

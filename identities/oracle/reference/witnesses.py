@@ -15,16 +15,16 @@ from typing import Any
 import numpy as np
 
 from identities.claim import Claim
+from identities.oracle.draw.moved import moved as moved_within
+from identities.oracle.draw.moved import perturbed, tiny_steps
 from identities.oracle.draw.shapes import Shape
-from identities.oracle.draw.values import Batch, perturbed, real_parts, tiny_steps, wide
-from identities.oracle.draw.values import moved as moved_within
+from identities.oracle.draw.values import Batch, real_parts, wide
 from identities.oracle.reference.dense import WITNESSES, Said, arranged, both_modes, of_part, steps_of
 from identities.oracle.reference.function import function_values, structure, structures
 from identities.oracle.reference.instances import largest_of
 from identities.oracle.reference.products import in_full, products, random_vectors
 from identities.oracle.reference.words import Reference, Word
 from identities.oracle.run.programs import evaluated, recently_made
-from identities.oracle.run.traced import differentiating
 
 _VANISHING = 1e-10
 """A derivative that is nowhere larger than that is taken for nothing but rounding."""
@@ -188,5 +188,4 @@ def _said(claim: Claim, shape: Shape, batch: Batch, probes: Any, witnesses: Sequ
 
 @recently_made
 def _program(function: Any, steps: tuple[tuple[int, ...], ...], of: tuple[Any, ...]) -> Callable[..., dict[str, Any]]:
-    with differentiating(function.function):
-        return evaluated(both_modes(function, steps), structures(of), ("witnesses", steps, *function.made_of))
+    return evaluated(both_modes(function, steps), structures(of), ("witnesses", steps, *function.made_of))

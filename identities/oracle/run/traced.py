@@ -13,14 +13,15 @@ from identities.spelling import name_of
 
 @contextlib.contextmanager
 def differentiating(function: Any) -> Iterator[None]:
-    """While a derivative is traced.
+    """While the derivative of a function, or of a claim's flat one, is traced.
 
     **Raises:** `ValueError` in place of what JAX raises where it has no rule for something.
     """
     try:
         yield
     except (NotImplementedError, TypeError, ValueError) as error:
-        raise ValueError(f"JAX cannot differentiate {name_of(function)}: {error}") from error
+        name = name_of(getattr(function, "function", function))
+        raise ValueError(f"JAX cannot differentiate {name}: {error}") from error
 
 
 def traced_once(function: Callable[..., tuple[Any, ...]]) -> Callable[..., tuple[Any, ...]]:

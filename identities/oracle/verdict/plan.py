@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from identities.oracle.draw.shapes import Sizes
-from identities.oracle.draw.values import EXACT, HARD, REGIMES
+from identities.oracle.draw.values import EXACT, REGIMES, THOROUGH
 from identities.oracle.run.store import Device
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
@@ -95,7 +95,7 @@ class Plan:
         """The characters that values come in; hard ones are tried where many instances are cheap."""
         if exact:
             return EXACT
-        return HARD if self.thorough and small else REGIMES
+        return THOROUGH if self.thorough and small else REGIMES
 
 
 def _plan(head: tuple[Any, Any, Any, Any], platform: str, number: int, rest: tuple[Any, Any, Any]) -> Plan:

@@ -18,8 +18,9 @@ from identities.oracle.diagnosis.edits.kernels import Aval
 from identities.oracle.diagnosis.edits.program import Program, program_of
 from identities.oracle.diagnosis.edits.recognised import recognised
 from identities.oracle.diagnosis.effort import spend
+from identities.oracle.draw.moved import moved, perturbed, tiny_steps
 from identities.oracle.draw.shapes import Shape
-from identities.oracle.draw.values import Batch, moved, perturbed, real_parts, tiny_steps, wide
+from identities.oracle.draw.values import Batch, real_parts, wide
 from identities.oracle.run.programs import full_precision
 
 _ROWS = 4096

@@ -225,10 +225,10 @@ def indices(program: Program) -> Iterator[Proposal]:
             yield from _of_one_operand(program, address, operation)
         if operation.name in _OF_INDICES and not _counts_from_the_end(program, operation):
             for k, (_, dtype) in enumerate(operation.kernel.avals):
-                for by in (1, -1) if np.issubdtype(dtype, np.integer) else ():
-                    yield _off_by(address, operation, k, by)
-                if np.issubdtype(dtype, np.integer) and operation.name not in _COMPARISONS:
-                    yield _off_by(address, operation, k, None)
+                compares = operation.name in _COMPARISONS
+                for says, other in _OTHER_INDICES[: 2 if compares else 3] if np.issubdtype(dtype, np.integer) else ():
+                    says = says.format("comparison" if compares else "index")
+                    yield _with_index(address, operation, k, says, other)
     for address, operation in firsts(program):
         for by in (1, -1) if operation.name in _SLID else ():
             yield _slid(address, operation, by)
@@ -239,26 +239,28 @@ def _counts_from_the_end(program: Program, operation: Operation) -> bool:
     return operation.name == "lt" and not np.any(program.constants.get(operation.takes[1], 1))
 
 
-def _off_by(address: Address, operation: Operation, operand: int, by: int | None) -> Proposal:
-    """An index that is off by one; or zero, where it is by nothing."""
+_OTHER_INDICES: tuple[tuple[str, Callable[[Any], Any]], ...] = (
+    ("has the {} off by one", lambda index: index + jnp.asarray(1, index.dtype)),
+    ("has the {} off by one", lambda index: index - jnp.asarray(1, index.dtype)),
+    ("has zero for every {}", jnp.zeros_like),
+)
+"""What an index, or what it is compared with, may be instead."""
 
-    def other(index: Any) -> Any:
-        return 0 * index if by is None else index + jnp.asarray(by, index.dtype)
 
+def _with_index(
+    address: Address, operation: Operation, operand: int, says: str, other: Callable[[Any], Any]
+) -> Proposal:
     @functools.cache
-    def shifted(kernel: Kernel) -> Kernel:
+    def changed(kernel: Kernel) -> Kernel:
         def function(*operands):
             return kernel.function(*(other(o) if k == operand else o for k, o in enumerate(operands)))
 
         return kernel_of(kernel.name, function, kernel.avals, kernel.parameters)
 
     def edit(program: Program, i: int) -> Edit:
-        return Edit(kernels={i: shifted(program.operations[i].kernel)})
+        return Edit(kernels={i: changed(program.operations[i].kernel)})
 
-    where = spelled(operation)
-    what = "comparison" if operation.name in _COMPARISONS else "index"
-    says = f"has zero for every index in {where}" if by is None else f"has the {what} off by one in {where}"
-    return Proposal("index", says, 1.5, located(address, edit), operation.place)
+    return Proposal("index", f"{says} in {spelled(operation)}", 1.5, located(address, edit), operation.place)
 
 
 def _slid(address: Address, operation: Operation, by: int) -> Proposal:
