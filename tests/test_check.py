@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from scipy import special
 
 import identities
-from identities import CandidateMismatch, DerivationMismatch, check, domains
+from identities import CandidateMismatch, check, domains
 from tests import mistakes
 
 
@@ -346,48 +346,6 @@ def test_terms_that_cancel_to_nothing_leave_their_rounding():
     for dtype in ("float64", "float32"):
         needs = {"x": domains.nonzero}
         assert identities.check_vjp(normalise, backward, signature="(n)->(n)", domains=needs, dtypes=(dtype,)).passed
-
-
-# Derivations.
-
-NOTES = [
-    ("the loss, differentiated", jax.jit(jax.grad(lambda theta, X, Y: jnp.mean((Y - X @ theta) ** 2)))),
-    ("chain rule", lambda theta, X, Y: 2 / len(Y) * (Y - X @ theta) @ (-X)),
-    ("as printed", lambda theta, X, Y: 2 * (Y - X @ theta) @ (-X)),
-    ("sign taken out", lambda theta, X, Y: -2 * (Y - X @ theta) @ X),
-]
-SHAPES = "(p),(n,p),(n)->(p)"
-
-
-def test_the_notes_lose_their_1_over_n_in_the_third_line():
-    with pytest.raises(DerivationMismatch) as caught:
-        identities.check_derivation(NOTES, signature=SHAPES)
-    wrong = caught.value
-    assert (wrong.line, wrong.label) == (3, "as printed")
-    assert (wrong.diagnosis.kind, wrong.diagnosis.factor) == ("factor", "n")
-    assert "line 3, as printed, equals the one before" in str(wrong)
-
-
-def test_a_right_derivation_passes():
-    mended = [*NOTES[:2], lambda theta, X, Y: -2 / len(Y) * (Y - X @ theta) @ X]
-    assert identities.check_derivation(mended, signature=SHAPES).passed
-
-
-def test_lines_that_are_random_or_ragged_are_named():
-    with pytest.raises(DerivationMismatch) as caught:
-        identities.check_derivation([lambda x: x + np.random.rand(*x.shape), lambda x: x], signature="(n)->(n)")
-    assert (caught.value.line, caught.value.diagnosis.kind) == (1, "nondeterministic")
-    with pytest.raises(DerivationMismatch) as caught:
-        identities.check_derivation([lambda x: x[x > 0], lambda x: x], signature="(n)->(n)")
-    assert (caught.value.line, caught.value.diagnosis.kind) == (1, "shape")
-
-
-def test_a_line_that_raises_is_named_even_if_it_is_the_first():
-    with pytest.raises(DerivationMismatch) as caught:
-        identities.check_derivation([lambda x: x[7], lambda x: x], signature="(n)->()")
-    assert (caught.value.line, caught.value.diagnosis.kind) == (1, "raises")
-    with pytest.raises(ValueError, match="two lines or more"):
-        identities.check_derivation([lambda x: x], signature="(n)->()")
 
 
 # Options of the catalog's own functions.

@@ -7,10 +7,12 @@ import json
 import re
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
-from identities import catalog, verify
+from identities import DerivationMismatch, catalog, check_derivation, verify
 from identities.cli import main
 from identities.derivation import derivation, derivative, equation, function, misprint
 from identities.derivations import declared, names
@@ -240,3 +242,45 @@ def test_a_line_about_nothing_is_refused(declare):
         ValueError, match=r"line 1: sides of an equation have dimensions of the arguments, n; at n = 101"
     ):
         judged("squared_norm_jacobian")
+
+
+# ---- derivations of one's own
+
+NOTES = [
+    ("the loss, differentiated", jax.jit(jax.grad(lambda theta, X, Y: jnp.mean((Y - X @ theta) ** 2)))),
+    ("chain rule", lambda theta, X, Y: 2 / len(Y) * (Y - X @ theta) @ (-X)),
+    ("as printed", lambda theta, X, Y: 2 * (Y - X @ theta) @ (-X)),
+    ("sign taken out", lambda theta, X, Y: -2 * (Y - X @ theta) @ X),
+]
+SHAPES = "(p),(n,p),(n)->(p)"
+
+
+def test_the_notes_lose_their_1_over_n_in_the_third_line():
+    with pytest.raises(DerivationMismatch) as caught:
+        check_derivation(NOTES, signature=SHAPES)
+    wrong = caught.value
+    assert (wrong.line, wrong.label) == (3, "as printed")
+    assert (wrong.diagnosis.kind, wrong.diagnosis.factor) == ("factor", "n")
+    assert "line 3, as printed, equals the one before" in str(wrong)
+
+
+def test_a_right_derivation_passes():
+    mended = [*NOTES[:2], lambda theta, X, Y: -2 / len(Y) * (Y - X @ theta) @ X]
+    assert check_derivation(mended, signature=SHAPES).passed
+
+
+def test_lines_that_are_random_or_ragged_are_named():
+    with pytest.raises(DerivationMismatch) as caught:
+        check_derivation([lambda x: x + np.random.rand(*x.shape), lambda x: x], signature="(n)->(n)")
+    assert (caught.value.line, caught.value.diagnosis.kind) == (1, "nondeterministic")
+    with pytest.raises(DerivationMismatch) as caught:
+        check_derivation([lambda x: x[x > 0], lambda x: x], signature="(n)->(n)")
+    assert (caught.value.line, caught.value.diagnosis.kind) == (1, "shape")
+
+
+def test_a_line_that_raises_is_named_even_if_it_is_the_first():
+    with pytest.raises(DerivationMismatch) as caught:
+        check_derivation([lambda x: x[7], lambda x: x], signature="(n)->()")
+    assert (caught.value.line, caught.value.diagnosis.kind) == (1, "raises")
+    with pytest.raises(ValueError, match="two lines or more"):
+        check_derivation([lambda x: x], signature="(n)->()")

@@ -24,14 +24,12 @@ from identities.oracle.verdict.plan import Plan
 _FIRST = 24
 """How many instances are looked at first: if rounding explains none of them, it does not explain the others."""
 
-
 _RARE, _LEFT, _AGAIN = 8, 0.75, 8
 """If no more instances than so many are left, or than that share of those before, how often they are looked at again.
 
 Close to a comparison, a number may come to its other side in one of many copies only; and in float64 a number that is
 moved by half of its last digit is mostly rounded back to what it was.
 """
-
 
 _SUSPECTS = 16
 """Of how many instances that look wrong differences are asked at last."""
