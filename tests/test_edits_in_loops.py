@@ -113,3 +113,47 @@ def test_the_cotangent_of_the_last_pass_alone():
         identities.check_vjp(walked, only_the_last, signature="(t),(),()->(t)", **quick)
     sentences = {diagnosis.sentence for diagnosis in caught.value.diagnoses.values()}
     assert sentences == {"takes only the last entry of the cotangent along axis 0"}
+
+
+def turned(x, h):
+    for u in x:
+        h = jnp.tanh(h) * u + jnp.sin(u)
+    return h
+
+
+def turned_vjp(g, x, h, of_tanh=None, of_all=None):
+    """As if states, or all that is kept, were those of one pass in every pass."""
+    states = [h]
+    for u in x:
+        states.append(np.tanh(states[-1]) * u + np.sin(u))
+    dx = np.zeros_like(x)
+    for t in reversed(range(len(x))):
+        k = t if of_all is None else of_all % len(x)
+        dx[t] = g * (np.tanh(states[k]) + np.cos(x[k]))
+        g = g * x[k] / np.cosh(states[k if of_tanh is None else of_tanh % len(x)]) ** 2
+    return dx, g
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (
+            {"of_tanh": 0},
+            "`jnp.tanh(h) * u + jnp.sin(u)` of the first pass in every pass in the derivative of `jnp.tanh(h)`",
+        ),
+        (
+            {"of_tanh": -1},
+            "`jnp.tanh(h) * u + jnp.sin(u)` of the last pass in every pass in the derivative of `jnp.tanh(h)`",
+        ),
+        ({"of_all": 0}, "takes what has been kept of the first pass in every pass of its loops"),
+        ({"of_all": -1}, "takes what has been kept of the last pass in every pass of its loops"),
+    ],
+)
+def test_what_one_pass_has_kept_is_taken_in_every_pass(wrong, says):
+    asked: Any = {"signature": "(t),()->()", **quick, "sizes": {"t": [1, 3, 4]}}
+    assert identities.check_vjp(turned, turned_vjp, **asked)
+    with pytest.raises(identities.CandidateMismatch) as caught:
+        identities.check_vjp(turned, lambda *given: turned_vjp(*given, **wrong), **asked)
+    for diagnosis in caught.value.diagnoses.values():
+        assert diagnosis.kind == "index"
+        assert says in diagnosis.sentence

@@ -141,6 +141,15 @@ def halves_exchanged(g, x):
     return np.concatenate([g * np.tanh(a) * np.cos(b), g * np.sin(b) / np.cosh(a) ** 2])
 
 
+def gated(x, w, v):
+    h = jnp.cos(x @ w)
+    return h * (x @ v)
+
+
+def by_the_first_gate(g, x, w, v):
+    return x.T @ (g * np.cos(x @ w)[:1])
+
+
 @pytest.mark.parametrize(
     ("function", "signature", "wrong", "wrt", "kind", "says"),
     [
@@ -209,6 +218,10 @@ def halves_exchanged(g, x):
         (
             *(in_halves, "(2*n)->(n)", halves_exchanged, "x"),
             *("cotangent", "takes the cotangents of part 0 and part 1 for each other"),
+        ),
+        (
+            *(gated, "(b,n),(n,m),(n,m)->(b,m)", by_the_first_gate, "v"),
+            *("index", "to be its first entry along axis 0 everywhere, in what it multiplies cotangents with"),
         ),
     ],
 )

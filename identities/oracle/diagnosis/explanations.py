@@ -9,7 +9,7 @@ import numpy as np
 
 from identities.oracle.diagnosis.case import Case, Diagnosis, Sample
 from identities.oracle.diagnosis.edits.formula import find_step
-from identities.oracle.diagnosis.edits.mistakes import given
+from identities.oracle.diagnosis.edits.mistakes import cotangents
 from identities.oracle.diagnosis.edits.options import find_option
 from identities.oracle.diagnosis.edits.overwritten import find_overwritten
 from identities.oracle.diagnosis.edits.proposals import Hints
@@ -107,7 +107,7 @@ def _multiple(case: Case, hints: Hints) -> Diagnosis | None:
 
 
 def _cotangents(case: Case, hints: Hints) -> Diagnosis | None:
-    return find_edit(case, hints, (given.cotangents,))
+    return find_edit(case, hints, (cotangents.cotangents,))
 
 
 def _tangents(case: Case, hints: Hints) -> Diagnosis | None:

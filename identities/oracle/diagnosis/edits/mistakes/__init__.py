@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator
 
 from identities.oracle.diagnosis.edits.mistakes import (
+    arguments,
     axes,
     conjugates,
     constants,
+    cotangents,
     derivatives,
     epsilons,
-    given,
     indices,
     late,
     loops,
@@ -29,7 +30,7 @@ from identities.oracle.diagnosis.edits.proposals import Proposal
 Generator = Callable[[Program], Iterator[Proposal]]
 
 GENERATORS: tuple[Generator, ...] = (
-    given.cotangents,
+    cotangents.cotangents,
     conjugates.conjugates,
     loops.handed_on,
     parts.parts,
@@ -40,13 +41,13 @@ GENERATORS: tuple[Generator, ...] = (
     operations.indices,
     operations.operations,
     softmaxes.softmaxes,
-    given.arguments,
+    arguments.arguments,
     indices.exchanged,
     late.late,
     statistics.given_statistics,
     sums.accumulations,
-    given.on_the_way,
-    given.parts_on_the_way,
+    cotangents.on_the_way,
+    cotangents.parts_on_the_way,
     derivatives.derivatives,
     derivatives.by_result,
     derivatives.saved,
@@ -67,11 +68,12 @@ GENERATORS: tuple[Generator, ...] = (
     steps.repeated,
     steps.operands,
     loops.loops,
-    given.arguments_in_pulls,
+    arguments.in_pulls,
     sums.sums,
-    given.ends,
+    cotangents.ends,
     triangles.triangles,
     steps.by_way_of_others,
+    arguments.values_in_pulls,
     steps.others,
     steps.behind,
     derivatives.by_other_results,
@@ -80,7 +82,7 @@ GENERATORS: tuple[Generator, ...] = (
 """Where proposals come from, the likeliest and the quickest first."""
 
 IN_PARTS: tuple[Generator, ...] = (
-    given.cotangents,
+    cotangents.cotangents,
     steps.factors,
     constants.constants,
     operations.operations,

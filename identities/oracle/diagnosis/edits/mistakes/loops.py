@@ -2,39 +2,54 @@
 
 import functools
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
 from identities.oracle.diagnosis.edits.evaluate import Edit, Here, Pull
 from identities.oracle.diagnosis.edits.mistakes.parts import PASSED_ON
 from identities.oracle.diagnosis.edits.mistakes.steps import depends_on_operands
-from identities.oracle.diagnosis.edits.program import Address, Program
-from identities.oracle.diagnosis.edits.proposals import Proposal, firsts, located, spelled, value_of
+from identities.oracle.diagnosis.edits.program import Address, Operation, Program
+from identities.oracle.diagnosis.edits.proposals import Proposal, firsts, located, merged, spelled, value_of
 
 _Key = tuple[str, int, int, int]
 """Where a loop stands: what it hands on, and what it stacks, is written at the same place."""
 
 
 def loops(program: Program) -> Iterator[Proposal]:
-    """Every loop without its first pass, and every operand in a loop as it is a pass before or after."""
+    """Every loop without its first pass, and every operand in a loop as it is in another pass, or all of them."""
     for key in dict.fromkeys(_key(program, i) for i, o in enumerate(program.operations) if o.name == "carry"):
         place = next(o.place for i, o in enumerate(program.operations) if _key(program, i) == key)
         says = f"leaves out the first pass of the loop in {place or 'the function'}, the last one on the way back"
         yield Proposal("index", says, 1.6, functools.partial(_without_first, key), place)
+    for address, operation, k in _kept_operands(program):
+        value = value_of(program, operation.takes[k])
+        for words, pass_ in _PASSES.items():
+            says = f"takes {value} of the {words} in the derivative of {spelled(operation)}"
+            at = located(address, functools.partial(_of_another, k, pass_))
+            yield Proposal("index", says, 1.9, at, operation.place)
+    for words in ("first pass in every pass", "last pass in every pass"):
+        says = f"takes what has been kept of the {words} of its loops"
+        yield Proposal("index", says, 2.0, functools.partial(_all_of_another, _PASSES[words]))
+
+
+_PASSES: dict[str, Callable[[int, int], int]] = {
+    "pass before": lambda this, count: (this - 1) % count,  # from the end again, as the index -1 is in NumPy
+    "pass after": lambda this, count: (this + 1) % count,
+    "first pass in every pass": lambda this, count: 0,
+    "last pass in every pass": lambda this, count: count - 1,
+}
+"""Which pass of so many is taken for this one."""
+
+
+def _kept_operands(program: Program) -> Iterator[tuple[Address, Operation, int]]:
+    """What a loop has to keep for its way back: operands that derivatives depend on, and are others in each pass."""
     for address, operation in firsts(program):
         passes = program.by_address[address]
-        if len(passes) < 2 or not depends_on_operands(program, operation):
-            continue
-        for k, number in enumerate(operation.takes):
-            if program.operations[passes[0]].takes[k] == number:  # it is the same in every pass
-                continue
-            for by, words in ((-1, "before"), (1, "after")):
-                says = (
-                    f"takes {value_of(program, number)} of the pass {words} in the derivative of {spelled(operation)}"
-                )
-                at = located(address, functools.partial(_of_another, k, by))
-                yield Proposal("index", says, 1.9, at, operation.place)
+        if len(passes) > 1 and depends_on_operands(program, operation):
+            for k, number in enumerate(operation.takes):
+                if program.operations[passes[0]].takes[k] != number:
+                    yield address, operation, k
 
 
 def handed_on(program: Program) -> Iterator[Proposal]:
@@ -101,11 +116,21 @@ def _key(program: Program, i: int) -> _Key:
     return address.file, address.line, address.start, address.end
 
 
-def _of_another(operand: int, by: int, program: Program, i: int) -> Edit:
-    """From the end again, as the index -1 is in NumPy."""
+def _of_another(operand: int, pass_: Callable[[int, int], int], program: Program, i: int) -> Edit:
     passes = program.by_address[program.operations[i].address]
-    other = passes[(passes.index(i) + by) % len(passes)]
+    other = passes[pass_(passes.index(i), len(passes))]
     return Edit(standing={(i, operand): program.operations[other].takes[operand]}, only="pulls")
+
+
+def _all_of_another(pass_: Callable[[int, int], int], program: Program) -> Edit:
+    """Of every loop that keeps something."""
+    return merged(
+        [
+            _of_another(k, pass_, program, i)
+            for address, _, k in _kept_operands(program)
+            for i in program.by_address[address]
+        ]
+    )
 
 
 def _without_first(key: _Key, program: Program) -> Edit:
