@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -261,6 +262,24 @@ def test_a_factor_may_be_an_option():
         static={"temperature": [0.5, 2.0, 4.0]},
     )
     assert found["x"] == ("factor", "returns 1/temperature times the right result")
+
+
+def strided(x, w, stride, pad):
+    return jax.lax.conv_general_dilated(x[None, None], w[None, None], (stride,), [(pad, pad)])[0, 0]
+
+
+def cropped_at_one_end(g, x, w, stride, pad):
+    dx = np.zeros(len(x) + 2 * pad)
+    for i, sent in enumerate(g):
+        dx[i * stride : i * stride + len(w)] += sent * w
+    return dx[: len(x)]
+
+
+def test_no_window_moves_by_the_value_of_another_option():
+    shapes = {"signature": "(n),(f)->((n+2*pad-f)//stride+1)", "static": {"stride": [1, 2], "pad": [0, 1]}}
+    kind, sentence = said(check_vjp, strided, cropped_at_one_end, "x", **shapes)["x"]
+    assert kind == "index"
+    assert sentence.startswith("ignores the padding in `")
 
 
 @pytest.mark.parametrize("dtype", ["float64", "bfloat16"])

@@ -1,5 +1,6 @@
 """What candidates are called with: values far out and next to nothing, every option, members of one's own domain."""
 
+from itertools import permutations
 from typing import Any
 
 import jax
@@ -10,6 +11,8 @@ from scipy.special import expit
 
 import identities
 from identities import check_value, check_vjp, domains
+from identities.oracle.asking import claim
+from identities.oracle.draw.shapes import draw_shapes
 from tests.mistakes import mismatch
 
 FEW: dict[str, Any] = {"shapes": 2, "instances": 12}
@@ -49,6 +52,27 @@ def test_where_a_series_takes_the_place_of_terms_that_cancel_it_is_looked_at():
     assert check_value(rotation, lambda w: turned(w, 1 - w @ w / 6), signature="(3)->(3,3)").passed
     wrong = mismatch(check_value, rotation, lambda w: turned(w, -1), signature="(3)->(3,3)")
     assert np.linalg.norm(wrong.arguments["w"]) < 1e-3
+
+
+# ---- shapes
+
+
+def test_axes_of_one_are_tried_beside_others_that_are_not():
+    def squeezed(g, x):
+        """The middle axis is gone if it is one, and the mean is that over the axis after it."""
+        rows = g.squeeze(1) if g.shape[1] == 1 < g.shape[0] else g
+        return (rows - rows.mean(1, keepdims=True)).reshape(g.shape)
+
+    found = mismatch(check_vjp, lambda x: x - x.mean(1, keepdims=True), squeezed, signature="(a,b,k)->(a,b,k)")
+    assert found.diagnosis.sentence == "is wrong where b = 1, and right elsewhere"
+
+
+@pytest.mark.parametrize("dims", range(2, 7))
+def test_every_dimension_is_one_where_any_other_is_not(dims):
+    names = "abcdef"[:dims]
+    claimed = claim("value", jnp.sum, signature=f"({','.join(names)})->()")
+    drawn = [dict(shape.sizes) for shape in draw_shapes(claimed, 5, seed=0)]
+    assert all(any(sizes[one] == 1 < sizes[other] for sizes in drawn) for one, other in permutations(names, 2))
 
 
 # ---- options

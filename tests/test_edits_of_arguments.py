@@ -149,3 +149,25 @@ def test_one_row_for_whatever_is_looked_up():
         looked_up, backward, "w", signature="(k,n),(b)->(b,n)", domains={"ids": identities.domains.index("k")}
     )
     assert found.sentence.startswith("has zero for every index in `return jnp.sin(w)[ids]`")
+
+
+@pytest.mark.parametrize(("axes", "count"), [((0, 2), "n in place of n h"), ((0, 1), "n in place of n c")])
+def test_a_count_that_is_wrong_wherever_it_stands(axes, count):
+    def normalised(x):
+        mu = x.mean(axes, keepdims=True)
+        var = ((x - mu) ** 2).mean(axes, keepdims=True)
+        return (x - mu) / jnp.sqrt(var + 1e-2)
+
+    def backward(g, x):
+        deviation = np.sqrt(x.var(axes, keepdims=True) + 1e-2)
+        y, means = (x - x.mean(axes, keepdims=True)) / deviation, {"axis": axes, "keepdims": True}
+        return (g - g.sum(**means) / len(x) - y * (g * y).sum(**means) / len(x)) / deviation
+
+    found = mistaken(normalised, backward, signature="(n,c,h)->(n,c,h)")
+    assert found.kind == "constant"
+    assert found.sentence == f"uses {count}, everywhere, in what it pulls cotangents back by"
+
+
+def test_a_surrogate_of_a_step_is_told_what_it_is():
+    found = mistaken(lambda x: jnp.sign(x), lambda g, x: g * (np.abs(x) <= 1), signature="(n)->(n)")
+    assert found.sentence.startswith("is not zero, as the right result is everywhere: a surrogate is right as ")

@@ -38,6 +38,7 @@ SOFTMAX, LOG_SOFTMAX = (jax.nn.softmax, own_softmax), (jax.nn.log_softmax, own_l
         (SOFTMAX, lambda g, x, y: y * (g - row_sum(g)), "leaves out y in the sum"),
         (SOFTMAX, lambda g, x, y: y * (g - row_sum(g * x)), "takes the argument for y in the sum"),
         (SOFTMAX, lambda g, x, y: y * g - x * row_sum(g * y), "takes the argument for y before the sum"),
+        (SOFTMAX, lambda g, x, y: x * (g - row_sum(g * x)), "takes the argument for y wherever that is"),
         (SOFTMAX, lambda g, x, y: (g - row_sum(g * y)) ** 2, "where y has been overwritten"),
         (SOFTMAX, lambda g, x, y: g - y * row_sum(g), "is the derivative of its logarithm"),
         (LOG_SOFTMAX, lambda g, x, y: g - y, "leaves out the sum"),

@@ -198,6 +198,21 @@ def test_windows_that_overlap_may_all_take_the_first_of_equal_numbers_or_the_las
         check_vjp(largest_of_two, lambda g, x: backward(g, x, added=False), signature="(n+1)->(n)", dtypes=("float64",))
 
 
+def pooled(x):
+    return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 2), (1, 1, 1), "VALID")[:, 0, 0]
+
+
+def pooled_vjp(g, x, shares=1.0):
+    equal = x == x.max((1, 2), keepdims=True)
+    return g[:, None, None] * equal / (1 + shares * (equal.sum((1, 2), keepdims=True) - 1))
+
+
+def test_equal_numbers_may_share_a_cotangent_in_each_of_several_windows():
+    assert check_vjp(pooled, pooled_vjp, signature="(n,2,2)->(n)").passed
+    with pytest.raises(CandidateMismatch):
+        check_vjp(pooled, lambda g, x: pooled_vjp(g, x, shares=0.0), signature="(n,2,2)->(n)")
+
+
 def test_a_kink_is_seen_beside_huge_derivatives_elsewhere():
     wrong = functools.partial(hidden_units_backward, transposed=True)
     with pytest.raises(CandidateMismatch) as caught:

@@ -53,6 +53,26 @@ def test_what_float64_rounds_back_now_and_then_is_rounded_until_it_is_known(seed
     assert check_vjp(doubled, lambda g, x: g, signature="(n)->(n)", domains={"x": large}, seed=seed).passed
 
 
+def attention(q, k, v):
+    s = q @ k.T
+    e = jnp.exp(s - s.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True) @ v
+
+
+def attention_vjp(g, q, k, v):
+    s = q @ k.T
+    p = jnp.exp(s - jax.nn.logsumexp(s, -1, keepdims=True))
+    ds = p * (g @ v.T - (g * (p @ v)).sum(-1, keepdims=True))
+    return ds @ k, ds.T @ q, p.T @ g
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("backward", [attention_vjp, lambda *given: jax.vjp(attention, *given[1:])[1](given[0])])
+def test_what_is_left_of_a_softmax_of_one_entry_is_rounding(backward, dtype):
+    shapes: Any = {"signature": "(t,d),(s,d),(s,d)->(t,d)", "sizes": {"s": [1, 2, 3]}}
+    assert check_vjp(attention, jax.jit(backward), dtypes=(dtype,), arrays="jax", **shapes).passed
+
+
 def test_the_largest_entry_stays_one_of_the_entries_when_they_are_rounded():
     """A derivative of max asks which entry is equal to it; if none is, every instance looks beyond all range."""
 

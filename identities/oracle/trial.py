@@ -179,12 +179,17 @@ class Leaf:
         digits too where automatic differentiation has none, and so nobody knows what rounding does to them.
         """
         size = largest_of(np.abs(np.where(np.isfinite(self.expected), self.expected, 0)))
-        half = float(jnp.finfo(self.dtype).eps) ** 0.5 / TOLERANCE
+        half = half_of_digits(self.dtype)
         lost = (size > 0) & (DIGIT * self.rounding >= size)
         allowed = np.maximum(np.where(lost, _ANYTHING, half) * size, _WORSE * self.rounding)
-        known = np.where(are_extreme(len(self.judged), self.groups), allowed, self.rounding)
+        known = np.where(self.extreme, allowed, self.rounding)
         unknown = np.isnan(flat(self.expected)).any(axis=1)
         return np.where(unknown, half * largest_of(np.abs(np.nan_to_num(self.got, posinf=0, neginf=0))), known)
+
+    @property
+    def extreme(self) -> np.ndarray:
+        """The instances of which no more than half of the digits are asked."""
+        return are_extreme(len(self.judged), self.groups)
 
     @functools.cached_property
     def growth(self) -> np.ndarray:
@@ -224,6 +229,11 @@ def _as_numbers(values: np.ndarray, kind: str) -> np.ndarray:
     if kind == "complex":
         return real_parts(values.astype(np.complex128))
     return values.astype(np.float64)
+
+
+def half_of_digits(dtype: str) -> float:
+    """The unit where half of the digits are asked, as a part of a result."""
+    return float(jnp.finfo(dtype).eps) ** 0.5 / TOLERANCE
 
 
 def _digits(dtype: np.dtype) -> float:

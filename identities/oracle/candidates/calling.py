@@ -198,7 +198,7 @@ def _taken_apart(form: Form, result: Any) -> list[Outcome]:
     tree = trees.from_plain(form.answer)
     due = {place: i for i, place in enumerate(form.places) if place is not None}
     for_all = isinstance(result, (tuple, list)) and len(result) == len(form.places) > len(due)
-    if for_all and all(part is None for part, place in zip(result, form.places, strict=True) if place is None):
+    if for_all and all(_is_none(part) for part, place in zip(result, form.places, strict=True) if place is None):
         result = tuple(result[due[place]] for place in range(len(due)))
     if tree and tree.bare and isinstance(result, tuple) and len(result) == 1 and _rank(result[0]) != form.rank:
         result = (result,)  # a tuple of one number is an array of it, where that has an axis
@@ -331,7 +331,7 @@ def _judgeable(result: Any, expected: str, name: str) -> Outcome:
 
 def _judged_none(result: Any, which: str) -> Outcome:
     """The gradient of integers: None, or the zeros that some frameworks have in its place."""
-    if result is None or str(getattr(result, "dtype", "")).startswith("[('float0'"):
+    if _is_none(result):
         return np.zeros(0)
     try:
         if not np.any(as_array(result)):
@@ -340,6 +340,11 @@ def _judged_none(result: Any, which: str) -> Outcome:
         pass
     what = f"returns a {type(result).__name__}{which}, which consists of integers: its gradient is None"
     return Fault("wrong-type", what, short(result))
+
+
+def _is_none(part: Any) -> bool:
+    """Whether that is no gradient: None, or the array of nothing that JAX has for integers."""
+    return part is None or str(getattr(part, "dtype", "")).startswith("[('float0'")
 
 
 def short(value: Any) -> str:

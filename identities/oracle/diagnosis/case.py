@@ -12,8 +12,9 @@ from identities.dimensions import BATCH_AXES, owner_of
 from identities.oracle.diagnosis.edits.place import Place
 from identities.oracle.draw.shapes import Shape
 from identities.oracle.draw.values import HUGE, REGIMES, Batch
+from identities.oracle.reference.instances import largest_of
 from identities.oracle.reference.unit import TOLERANCE, errors_beside
-from identities.oracle.trial import Leaf
+from identities.oracle.trial import Leaf, half_of_digits
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class Sample:
     groups: int  # regimes, one after the other
     growth: np.ndarray | float = 1.0
     rounding: np.ndarray | float = 0.0  # of each instance, where it has been measured
+    half: np.ndarray | float = 0.0  # of each instance, what part of a result is half of its digits, if no more is asked
     generous: bool = True  # whether a guess may lose digits that nobody has measured; what is right may not
 
     @functools.cached_property
@@ -97,7 +99,8 @@ class Sample:
 
     def units(self, guess: Truth, dtype: str | None = None) -> np.ndarray:
         """How far a guess is off, for each entry, in units of rounding."""
-        what = self.got, guess.values, guess.movement, dtype or self.dtype, self.groups, self.growth, self.rounding
+        rounding = np.maximum(self.rounding, self.half * largest_of(np.abs(np.nan_to_num(guess.values))))
+        what = self.got, guess.values, guess.movement, dtype or self.dtype, self.groups, self.growth, rounding
         return errors_beside(*what, self.generous)
 
     def reproduced(self, guess: Truth, dtype: str | None = None) -> np.ndarray:
@@ -198,7 +201,8 @@ def case_of(leaves: Sequence[Leaf], special: bool = False) -> Case | None:
         kept[[i for i, _ in leaf.faults]] = False
         truth = Truth(leaf.expected, leaf.movement)
         given = leaf.claim, leaf.shape, leaf.dtype, leaf.batch
-        samples.append(Sample(*given, leaf.got, truth, kept, leaf.groups, leaf.growth, leaf.floor))
+        half = leaf.extreme * half_of_digits(leaf.dtype)
+        samples.append(Sample(*given, leaf.got, truth, kept, leaf.groups, leaf.growth, leaf.floor, half))
     case = Case(known[0].claim, known[0].dtype, tuple(samples))
     if not case.explained(lambda sample: sample.truth):
         return case

@@ -275,6 +275,14 @@ def _of_entry(case: Case) -> str:
     return f"in entry ({', '.join(indices)})" if len(indices) > 1 else f"in entry {indices}" if indices else ""
 
 
+def _surrogate(case: Case, hints: Hints) -> Diagnosis | None:
+    """Of a step, a sign or a rounding, whose derivative people replace by that of something smooth."""
+    if any(sample.truth.values[sample.kept].any() for sample in case.samples):
+        return None
+    what = "is not zero, as the right result is everywhere"
+    return Diagnosis("missing-factor", f"{what}: a surrogate is right as the derivative of another function")
+
+
 def _region(case: Case, hints: Hints) -> Diagnosis | None:
     if not (region := find_wrong_region(case)):
         return None
@@ -338,6 +346,7 @@ EXPLANATIONS: tuple[Explanation, ...] = (
     Explanation("one step of the function or of its derivative is another", find_edit),
     Explanation("it is the derivative by a function of the argument", _by_function),
     Explanation("contributions to one entry overwrite each other", find_overwritten),
+    Explanation("the right result is zero, and something stands in for it", _surrogate),
     Explanation("it is a multiple of another derivative of the function", _multiple_of_another_derivative),
     Explanation("its rows or columns are multiplied with different numbers", _multiples_by_place),
     Explanation("it has fewer digits", _less_precise),

@@ -84,6 +84,10 @@ def _monomials(names: tuple[str, ...]) -> tuple[tuple[tuple[str, Fraction | int]
     return (*simple, *roots, *shifted, *of_three)
 
 
+_NEAR = 1 << 22
+"""Units of rounding by which a ratio may be off a simple number: results of which few digits are asked count too."""
+
+
 def find_factor(case: Case, guess: Guess, beside: Guess | None = None) -> Factor | None:
     """The simplest factor by which a guess reproduces every instance; for lack of a simple one, a number.
 
@@ -104,7 +108,7 @@ def find_factor(case: Case, guess: Guess, beside: Guess | None = None) -> Factor
             if not sample.reproduced(Truth(rest + scaled.values, scaled.movement)).all():
                 return None
         ratios.append(times)
-    near = min(4096 * float(jnp.finfo(case.dtype).eps), 0.03)  # relatively, of a ratio and a simple number
+    near = min(_NEAR * float(jnp.finfo(case.dtype).eps), 0.03)
     for factor in _factors(case, ratios, near):
         if case.nearly_explained(multiple(guess, factor, beside)):
             return factor
@@ -146,7 +150,7 @@ def _factors(case: Case, ratios: list[float | None], near: float) -> Iterator[Fa
         nearest = min(_CONSTANTS, key=lambda c: abs(abs(rest[0]) - c))
         if abs(abs(rest[0]) - nearest) <= near * nearest:
             yield Factor(nearest if rest[0] > 0 else -nearest, powers)
-        elif not powers:
+        if not powers:
             yield Factor(float(np.mean(rest)))
 
 

@@ -81,6 +81,7 @@ def find_region(case: Case, wrong: Sequence[np.ndarray], telling: Sequence[np.nd
             tight = [condition for tightness, condition in rated if tightness == best]
             # Where something begins needs no other words.
             words = [c.words for c in tight if c.words.startswith("from ")][:1]
+            tight = [c for c in tight if not any(c.words.startswith(f"{other.words} and ") for other in tight)]
             plain = [c for c in tight if not any(map(str.isdigit, c.words))] or tight  # a sign says more than a bound
             words = words or [f"{where} {' or '.join(c.words for c in plain[:3])}"]
             known = dict(zip(map(id, within.samples), tight[0].holds, strict=True))
@@ -160,6 +161,7 @@ def _size_conditions(case: Case, multiples: int, wrong: Sequence[np.ndarray]) ->
             if len({s.sizes[n] for s in case.samples if s.sizes[n] % tile == 0}) >= multiples:
                 yield everywhere(f"{n} is no multiple of {tile}", lambda s, n=n, tile=tile: s.sizes[n] % tile != 0)
     for n, m in itertools.permutations(names, 2):
+        yield everywhere(f"{n} = 1 and {m} > 1", lambda s, n=n, m=m: s.sizes[n] == 1 < s.sizes[m])
         yield everywhere(f"{n} > {m}", lambda s, n=n, m=m: s.sizes[n] > s.sizes[m])
         if n < m and any(s.sizes[n] == s.sizes[m] > 1 for s in case.samples):
             yield everywhere(f"{n} differs from {m}", lambda s, n=n, m=m: s.sizes[n] != s.sizes[m])

@@ -25,8 +25,8 @@ _LARGEST_LEADING: Mapping[str, int] = dict(zip(BATCH_AXES, (2, 3), strict=True))
 _PATIENCE = 32
 """For how many random sizes the same options are tried, if none is admitted with them."""
 
-_CORNERS = 4
-"""How many shapes are no random ones: tall, wide, square and of a single entry."""
+_FEW = 4
+"""The most shapes of which one, of a single entry, stands for all that have axes of one."""
 
 Sizes = Mapping[str, Iterable[int]]
 """Sizes that a user wants to be tried, by the name of the dimension."""
@@ -160,8 +160,8 @@ def _most(claim: Claim) -> Mapping[str, int]:
 def draw_shapes(claim: Claim, count: int, seed: int, sizes: Sizes | None = None) -> list[Shape]:
     """That many different random shapes, or as many as there are; more where every listed size or option wants one.
 
-    With four and more, tall, wide, square and single-entry ones are among them, wherever the domains
-    of the arguments admit them.
+    With four, tall, wide, square and single-entry ones are among them, wherever the domains of the arguments admit
+    them; with more, instead of the last, as many as it takes for each dimension to be one where another is not.
 
     **Raises:** `ValueError` for sizes of dimensions that do not exist, and where no shape at all is admitted.
     """
@@ -170,12 +170,17 @@ def draw_shapes(claim: Claim, count: int, seed: int, sizes: Sizes | None = None)
         raise ValueError(f"sizes: there is no dimension {min(unknown)!r}; there are {', '.join(claim.dimensions)}")
     every = math.prod(len(option.values) for option in claim.options if option.every)
     some = max((len(option.values) for option in claim.options), default=1)
-    wanted = max(count, some, *[len(values) for values in listed.values()], 2 * every if every > 1 else 1)
+    dims, forms = claim.dimensions, claim.forms
+    # Claims whose dimensions have the same names share their shapes, and so their witnesses.
+    rng = np.random.default_rng([seed, zlib.crc32(repr((dims, forms)).encode())])
+    corners = _corners(rng, len(dims), count)
+    at_least = len(corners) if count > _FEW else 1
+    wanted = max(count, at_least, some, *map(len, listed.values()), 2 * every if every > 1 else 1)
     found: dict[Shape, None] = {}
     most = _most(claim)
     turns, failed = deque((number, 0) for number in range(wanted)), 0
     patience = _PATIENCE * max(map(len, listed.values()), default=1)
-    for i, (drawn, form) in enumerate(_candidates(claim.dimensions, claim.forms, wanted, seed)):
+    for i, (drawn, form) in enumerate(_candidates(rng, dims, forms, wanted, corners)):
         number, again = turns[0]
         if failed == patience:  # these options may leave no room for any sizes: the next ones first
             turns.rotate(-1)
@@ -183,10 +188,10 @@ def draw_shapes(claim: Claim, count: int, seed: int, sizes: Sizes | None = None)
             (number, again), failed = turns[0], 0
         if found and max(drawn.values(), default=1) > 2 * LARGEST:
             break  # such sizes are for what has no smaller ones
-        if i >= _CORNERS and not listed:
+        if i >= len(corners) and not listed:
             drawn = {name: 1 + (size - 1) % most.get(name, size) for name, size in drawn.items()}
         drawn = {name: min(size, _LARGEST_LEADING.get(name, size)) for name, size in drawn.items()}
-        if i >= _CORNERS:  # each form in turn, for some time, since the sizes of large ones are seldom admitted
+        if i >= len(corners):  # each form in turn, for some time, since the sizes of large ones are seldom admitted
             form = (number + i // 16) % claim.forms
         drawn |= {name: values[(number + failed // _PATIENCE) % len(values)] for name, values in listed.items()}
         chosen = _chosen(claim, number, seed, again)
@@ -250,24 +255,44 @@ def _listed(name: str, values: Any) -> list[int]:
     return [int(size) for size in listed]
 
 
-def _candidates(dims: tuple[str, ...], forms: int, count: int, seed: int) -> Iterator[tuple[dict[str, int], int]]:
-    """Sizes for all names and a form, without end for practical purposes: corners, then random ones, then larger ones.
-
-    Claims whose dimensions have the same names share their shapes, and so their witnesses.
-    """
+def _candidates(
+    rng: np.random.Generator, dims: tuple[str, ...], forms: int, count: int, corners: list[list[int]]
+) -> Iterator[tuple[dict[str, int], int]]:
+    """Sizes for all names and a form, without end for practical purposes: corners, random ones, then larger ones."""
     if not dims:  # and yet there may be options, each value of which has a turn
         yield from (({}, i % forms) for i in range(2 * _PATIENCE * count))
         return
-    rng = np.random.default_rng([seed, zlib.crc32(repr((dims, forms)).encode())])
-    n = len(dims)
-    some = rng.choice(np.arange(2, max(LARGEST, n + 1) + 1), (2, n), replace=False) if 2 * n < LARGEST else None
-    tall = sorted(some[0] if some is not None else _unlike(rng, n), reverse=True)
-    wide = sorted(some[1] if some is not None else _unlike(rng, n))
-    for i, corner in enumerate((tall, wide, [int(rng.integers(2, LARGEST + 1))] * n, [1] * n)):
-        yield dict(zip(dims, map(int, corner), strict=True)), i % forms
+    for i, corner in enumerate(corners):
+        yield dict(zip(dims, corner, strict=True)), i % forms
     for largest in (LARGEST, 2 * LARGEST, 8 * LARGEST):
         for _ in range(64 + 16 * count):
-            yield dict(zip(dims, map(int, rng.integers(1, largest + 1, n)), strict=True)), int(rng.integers(forms))
+            yield (
+                dict(zip(dims, map(int, rng.integers(1, largest + 1, len(dims))), strict=True)),
+                int(rng.integers(forms)),
+            )
+
+
+def _corners(rng: np.random.Generator, n: int, count: int) -> list[list[int]]:
+    """The sizes of n dimensions that are not left to chance: tall, wide, square, and with axes of one."""
+    if not n:
+        return []
+    some = rng.choice(np.arange(2, max(LARGEST, n + 1) + 1), (2, n), replace=False) if 2 * n < LARGEST else None
+    tall = sorted(map(int, some[0] if some is not None else _unlike(rng, n)), reverse=True)
+    wide = sorted(map(int, some[1] if some is not None else _unlike(rng, n)))
+    square = [int(rng.integers(2, LARGEST + 1))] * n
+    ones = [range(n)] if count <= _FEW else _ones(n)
+    thin = [[1 if k in row else (tall, wide)[i % 2][k] for k in range(n)] for i, row in enumerate(ones)]
+    return [tall, wide, square, *thin]
+
+
+def _ones(n: int) -> list[list[int]]:
+    """The fewest sets of n numbers of which one has any number without any other.
+
+    Each number is in other ones, half of r sets: of C(r, r/2) such choices none contains another (Sperner's theorem).
+    """
+    r = next(r for r in itertools.count(1) if math.comb(r, max(1, r // 2)) >= n)
+    words = list(itertools.islice(itertools.combinations(range(r), max(1, r // 2)), n))
+    return [[k for k, word in enumerate(words) if i in word] for i in range(r)]
 
 
 def _unlike(rng: np.random.Generator, n: int) -> list[int]:

@@ -205,6 +205,7 @@ def _pulled(lines: _Lines, name: str, asked: bool) -> Word:
     )
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _of_jvp(lines: _Lines, asked: Collection[int]) -> list[Word]:
     """Along the tangents, each time by steps of other lengths: what the same ones say twice confirms nothing."""
     pairs = zip(lines.claim.moving, lines.claim.vectors, strict=True)

@@ -43,8 +43,8 @@ class Recording:
 
         - `zeros`: whether what comes to nothing on the way moves too, if only just, to either side of a kink.
         """
-        rounding = _Rounding(dtype, rng, zeros)
         given = jax.tree.leaves(arguments)
+        rounding = _Rounding(dtype, rng, zeros, _sizes(given))
         with full_precision(), jax.default_device(cpu()), np.errstate(all="ignore"):
             values: dict[int, list[Any]] = {
                 number: [rounding.argument(value) for _ in range(copies)]
@@ -111,6 +111,12 @@ def _recorded(function: Callable[..., Any], tree: Any, of: tuple[tuple[tuple[int
     return Recording(tape_of(traced, complete=True), jax.tree.structure(shapes))
 
 
+def _sizes(arguments: Sequence[Any]) -> Any:
+    """The largest entry of all arguments, by instance."""
+    sizes = [np.abs(v.reshape(len(v), -1)).max(axis=1, initial=0) for v in arguments if is_inexact(v.dtype)]
+    return np.max(sizes, axis=0) if sizes else 0.0
+
+
 def _exchanged(copies: list[Any], rng: np.random.Generator, rounding: "_Rounding") -> list[Any]:
     """The copies of an operand in another order, as far as they are alike."""
     first = copies[0]
@@ -124,8 +130,9 @@ def _exchanged(copies: list[Any], rng: np.random.Generator, rounding: "_Rounding
 class _Rounding:
     """What a dtype does to numbers, at random."""
 
-    def __init__(self, dtype: str, rng: np.random.Generator, zeros: bool = False):
+    def __init__(self, dtype: str, rng: np.random.Generator, zeros: bool = False, sizes: Any = 0.0):
         info = jnp.finfo(dtype)
+        self._sizes = np.asarray(sizes)  # of the arguments, by instance
         self._dtype, self._rng, self._zeros = jnp.dtype(dtype), rng, zeros
         self._tiny = float(info.tiny)
         self._half_of_digits = (info.nmant + 1) // 2
@@ -178,11 +185,17 @@ class _Rounding:
     def alike(self, copies: Sequence[Any]) -> Any:
         """Which entries of copies differ by rounding, rather than by another branch, order or sign.
 
-        By half of the digits: terms that cancel may have lost as many.
+        By half of the digits: terms that cancel may have lost as many. Where they have lost all, only rounding is left,
+        and half of the digits of a product of arguments are much for that.
         """
         first = copies[0]
         apart = np.max([np.abs(copy - first) for copy in copies[1:]], axis=0)
-        return apart <= np.sqrt(self._unit) * np.abs(first)
+        near = np.sqrt(self._unit)
+        found = apart <= near * np.abs(first)
+        if first.shape[:1] == self._sizes.shape and self._sizes.size:
+            sizes = self._sizes.reshape(-1, *[1] * (first.ndim - 1))
+            found |= apart <= near * np.maximum(sizes, sizes**2)
+        return found
 
     def _or_whole(self, step: Step, operands: Sequence[Any], rounded: Any) -> Any:
         """Whole numbers without rounding where they are made of whole ones: an index, which must stay what it is."""
@@ -229,7 +242,13 @@ class _Rounding:
             return values
         if np.iscomplexobj(values):
             return self._off_in_parts(values, unit)
-        return values * (1 + unit * self._rng.uniform(-1, 1, np.shape(values)))
+        off = unit * self._rng.uniform(-1, 1, np.shape(values))
+        if self._unit > np.finfo(float).eps / 2 or values.dtype != np.float64:
+            return values * (1 + off)
+        # In float64, half of the last digit would be rounded back: the next number is taken as often as it is near.
+        spacing = np.spacing(np.abs(values))
+        steps = np.floor(off * np.abs(values) / spacing + self._rng.random(np.shape(values)))
+        return np.where(np.isfinite(values), values + spacing * steps, values)
 
     def _off_in_parts(self, values: Any, unit: float) -> Any:
         """Complex numbers, each part of which may be what is left of two that cancel. What is real stays so."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import jax.numpy as jnp
 import numpy as np
+from scipy.optimize import nnls
 
 from identities.oracle.candidates.calling import Answers
 from identities.oracle.draw.values import Batch, wide
@@ -25,6 +26,10 @@ NEAR = _SPACING**0.5
 _POINTS, _FEW, _SIDES = 4, 256, 32
 """From how many random points beside a sum is looked at; of how many entries of arguments one after the other is moved
 across; and of more, how many points with random sides there are instead."""
+
+
+_MANY = 256
+"""How many points there are beside of whose gradients means are taken, and of how many entries of arguments at most."""
 
 
 @np.errstate(over="ignore", invalid="ignore")  # beside a kink there may be a pole, of which nothing is right
@@ -57,7 +62,11 @@ def _right_by_gradients(trial: Trial, told: Sequence[int], which: np.ndarray, ba
         ups = {i: sign * side(_argument(trial.leaves[i], batch), trial.leaves[i].got[which]) for i in told}
         pairs = zip(leaves, _moved(trial, which, batch, ups, seed), strict=True)
         right |= np.all([there.within & _is_smooth(there, leaf) for leaf, there in pairs], axis=0)
-    return right if right.all() else right | _right_between(trial, told, which, batch, seed)
+    for way in (_right_between, _are_means):
+        if (left := np.flatnonzero(~right)).size:
+            of_left = {name: values[left] for name, values in batch.items()}
+            right[left] = way(trial, told, which[left], of_left, seed)
+    return right
 
 
 def _right_between(trial: Trial, told: Sequence[int], which: np.ndarray, batch: Batch, seed: int) -> np.ndarray:
@@ -83,6 +92,57 @@ def _right_between(trial: Trial, told: Sequence[int], which: np.ndarray, batch: 
         if right.all():
             break
     return right & _is_one(np.concatenate(list(map(flat, shares)), axis=1), near)
+
+
+def _are_means(trial: Trial, told: Sequence[int], which: np.ndarray, batch: Batch, seed: int) -> np.ndarray:
+    """At which instances a gradient is a mean, with whatever weights, of those at points beside.
+
+    Such are Clarke's generalised gradients. Of several kinks each may have shares of its own: who divides by the number
+    of equal numbers, in every window of many, gives halves in one and thirds in another. Half of the points are where
+    the gradient says: who chose one side of a kink has the other one in no share.
+    """
+    sizes = {name: batch[name][0].size for name in trial.claim.moving}
+    entries = sum(sizes.values())
+    found = np.zeros(len(which), bool)
+    if entries > _MANY:
+        return found
+    rng, places = np.random.default_rng(seed), 1 + np.arange(entries)
+    of_argument = {trial.leaves[i].claim.leaves[0].name: trial.leaves[i].got[which] for i in told}
+    for i in range(len(which)):
+        steps = np.stack([rng.permutation(places) for _ in range(_MANY)])
+        signs = rng.choice((-1, 1), steps.shape)
+        gots = [flat(of_argument[name])[i] if name in of_argument else signs[0, :n] for name, n in sizes.items()]
+        signs[::2] = np.where(np.concatenate(gots) != 0, 1, -1)
+        instance = {name: values[i : i + 1] for name, values in batch.items()}
+        beside = _all_beside(instance, trial.claim.moving, signs * steps)
+        words = reference(trial.claim, trial.shape, beside, _SPACING, seed, terms=False)
+        found[i] = _is_mean(trial, told, which[i], [words.of(n) for n in told], entries)
+    return found
+
+
+def _is_mean(trial: Trial, told: Sequence[int], number: int, words: Sequence[Mapping[str, Word]], entries: int) -> bool:
+    """Whether the arrays of one instance are, all with the same weights, means of what words say for points beside."""
+    near = float(jnp.finfo(trial.dtype).eps) ** 0.5
+    sides, wanted, allowed = [], [], []
+    for i, of_leaf in zip(told, words, strict=True):
+        leaf, word = trial.leaves[i], next(word for word in of_leaf.values() if word.in_full)
+        usual = np.maximum(np.abs(leaf.got[number]).max(initial=0), np.median(largest_of(np.abs(leaf.expected)))) or 1.0
+        smooth = largest_of(word.movement) <= NEAR * usual  # neither at a kink again, nor at a pole
+        sides.append(flat(np.where(smooth.reshape(-1, *[1] * (word.values.ndim - 1)), word.values, np.nan)) / usual)
+        wanted.append(leaf.got[number].ravel() / usual)
+        unit = unit_of(leaf)[number] + entries * _STEPS * largest_of(word.movement).min(initial=0)
+        allowed.append(np.full(leaf.got[number].size, TOLERANCE * unit / usual))
+    rows, target = np.concatenate(sides, axis=1), np.concatenate(wanted)
+    rows = rows[np.isfinite(rows).all(axis=1)]
+    differ = rows.max(axis=0, initial=-np.inf) - rows.min(axis=0, initial=np.inf) > near
+    if not len(rows) or 4 * differ.sum() > len(rows):  # too few points to say
+        return False
+    try:
+        weights, _ = nnls(np.vstack([rows[:, differ].T, np.ones(len(rows))]), np.append(target[differ], 1.0))
+    except RuntimeError:  # it has not converged
+        return False
+    off, most = np.abs(weights @ rows - target), np.where(differ, near, np.concatenate(allowed))
+    return bool((off <= most).all() and abs(weights.sum() - 1) <= near)
 
 
 def _right_in_sum(trial: Trial, told: Sequence[int], which: np.ndarray, batch: Batch, seed: int) -> np.ndarray:

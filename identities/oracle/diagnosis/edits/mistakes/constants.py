@@ -64,6 +64,31 @@ def sizes(program: Program) -> Iterator[Proposal]:
                 yield Proposal("constant", says, 1.2, at, operation.place)
 
 
+def counts(program: Program) -> Iterator[Proposal]:
+    """How many entries there are along some dimensions, taken for another count wherever a function has it."""
+    many = [name for name, size in program.sizes.items() if size > 1]
+    found: dict[float, list[tuple[Address, int]]] = {}
+    for address, operation in firsts(program):
+        for k, number in enumerate(operation.takes):
+            if number not in program.arguments and (old := number_of(program, number)) in program.counts:
+                found.setdefault(old, []).append((address, k))
+    for old, uses in found.items():
+        for names in [(name,) for name in many] + list(itertools.combinations(many, 2)) if len(uses) > 1 else ():
+            says = f"uses {' '.join(names)} in place of {program.counts[old]}, everywhere"
+            at = functools.partial(_counted, uses, names)
+            proposal = Proposal("constant", says, 1.3, at)
+            yield proposal
+            yield only(proposal, "pulls", "in what it pulls cotangents back by")
+
+
+def _counted(uses: Sequence[tuple[Address, int]], names: Sequence[str], program: Program) -> Edit:
+    numbers = {program.operations[i].takes[k] for address, k in uses for i in program.by_address[address]}
+    if not numbers <= program.constants.keys():
+        raise LookupError(uses)
+    count = math.prod(program.sizes[name] for name in names)
+    return Edit(constants={number: np.full_like(program.constants[number], count) for number in numbers})
+
+
 def options(program: Program) -> Iterator[Proposal]:
     """Every constant number of the function, replaced by an option that is one, as the p of a dropout."""
     for address, operation in firsts(program) if program.options else ():

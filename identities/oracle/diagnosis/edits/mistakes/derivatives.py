@@ -156,9 +156,11 @@ def _elementwise(program: Program, number: int) -> _Elementwise | None:
             return None
         then.insert(0, last)
         (number,) = last.takes
-    steps, arguments, left = set[int](), set[int](), [number]
+    steps, arguments, seen, left = set[int](), set[int](), set[int](), [number]
     while left:
-        one = left.pop()
+        if (one := left.pop()) in seen:
+            continue
+        seen.add(one)
         i = program.made_by.get(one)
         if i is not None and _is_elementwise(program.operations[i]):
             steps.add(i)

@@ -46,6 +46,7 @@ _OF_SOFTMAX: tuple[_Slip, ...] = (
     ("other-argument", "takes the argument for y in the sum, in", lambda r: r.y * (r.g - r.sum(r.g * r.x))),
     ("other-argument", "takes the argument for y before the bracket, in", lambda r: r.x * (r.g - r.sum(r.g * r.y))),
     ("other-argument", "takes the argument for y before the sum, in", lambda r: r.y * r.g - r.x * r.sum(r.g * r.y)),
+    ("other-argument", "takes the argument for y wherever that is, in", lambda r: r.x * (r.g - r.sum(r.g * r.x))),
     (
         "other-argument",
         "multiplies the bracket with itself and not with y, as where y has been overwritten with it, in",

@@ -32,6 +32,9 @@ def factors(program: Program) -> Iterator[Proposal]:
             yield Proposal("missing-factor", says, 1.4, pulling(address, _to_all), operation.place)
             says = f"gives the whole cotangent of {spelled(operation)} to each of several equal entries"
             yield Proposal("missing-factor", says, 1.4, pulling(address, _to_equals), operation.place)
+        if operation.name in _OF_TWO_EQUALS and all(program.active(operation)):
+            says = f"gives the whole cotangent of {spelled(operation)} to both where they are equal"
+            yield Proposal("missing-factor", says, 1.4, pulling(address, _to_both), operation.place)
     for address, operation, k, factor in _factors(program):
         at = pulling(address, functools.partial(passed_on, k))
         yield Proposal("missing-factor", f"leaves out {factor} {spelled(operation)}", 1.4, at, operation.place)
@@ -192,6 +195,13 @@ def _to_equals(here: Here) -> Mapping[int, np.ndarray]:
     axes = tuple(1 + axis for axis in here.kernel.parameters["axes"])
     picked = here.operands[0] == np.expand_dims(here.results[0], axes)
     return {0: np.expand_dims(here.cotangents[0], axes) * picked}
+
+
+_OF_TWO_EQUALS = ("max", "min")
+
+
+def _to_both(here: Here) -> Mapping[int, np.ndarray]:
+    return {k: here.cotangents[0] * (operand == here.results[0]) for k, operand in enumerate(here.operands)}
 
 
 def by_way_of_others(program: Program) -> Iterator[Proposal]:
