@@ -246,6 +246,16 @@ def test_another_threshold_is_found_by_what_lies_between():
     assert sentence.startswith("uses about 3.2 in place of 2.5")
 
 
+def test_few_infinities_do_not_hide_what_is_wrong_everywhere():
+    def squared_too_late(g, x, y):
+        return g * y / (x + y) ** 2 * np.exp(-np.abs(x))
+
+    kind, sentence = said(check_vjp, jnp.arctan2, squared_too_late, "x1", signature="(n),(n)->(n)")["x1"]
+    assert kind == "unexplained"
+    assert sentence.startswith("is wrong in ")
+    assert "; besides, it gives " in sentence
+
+
 # ---- options
 
 

@@ -141,6 +141,17 @@ def halves_exchanged(g, x):
     return np.concatenate([g * np.tanh(a) * np.cos(b), g * np.sin(b) / np.cosh(a) ** 2])
 
 
+def in_slices(x, w):
+    a = x @ w
+    h = a.shape[1] // 2
+    return jnp.tanh(a[:, :h]) * jnp.sin(a[:, h:])
+
+
+def slices_exchanged(g, x, w):
+    a, b = np.split(x @ w, 2, axis=1)
+    return np.hstack([g * np.tanh(a) * np.cos(b), g * np.sin(b) / np.cosh(a) ** 2]) @ w.T
+
+
 def gated(x, w, v):
     h = jnp.cos(x @ w)
     return h * (x @ v)
@@ -218,6 +229,10 @@ def by_the_first_gate(g, x, w, v):
         (
             *(in_halves, "(2*n)->(n)", halves_exchanged, "x"),
             *("cotangent", "takes the cotangents of part 0 and part 1 for each other"),
+        ),
+        (
+            *(in_slices, "(n,d),(d,2*h)->(n,h)", slices_exchanged, "x"),
+            *("cotangent", "takes the cotangents of `a[:, :h]` (line"),
         ),
         (
             *(gated, "(b,n),(n,m),(n,m)->(b,m)", by_the_first_gate, "v"),

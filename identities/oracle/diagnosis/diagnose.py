@@ -135,7 +135,8 @@ def _of_values(case: Case, hints: Hints) -> Diagnosis:
     rest = case.counting(finite)
     if rest.samples and not all(sample.right.all() for sample in rest.samples):
         elsewhere = _of_finite_values(rest, hints)
-        if elsewhere.kind != "unexplained":
+        wrong = sum(int((~sample.right.reshape(len(sample.got), -1).all(axis=1)).sum()) for sample in rest.samples)
+        if elsewhere.kind != "unexplained" or wrong > sum(int(m.sum()) for m in missing):
             return replace(elsewhere, sentence=f"{elsewhere.sentence}; besides, it {sentence}")
     elif rest.samples:
         sentence += ", and is right elsewhere"

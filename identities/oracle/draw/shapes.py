@@ -266,10 +266,8 @@ def _candidates(
         yield dict(zip(dims, corner, strict=True)), i % forms
     for largest in (LARGEST, 2 * LARGEST, 8 * LARGEST):
         for _ in range(64 + 16 * count):
-            yield (
-                dict(zip(dims, map(int, rng.integers(1, largest + 1, len(dims))), strict=True)),
-                int(rng.integers(forms)),
-            )
+            sizes = map(int, rng.integers(1, largest + 1, len(dims)))
+            yield dict(zip(dims, sizes, strict=True)), int(rng.integers(forms))
 
 
 def _corners(rng: np.random.Generator, n: int, count: int) -> list[list[int]]:

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import jax.numpy as jnp
 import numpy as np
-from scipy.optimize import nnls
 
 from identities.oracle.candidates.calling import Answers
 from identities.oracle.draw.values import Batch, wide
@@ -122,6 +121,8 @@ def _are_means(trial: Trial, told: Sequence[int], which: np.ndarray, batch: Batc
 
 def _is_mean(trial: Trial, told: Sequence[int], number: int, words: Sequence[Mapping[str, Word]], entries: int) -> bool:
     """Whether the arrays of one instance are, all with the same weights, means of what words say for points beside."""
+    from scipy.optimize import nnls  # which takes a while to load, and few checks come here
+
     near = float(jnp.finfo(trial.dtype).eps) ** 0.5
     sides, wanted, allowed = [], [], []
     for i, of_leaf in zip(told, words, strict=True):

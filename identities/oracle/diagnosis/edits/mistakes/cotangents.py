@@ -9,7 +9,7 @@ import numpy as np
 from identities.oracle.diagnosis.edits.evaluate import Arrays, Edit, Here
 from identities.oracle.diagnosis.edits.kernels import Aval
 from identities.oracle.diagnosis.edits.mistakes.parts import PASSED_ON
-from identities.oracle.diagnosis.edits.program import Program
+from identities.oracle.diagnosis.edits.program import Address, Operation, Program
 from identities.oracle.diagnosis.edits.proposals import Proposal, firsts, pulling, spelled
 
 Change = Callable[[Arrays], Arrays]
@@ -93,7 +93,7 @@ _STACKED = 4
 
 
 def parts_on_the_way(program: Program) -> Iterator[Proposal]:
-    """The same between what a value is split into, and between what is put together on the way."""
+    """The same between what a value is split or sliced into, and between what is put together on the way."""
     for address, operation in firsts(program):
         count, parameters = len(operation.takes), operation.kernel.parameters
         if not any(program.active(operation)):
@@ -108,6 +108,27 @@ def parts_on_the_way(program: Program) -> Iterator[Proposal]:
                 in_parts = functools.partial(_in_parts, 0, count, axis, change)
                 at = pulling(address, functools.partial(_of_changed, in_parts))
                 yield Proposal("cotangent", f"{says}, in {spelled(operation)}", 1.8, at, operation.place)
+
+    for slices in _slices(program):
+        for (one, first), (other, second) in itertools.combinations(slices, 2):
+            says = f"takes the cotangents of {spelled(first)} and {spelled(second)} for each other"
+            yield Proposal("cotangent", says, 1.8, functools.partial(_exchanged, one, other), first.place)
+
+
+def _slices(program: Program) -> Iterator[list[tuple[Address, Operation]]]:
+    """By value, the slices of one size that are taken of it."""
+    found: dict[tuple[int, Aval], list[tuple[Address, Operation]]] = {}
+    for address, operation in firsts(program):
+        if operation.name == "slice" and any(program.active(operation)):
+            found.setdefault((operation.takes[0], operation.kernel.gives[0]), []).append((address, operation))
+    yield from (some for some in found.values() if len(some) <= _STACKED)
+
+
+def _exchanged(one: Address, other: Address, program: Program) -> Edit:
+    kernels = {}
+    for i, j in zip(program.by_address[one], program.by_address[other], strict=True):
+        kernels |= {i: program.operations[j].kernel, j: program.operations[i].kernel}
+    return Edit(kernels=kernels, only="pulls")
 
 
 def _of_changed(change: Change, here: Here) -> Mapping[int, np.ndarray]:
