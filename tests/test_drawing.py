@@ -139,3 +139,17 @@ def test_that_little_is_judged_is_a_warning():
         w for w in verdict.warnings if w.startswith(f"is judged in {verdict.judged} of {verdict.instances} calls only")
     ]
     assert not identities.check_vjp(jnp.exp, lambda g, x: g * np.exp(x), signature="()->()", **FEW).warnings
+
+
+@pytest.mark.parametrize("signature", ["(b,n,n)->(b,n,n)", "(...,n,n)->(...,n,n)"])
+def test_domains_of_matrices_have_stacks_of_them(signature):
+    def backward(g, x):
+        inverse = np.linalg.inv(x).swapaxes(-1, -2)
+        return -inverse @ g @ inverse
+
+    asked: dict[str, Any] = {"signature": signature, "domains": {"x": domains.positive_definite}, **FEW}
+    assert check_vjp(lambda x: jnp.linalg.inv(x), backward, **asked).passed
+    wrong = mismatch(check_vjp, lambda x: jnp.linalg.inv(x), lambda g, x: -backward(g, x), **asked)
+    x = wrong.arguments["x"]
+    assert (np.linalg.eigvalsh(x) > 0).all()
+    assert np.array_equal(x, x.swapaxes(-1, -2))

@@ -1,13 +1,36 @@
-"""Domains of matrices: of some rank, symmetric, with eigenvalues that are told apart."""
+"""Domains of matrices, and of stacks of them: of some rank, symmetric, with eigenvalues that are told apart."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool
 
 from identities.domains.domain import Domain, Drawn
 from identities.domains.numbers import real
+
+
+def _of_matrices(
+    requires: str,
+    project: Callable[[np.ndarray], np.ndarray],
+    contains: Callable[[Array], Bool[Array, ""]],
+    admits: Callable[[tuple[int, ...]], bool] = lambda shape: True,
+    **more: Any,
+) -> Domain:
+    """A domain of matrices, given for single ones: along leading axes there may be others of them."""
+
+    def project_each(z: np.ndarray) -> np.ndarray:
+        if z.ndim < 3:  # of a batch
+            raise ValueError("they are matrices")
+        return project(z.reshape(-1, *z.shape[-2:])).reshape(z.shape)
+
+    def contains_each(x: Array) -> Bool[Array, ""]:
+        return jax.vmap(contains)(x.reshape(-1, *x.shape[-2:])).all() if x.ndim > 2 else contains(x)
+
+    return Domain(requires, project_each, contains_each, lambda shape: admits(shape[-2:]), **more)
 
 
 def _nonzero(largest: np.ndarray) -> np.ndarray:
@@ -41,7 +64,7 @@ def _has_full_column_rank(x: Array) -> Bool[Array, ""]:
     return jnp.linalg.matrix_rank(_wide(x)) == x.shape[1]
 
 
-full_column_rank: Domain = Domain(
+full_column_rank: Domain = _of_matrices(
     "full column rank",
     _with_full_rank,
     _has_full_column_rank,
@@ -50,7 +73,7 @@ full_column_rank: Domain = Domain(
     interior=True,
     drawn=_OF_DETERMINANTS,
 )
-full_row_rank: Domain = Domain(
+full_row_rank: Domain = _of_matrices(
     "full row rank",
     _with_full_rank,
     lambda x: _has_full_column_rank(x.T),
@@ -59,7 +82,7 @@ full_row_rank: Domain = Domain(
     interior=True,
     drawn=_OF_DETERMINANTS,
 )
-invertible: Domain = Domain(
+invertible: Domain = _of_matrices(
     "an invertible matrix", _with_full_rank, _has_full_column_rank, normwise=True, interior=True, drawn=_OF_DETERMINANTS
 )
 
@@ -74,7 +97,7 @@ def _has_orthonormal_columns(x: Array) -> Bool[Array, ""]:
     return jnp.abs(_wide(x).T @ _wide(x) - jnp.eye(x.shape[1])).max() <= forgiven
 
 
-orthogonal: Domain = Domain(
+orthogonal: Domain = _of_matrices(
     "orthonormal columns", _polar_factor, _has_orthonormal_columns, lambda shape: shape[0] >= shape[1], interior=True
 )
 
@@ -99,9 +122,9 @@ def _has_positive_definite_part(x: Array) -> Bool[Array, ""]:
     return jnp.linalg.eigvalsh(_wide(x) + _wide(x).T).min() > 0
 
 
-symmetric: Domain = Domain("a symmetric matrix", _symmetric_part, _is_symmetric, interior=True)
+symmetric: Domain = _of_matrices("a symmetric matrix", _symmetric_part, _is_symmetric, interior=True)
 
-positive_definite: Domain = Domain(
+positive_definite: Domain = _of_matrices(
     "a symmetric positive definite matrix",
     _positive_definite,
     lambda x: _is_symmetric(x) & _has_positive_definite_part(x),
@@ -109,7 +132,7 @@ positive_definite: Domain = Domain(
     interior=True,
 )
 
-positive_definite_part: Domain = Domain(
+positive_definite_part: Domain = _of_matrices(
     "a matrix whose symmetric part is positive definite",
     lambda z: _positive_definite(z) + (z - z.swapaxes(-1, -2)) / 2,
     _has_positive_definite_part,
@@ -137,7 +160,7 @@ def _has_distinct_eigenvalues(x: Array) -> Bool[Array, ""]:
     return _is_symmetric(x) & _are_distinct(jnp.linalg.eigvalsh(_wide(x)))
 
 
-distinct_eigenvalues: Domain = Domain(
+distinct_eigenvalues: Domain = _of_matrices(
     "a symmetric matrix with distinct eigenvalues",
     _with_distinct_eigenvalues,
     _has_distinct_eigenvalues,
@@ -152,7 +175,7 @@ def _with_distinct_positive_eigenvalues(z: np.ndarray) -> np.ndarray:
     return _symmetric_part((V * apart[:, None, :]) @ V.swapaxes(-1, -2))
 
 
-distinct_positive_eigenvalues: Domain = Domain(
+distinct_positive_eigenvalues: Domain = _of_matrices(
     "a symmetric positive definite matrix with distinct eigenvalues",
     _with_distinct_positive_eigenvalues,
     lambda x: _has_distinct_eigenvalues(x) & _has_positive_definite_part(x),
@@ -179,7 +202,7 @@ def _has_distinct_eigenpairs(x: Array) -> Bool[Array, ""]:
     return _is_symmetric(x) & _are_distinct(eigenvalues) & unique
 
 
-distinct_eigenpairs: Domain = Domain(
+distinct_eigenpairs: Domain = _of_matrices(
     "a symmetric matrix with distinct eigenvalues, and one largest entry in each eigenvector",
     _with_eigenvectors_near_axes,
     _has_distinct_eigenpairs,
@@ -199,7 +222,7 @@ def _has_distinct_singular_values(x: Array) -> Bool[Array, ""]:
     return _are_distinct(jnp.append(s, 0))
 
 
-distinct_singular_values: Domain = Domain(
+distinct_singular_values: Domain = _of_matrices(
     "no more columns than rows, full column rank and distinct singular values",
     _with_distinct_singular_values,
     lambda x: jnp.array(x.shape[0] >= x.shape[1]) & _has_distinct_singular_values(x),
@@ -227,7 +250,7 @@ def _with_distinct_spectrum(z: np.ndarray) -> np.ndarray:
     return np.where(np.abs(members) <= rounding, 0, members)
 
 
-distinct_spectrum: Domain = Domain(
+distinct_spectrum: Domain = _of_matrices(
     "a matrix with distinct eigenvalues",
     _with_distinct_spectrum,
     lambda x: _are_distinct(jnp.linalg.eigvals(_wide(x))),

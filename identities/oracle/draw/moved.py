@@ -35,7 +35,7 @@ def perturbed(claim: Claim, shape: Shape, batch: Batch, relative: float, seed: i
         random = rng.choice((-relative, relative), parts.shape)
         columns = (entries + np.arange(parts[0].size)) % 4
         entries += parts[0].size
-        scale = np.linalg.norm(values, 2, axis=(1, 2), keepdims=True) if a.domain.normwise else parts
+        scale = np.linalg.norm(values, 2, axis=(-2, -1), keepdims=True) if a.domain.normwise else parts
         for copy, row in zip(copies, _HADAMARD, strict=True):
             steps = scale * random * row[columns].reshape(parts.shape[1:])
             copy[a.name] = moved(a, shape, values, complex_parts(steps, values))

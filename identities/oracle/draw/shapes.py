@@ -271,16 +271,21 @@ def _candidates(
 
 
 def _corners(rng: np.random.Generator, n: int, count: int) -> list[list[int]]:
-    """The sizes of n dimensions that are not left to chance: tall, wide, square, and with axes of one."""
+    """The sizes of n dimensions that are not left to chance: tall, wide, square, and with axes of one.
+
+    Of three dimensions and more, the other axes of one of the last are square.
+    """
     if not n:
         return []
     some = rng.choice(np.arange(2, max(LARGEST, n + 1) + 1), (2, n), replace=False) if 2 * n < LARGEST else None
     tall = sorted(map(int, some[0] if some is not None else _unlike(rng, n)), reverse=True)
     wide = sorted(map(int, some[1] if some is not None else _unlike(rng, n)))
     square = [int(rng.integers(2, LARGEST + 1))] * n
-    ones = [range(n)] if count <= _FEW else _ones(n)
-    thin = [[1 if k in row else (tall, wide)[i % 2][k] for k in range(n)] for i, row in enumerate(ones)]
-    return [tall, wide, square, *thin]
+    if count <= _FEW:
+        return [tall, wide, square, [1] * n]
+    whole = [tall, wide, square] if n < 3 else [tall, wide]
+    thin = zip(itertools.cycle([square, wide, tall] if n >= 3 else [tall, wide]), _ones(n))
+    return [*whole, *([1 if k in row else of[k] for k in range(n)] for of, row in thin)]
 
 
 def _ones(n: int) -> list[list[int]]:

@@ -86,7 +86,7 @@ def _members(a: Argument, domain: Domain, noise: np.ndarray) -> np.ndarray:
     """
     called = f"the domain of {a.name}" + f", {domain.requires}," * bool(domain.requires)
     refused = f"{called} has no arrays of shape {noise.shape[1:]}"
-    if domain.normwise and noise.ndim != 3:
+    if domain.normwise and noise.ndim < 3:
         raise ValueError(f"{refused}: they are matrices")
     try:
         members = domain.project(domain.drawn.project(noise))
