@@ -38,7 +38,7 @@ def test_failure_tells_everything():
     wrong = mismatch(lambda W, x: W.T, "matvec_jacobian_x")
     assert isinstance(wrong, AssertionError)
     assert (wrong.identity, wrong.dtype, wrong.diagnosis.kind) == ("matvec_jacobian_x", "float64", "shape")
-    assert wrong.arguments["W"].shape == (1, 2), "the smallest shape for which the transpose differs"
+    assert sorted(wrong.arguments["W"].shape) == [1, 2], "the smallest shape for which the transpose differs"
     assert np.array_equal(wrong.expected, wrong.arguments["W"])
     assert np.array_equal(wrong.got, wrong.expected.T)
     message = str(wrong)
@@ -321,7 +321,7 @@ def test_kinks_neither_count_nor_hide_what_does():
 
     assert identities.check_vjp(relu_layer, right, "W", signature=signature).passed
     with pytest.raises(CandidateMismatch, match="where an entry of x is larger in magnitude than 8"):
-        identities.check_vjp(relu_layer, clipped, "W", signature=signature)
+        identities.check_vjp(relu_layer, clipped, "W", signature=signature, instances=512)
 
 
 def test_poles_do_not_count():

@@ -126,8 +126,19 @@ def _noise(rng: np.random.Generator, shape: tuple[int, ...], regime: str, dtype:
         least = float(jnp.finfo(dtype).eps) ** 0.5
         drawn[_SOME] = noise[_SOME] * _column(np.geomspace(0.1, least, len(noise[_SOME])), noise)
     if regime == "far":
-        drawn[_SOME] = _far_out(noise[_SOME], dtype, restricted)
+        # By chance an argument stays as it is, so that one tells from another where a formula changes over.
+        some = np.abs(_first(noise[_SOME])) > _SELDOM
+        drawn[_SOME] = np.where(_column(some, noise), _far_out(noise[_SOME], dtype, restricted), drawn[_SOME])
     return drawn
+
+
+_SELDOM = 0.3
+"""Three of four numbers of a normal distribution are larger in magnitude."""
+
+
+def _first(values: np.ndarray) -> np.ndarray:
+    """The first entry of each instance."""
+    return values[(slice(None), *[0] * (values.ndim - 1))]
 
 
 def _far_out(noise: np.ndarray, dtype: str, restricted: bool) -> np.ndarray:
@@ -136,7 +147,7 @@ def _far_out(noise: np.ndarray, dtype: str, restricted: bool) -> np.ndarray:
     Beside one of usual size, nobody would see what is made of them.
     """
     sizes = np.geomspace(*_FAR[dtype], len(noise))
-    signs = np.sign(noise[(slice(None), *[0] * (noise.ndim - 1))])
+    signs = np.sign(_first(noise))
     return _column(signs * (np.log2(sizes) if restricted else sizes), noise) * (1 - np.abs(np.tanh(noise)) / 4)
 
 
