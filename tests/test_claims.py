@@ -247,6 +247,8 @@ def test_none_is_right_for_integers_and_wrong_for_floating_point():
 
     assert check_vjp(cross_entropy, with_none, **LABELS, **FEW).passed
     assert check_vjp(cross_entropy, with_none, ("logits", "labels"), **LABELS, **FEW).passed
+    as_jax_has_it = check_vjp(cross_entropy, lambda d, *at: jax.vjp(cross_entropy, *at)[1](d), **LABELS, **FEW)
+    assert as_jax_has_it.passed, "with an array of float0 for the labels"
     wrong = mismatch(check_vjp, cross_entropy, lambda *given: None, **LABELS)
     assert (wrong.diagnosis.kind, "returns None" in str(wrong)) == ("wrong-type", True)
     something = mismatch(
