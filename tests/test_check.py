@@ -38,7 +38,7 @@ def test_failure_tells_everything():
     wrong = mismatch(lambda W, x: W.T, "matvec_jacobian_x")
     assert isinstance(wrong, AssertionError)
     assert (wrong.identity, wrong.dtype, wrong.diagnosis.kind) == ("matvec_jacobian_x", "float64", "shape")
-    assert sorted(wrong.arguments["W"].shape) == [1, 2], "the smallest shape for which the transpose differs"
+    assert wrong.arguments["W"].shape == (2, 1), "the smallest shape for which the transpose differs"
     assert np.array_equal(wrong.expected, wrong.arguments["W"])
     assert np.array_equal(wrong.got, wrong.expected.T)
     message = str(wrong)

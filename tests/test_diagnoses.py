@@ -286,8 +286,9 @@ def cropped_at_one_end(g, x, w, stride, pad):
 
 
 def test_no_window_moves_by_the_value_of_another_option():
-    shapes = {"signature": "(n),(f)->((n+2*pad-f)//stride+1)", "static": {"stride": [1, 2], "pad": [0, 1]}}
-    kind, sentence = said(check_vjp, strided, cropped_at_one_end, "x", **shapes)["x"]
+    shapes = {"signature": "(n),(f)->((n+2*pad-f)//stride+1)", "sizes": {"n": [2, 3], "f": [2, 3]}}
+    options = {"stride": [1, 2], "pad": [0, 1]}
+    kind, sentence = said(check_vjp, strided, cropped_at_one_end, "x", static=options, **shapes)["x"]
     assert kind == "index"
     assert sentence.startswith("ignores the padding in `")
 

@@ -409,47 +409,6 @@ def test_an_index_of_minus_one_is_the_last_one(off, where):
     assert all(f"one too small, from the end again beyond one in {where}" in str(d) for d in found.values())
 
 
-def convolved(x, w):
-    return jax.lax.conv_general_dilated(x[None, None], w[None, None], (2,), ((1, 1),))[0, 0]
-
-
-def convolved_vjp(g, x, w, stride=2, pad=1, taps=3):
-    there, dw = np.zeros(len(x) + 4), np.zeros_like(w)
-    padded = np.pad(x, (pad, 4 - pad))
-    for k in range(taps):
-        met = slice(k, k + stride * (len(g) - 1) + 1, stride)
-        there[met] += g * w[k]
-        dw[k] = g @ padded[met]
-    return there[pad : pad + len(x)], dw
-
-
-@pytest.mark.parametrize(
-    ("other", "says"),
-    [({"stride": 1}, "ignores the stride"), ({"pad": 0}, "the padding"), ({"taps": 2}, "leaves out the last tap")],
-)
-def test_a_loop_over_windows_is_another(other, says):
-    asked: Any = {"signature": "(2*n),(3)->(n)"}
-    found = mistake(check_vjp, convolved, lambda *a: convolved_vjp(*a, **other), **asked).diagnoses
-    assert len(found) == 2
-    assert all(says in diagnosis.sentence for diagnosis in found.values())
-
-
-def strided(x, w):
-    return jnp.stack([x[3 * i : 3 * i + 3] @ w for i in range(len(x) // 3)])
-
-
-def test_windows_of_slices_are_placed_side_by_side():
-    def beside(g, x, w):
-        dx = np.zeros_like(x)
-        for i in range(len(g)):
-            dx[i : i + 3] += g[i] * w
-        return dx
-
-    found = mistake(check_vjp, strided, beside, "x", signature="(3*n),(3)->(n)").diagnosis
-    assert found.kind == "index"
-    assert "ignores the stride in `x[3 * i : 3 * i + 3]`" in found.sentence
-
-
 def smoothed(x, y):
     target = 0.9 * jax.nn.one_hot(y, x.shape[-1]) + 0.05
     return (target * x**3).sum()

@@ -278,39 +278,6 @@ def test_an_operation_that_is_done_twice():
     assert caught.value.diagnosis.sentence.endswith(" twice, the second time of its result")
 
 
-def pooled(x):
-    return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2), (1, 1), "VALID")
-
-
-def pooled_vjp(g, x, equal, written):
-    dx = np.zeros_like(x)
-    for i, j in np.ndindex(g.shape):
-        seen, out = x[i, j : j + 2], dx[i, j : j + 2]
-        largest = seen == seen.max() if equal else np.arange(2) == seen.argmax()
-        if written == "added":
-            out += largest * g[i, j]
-        else:
-            where = largest if written == "to the largest" else slice(None)
-            out[where] = (largest * g[i, j])[where]
-    return dx
-
-
-@pytest.mark.parametrize(
-    ("equal", "written", "says"),
-    [
-        (True, "added", " to each of several equal entries"),
-        (False, "to the largest", " gives to an entry, as `=` in place of `+=` does"),
-        (False, "to the window", " gives to all of its entries, as `=` in place of `+=` does"),
-    ],
-)
-def test_what_windows_that_overlap_give_to_an_entry_adds_up(equal, written, says):
-    asked: Any = {"signature": "(n,m+1)->(n,m)", **quick}
-    assert check_vjp(pooled, lambda g, x: pooled_vjp(g, x, False, "added"), **asked).passed
-    with pytest.raises(CandidateMismatch) as caught:
-        check_vjp(pooled, lambda g, x: pooled_vjp(g, x, equal, written), **asked)
-    assert caught.value.diagnosis.sentence.endswith(says)
-
-
 def test_two_equal_numbers_have_one_cotangent():
     def larger(a, b):
         return jnp.maximum(a, b)

@@ -192,6 +192,7 @@ class _Rounding:
         apart = np.max([np.abs(copy - first) for copy in copies[1:]], axis=0)
         near = np.sqrt(self._unit)
         found = apart <= near * np.abs(first)
+        # Instances lie along the first axis, if along any.
         if first.shape[:1] == self._sizes.shape and self._sizes.size:
             sizes = self._sizes.reshape(-1, *[1] * (first.ndim - 1))
             found |= apart <= near * np.maximum(sizes, sizes**2)

@@ -50,13 +50,11 @@ def in_values(program: Program) -> Iterator[Proposal]:
 
 def sizes(program: Program) -> Iterator[Proposal]:
     """Every constant number of the function, replaced by what is made of the sizes of dimensions."""
-    many = [name for name, size in program.sizes.items() if size > 1]
-    products = [(name,) for name in many] + list(itertools.combinations(many, 2))
     for address, operation in firsts(program):
         for k, number in enumerate(operation.takes):
             if (old := number_of(program, number)) is None or number in program.arguments:
                 continue
-            for names, (words, made) in itertools.product(products, _OF_SIZES):
+            for names, (words, made) in itertools.product(_products(program), _OF_SIZES):
                 named = program.counts.get(old, f"{old:g}")
                 what = words.format(n=" ".join(names), c=named)
                 says = f"uses {what} in place of {named} in {spelled(operation)}"
@@ -64,16 +62,21 @@ def sizes(program: Program) -> Iterator[Proposal]:
                 yield Proposal("constant", says, 1.2, at, operation.place)
 
 
+def _products(program: Program) -> list[tuple[str, ...]]:
+    """The dimensions, and pairs of them, of which a count may be the product."""
+    many = [name for name, size in program.sizes.items() if size > 1]
+    return [(name,) for name in many] + list(itertools.combinations(many, 2))
+
+
 def counts(program: Program) -> Iterator[Proposal]:
     """How many entries there are along some dimensions, taken for another count wherever a function has it."""
-    many = [name for name, size in program.sizes.items() if size > 1]
     found: dict[float, list[tuple[Address, int]]] = {}
     for address, operation in firsts(program):
         for k, number in enumerate(operation.takes):
             if number not in program.arguments and (old := number_of(program, number)) in program.counts:
                 found.setdefault(old, []).append((address, k))
     for old, uses in found.items():
-        for names in [(name,) for name in many] + list(itertools.combinations(many, 2)) if len(uses) > 1 else ():
+        for names in _products(program) if len(uses) > 1 else ():
             says = f"uses {' '.join(names)} in place of {program.counts[old]}, everywhere"
             at = functools.partial(_counted, uses, names)
             proposal = Proposal("constant", says, 1.3, at)
